@@ -1,0 +1,48 @@
+// Files: whole reads, atomic writes, bounded line reading.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <istream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace trivium {
+
+// The file's bytes. Error kMissingInput when it does not exist, kIo when it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+// Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and nothing
+// between: temporary file, fsync, rename, fsync of the folder. Error kIo.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+// Flushes a file's (or folder's) data to the disk. Error kIo.
+void sync_path(const std::filesystem::path& path);
+
+// The file's SHA-256 as 64 hexadecimal digits. Error as read_file.
+std::string sha256_of_file(const std::filesystem::path& path);
+
+// Reads a stream line by line without ever holding more than `max_bytes` of one line. Removes a
+// UTF-8 byte order mark at the start and the CR of a CRLF.
+class LineReader {
+ public:
+  struct Line {
+    std::string text;        // at most max_bytes of it
+    int64_t number = 0;      // counted from 1
+    bool truncated = false;  // the line was longer than max_bytes; the rest was skipped
+  };
+
+  explicit LineReader(std::istream& stream, size_t max_bytes = size_t{1} << 20)
+      : stream_(stream), max_bytes_(max_bytes) {}
+
+  // The next line, or nothing at the end of the stream.
+  std::optional<Line> next();
+
+ private:
+  std::istream& stream_;
+  size_t max_bytes_;
+  int64_t number_ = 0;
+};
+
+}  // namespace trivium

@@ -1,0 +1,32 @@
+// Small text operations that several rooms share.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trivium {
+
+// Whether `text` is well-formed UTF-8 (no overlong forms, surrogates or code points past U+10FFFF).
+bool is_valid_utf8(std::string_view text);
+
+// `text` with every ill-formed sequence replaced by U+FFFD (maximal subparts, Unicode 3.9).
+std::string replace_invalid_utf8(std::string_view text);
+
+// Without leading and trailing ASCII white space.
+std::string_view trim(std::string_view text);
+
+std::vector<std::string> split(std::string_view text, char separator);
+
+// ASCII letters in lower case; other bytes as they are.
+std::string to_lower_ascii(std::string_view text);
+
+// Up to `count` of `names` nearest to `word` by edit distance, nearest first, none farther than a
+// third of the word: for "did you mean".
+std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& names,
+                                       size_t count = 3);
+
+// "; did you mean X, Y or Z?" or "" when nothing is near.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);
+
+}  // namespace trivium

@@ -1,0 +1,77 @@
+// The model's shape: Hugging Face's own config.json keys, and trivium's under "trivium".
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace trivium {
+
+enum class RouterKind {
+  kLinearLayerSpecific,  // "linear_layer_specific"
+};
+
+enum class SelectionKind {
+  kSoftmax,                  // "softmax"
+  kGumbelSoftmax,            // "gumbel_softmax"
+  kGumbelStraightThrough,    // "gumbel_softmax_st"
+};
+
+// Where the pools of experts are and how routes are chosen (spec: task_level_moe.md, sections 1-4).
+struct RoutingConfig {
+  int64_t num_experts = 1;                     // 1: a dense model
+  std::vector<int64_t> encoder_vanilla_layers;  // layers that stay one ordinary layer
+  std::vector<int64_t> decoder_vanilla_layers;
+  RouterKind router = RouterKind::kLinearLayerSpecific;
+  SelectionKind selection = SelectionKind::kSoftmax;
+  int64_t task_vector_dim = 128;
+  int64_t router_hidden_dim = 64;
+};
+
+struct ModelConfig {
+  // Hugging Face keys; defaults are facebook/bart-base's.
+  int64_t vocab_size = 50265;
+  int64_t max_position_embeddings = 1024;
+  int64_t d_model = 768;
+  int64_t encoder_layers = 6;
+  int64_t decoder_layers = 6;
+  int64_t encoder_attention_heads = 12;
+  int64_t decoder_attention_heads = 12;
+  int64_t encoder_ffn_dim = 3072;
+  int64_t decoder_ffn_dim = 3072;
+  std::string activation_function = "gelu";  // exact GELU is the only one supported
+  double dropout = 0.1;
+  double attention_dropout = 0.1;
+  double activation_dropout = 0.1;
+  double init_std = 0.02;
+  bool scale_embedding = false;
+  int32_t pad_token_id = 1;
+  int32_t bos_token_id = 0;
+  int32_t eos_token_id = 2;
+  int32_t decoder_start_token_id = 2;
+  int32_t forced_bos_token_id = -1;  // -1: none (null in JSON)
+  int32_t forced_eos_token_id = 2;
+  // Generation fields of the same file
+  int num_beams = 4;
+  int max_length = 64;
+  int no_repeat_ngram_size = 0;
+  double length_penalty = 1.0;
+  bool early_stopping = false;
+  // trivium's own, in the object "trivium"
+  double layer_norm_eps = 1e-5;  // BERT-born encoders: 1e-12
+  RoutingConfig routing;
+
+  bool encoder_layer_is_pool(int64_t layer) const;
+  bool decoder_layer_is_pool(int64_t layer) const;
+};
+
+// From config.json. Unsupported variants (normalize_before, static positions, another activation…) are
+// an Error (kBadModel) that names the key. `where` is the file.
+ModelConfig model_config_from_json(const Json& json, const std::string& where);
+// The same keys; model_config_from_json(to_json(c)) == c.
+Json to_json(const ModelConfig& config);
+
+}  // namespace trivium

@@ -1,0 +1,29 @@
+// What search needs from a model: one step of decoding for a batch of rows. The LibTorch model and the
+// fast engine both implement it, so greedy, beam, sampling and rank scoring exist once.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace trivium {
+
+class StepDecoder {
+ public:
+  virtual ~StepDecoder() = default;
+
+  virtual int64_t vocab_size() const = 0;
+
+  // The number of rows now being decoded. At the start every source is one row.
+  virtual int64_t rows() const = 0;
+
+  // Feeds one token to every row (tokens.size() == rows()) and returns the logits of the next token,
+  // [rows, vocab_size] row-major, valid until the next call.
+  virtual std::span<const float> step(std::span<const int32_t> tokens) = 0;
+
+  // Row i of the batch from now on continues old row parents[i]: beam reordering, expansion of a source
+  // to several beams, and dropping finished rows are all this.
+  virtual void select_rows(std::span<const int32_t> parents) = 0;
+};
+
+}  // namespace trivium
