@@ -15,20 +15,22 @@ enum class RouterKind {
 };
 
 enum class SelectionKind {
-  kSoftmax,                  // "softmax"
-  kGumbelSoftmax,            // "gumbel_softmax"
-  kGumbelStraightThrough,    // "gumbel_softmax_st"
+  kSoftmax,                // "softmax"
+  kGumbelSoftmax,          // "gumbel_softmax"
+  kGumbelStraightThrough,  // "gumbel_softmax_st"
 };
 
 // Where the pools of experts are and how routes are chosen (spec: task_level_moe.md, sections 1-4).
 struct RoutingConfig {
-  int64_t num_experts = 1;                     // 1: a dense model
+  int64_t num_experts = 1;                      // 1: a dense model
   std::vector<int64_t> encoder_vanilla_layers;  // layers that stay one ordinary layer
   std::vector<int64_t> decoder_vanilla_layers;
   RouterKind router = RouterKind::kLinearLayerSpecific;
   SelectionKind selection = SelectionKind::kSoftmax;
   int64_t task_vector_dim = 128;
   int64_t router_hidden_dim = 64;
+
+  bool operator==(const RoutingConfig&) const = default;
 };
 
 struct ModelConfig {
@@ -66,10 +68,16 @@ struct ModelConfig {
 
   bool encoder_layer_is_pool(int64_t layer) const;
   bool decoder_layer_is_pool(int64_t layer) const;
+
+  bool operator==(const ModelConfig&) const = default;
 };
 
-// From config.json. Unsupported variants (normalize_before, static positions, another activation…) are
-// an Error (kBadModel) that names the key. `where` is the file.
+// The parameters of the embeddings, the encoder and the decoder with all their experts; router and
+// task vectors left out. A double, since a hostile configuration overflows an integer.
+double transformer_parameter_count(const ModelConfig& config);
+
+// From config.json. Unsupported variants (normalize_before, static positions, another activation…)
+// are an Error (kBadModel) that names the key. `where` is the file.
 ModelConfig model_config_from_json(const Json& json, const std::string& where);
 // The same keys; model_config_from_json(to_json(c)) == c.
 Json to_json(const ModelConfig& config);
