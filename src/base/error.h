@@ -1,4 +1,5 @@
-// Errors a user can mend. Bugs are std::logic_error (see check()); main.cc turns both into one line.
+// Errors a user can mend. Bugs are std::logic_error (see check()); main.cc turns both into one
+// line.
 #pragma once
 
 #include <stdexcept>

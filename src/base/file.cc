@@ -85,7 +85,8 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 std::string sha256_of_file(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw_io("read", path);
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                  EVP_MD_CTX_free);
   check(context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1, "SHA-256 init");
   std::array<char, 1 << 16> buffer;
   while (stream.read(buffer.data(), buffer.size()) || stream.gcount() > 0) {

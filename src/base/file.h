@@ -13,8 +13,8 @@ namespace trivium {
 // The file's bytes. Error kMissingInput when it does not exist, kIo when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-// Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and nothing
-// between: temporary file, fsync, rename, fsync of the folder. Error kIo.
+// Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and
+// nothing between: temporary file, fsync, rename, fsync of the folder. Error kIo.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 // Flushes a file's (or folder's) data to the disk. Error kIo.

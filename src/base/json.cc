@@ -10,7 +10,8 @@ namespace {
 
 constexpr int kMaxDepth = 64;  // deeper nesting is an attack on the recursive destructor, not data
 
-// The nesting depth of brackets outside strings, at most kMaxDepth + 1; no allocation, no recursion.
+// The nesting depth of brackets outside strings, at most kMaxDepth + 1; no allocation, no
+// recursion.
 int nesting_depth(std::string_view text) {
   int depth = 0, deepest = 0;
   bool in_string = false;
@@ -57,8 +58,8 @@ std::string to_json_line(const Json& value) {
 }
 
 void throw_json_type_error(const char* key, const std::string& where, bool missing) {
-  throw Error(ExitCode::kBadData, where + ": key \"" + key + "\" " +
-                                      (missing ? "is missing" : "has the wrong type"));
+  throw Error(ExitCode::kBadData,
+              where + ": key \"" + key + "\" " + (missing ? "is missing" : "has the wrong type"));
 }
 
 }  // namespace trivium

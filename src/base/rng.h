@@ -1,5 +1,5 @@
-// Random numbers that are the same on every machine: std::mt19937_64 with distributions written out,
-// since the standard library's distributions differ between implementations.
+// Random numbers that are the same on every machine: std::mt19937_64 with distributions written
+// out, since the standard library's distributions differ between implementations.
 #pragma once
 
 #include <cstdint>

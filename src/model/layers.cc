@@ -1,0 +1,132 @@
+#include "model/layers.h"
+
+namespace trivium {
+namespace {
+
+torch::nn::LayerNorm make_layer_norm(const LayerOptions& options) {
+  return torch::nn::LayerNorm(
+      torch::nn::LayerNormOptions({options.d_model}).eps(options.layer_norm_eps));
+}
+
+}  // namespace
+
+LinearImpl::LinearImpl(int64_t in_features, int64_t out_features) {
+  weight = register_parameter("weight", torch::empty({out_features, in_features}));
+  bias = register_parameter("bias", torch::empty({out_features}));
+}
+
+torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
+  return torch::nn::functional::linear(input, weight, bias);
+}
+
+MultiHeadAttentionImpl::MultiHeadAttentionImpl(int64_t d_model, int64_t num_heads, double dropout)
+    : num_heads_(num_heads), dropout_(dropout) {
+  q_proj_ = register_module("q_proj", Linear(d_model, d_model));
+  k_proj_ = register_module("k_proj", Linear(d_model, d_model));
+  v_proj_ = register_module("v_proj", Linear(d_model, d_model));
+  out_proj_ = register_module("out_proj", Linear(d_model, d_model));
+}
+
+torch::Tensor MultiHeadAttentionImpl::split_heads(const torch::Tensor& projected) const {
+  // [batch, len, d_model] -> [batch, num_heads, len, head_dim]
+  return projected.unflatten(2, {num_heads_, projected.size(2) / num_heads_}).transpose(1, 2);
+}
+
+KeyValue MultiHeadAttentionImpl::keys_values(const torch::Tensor& hidden) {
+  return {split_heads(k_proj_(hidden)), split_heads(v_proj_(hidden))};
+}
+
+torch::Tensor MultiHeadAttentionImpl::attend(const torch::Tensor& hidden, const KeyValue& memory,
+                                             const torch::Tensor& mask, bool causal) {
+  const torch::Tensor query = split_heads(q_proj_(hidden));
+  c10::optional<torch::Tensor> attention_mask;
+  if (mask.defined()) attention_mask = mask;
+  const torch::Tensor mixed = at::scaled_dot_product_attention(
+      query, memory.key, memory.value, attention_mask, is_training() ? dropout_ : 0.0, causal);
+  return out_proj_(mixed.transpose(1, 2).flatten(2));
+}
+
+LayerOptions LayerOptions::encoder(const ModelConfig& config) {
+  return {config.d_model,           config.encoder_attention_heads,
+          config.encoder_ffn_dim,   config.layer_norm_eps,
+          config.dropout,           config.attention_dropout,
+          config.activation_dropout};
+}
+
+LayerOptions LayerOptions::decoder(const ModelConfig& config) {
+  return {config.d_model,           config.decoder_attention_heads,
+          config.decoder_ffn_dim,   config.layer_norm_eps,
+          config.dropout,           config.attention_dropout,
+          config.activation_dropout};
+}
+
+EncoderLayerImpl::EncoderLayerImpl(const LayerOptions& options) : options_(options) {
+  self_attn_ = register_module("self_attn", MultiHeadAttention(options.d_model, options.num_heads,
+                                                               options.attention_dropout));
+  self_attn_layer_norm_ = register_module("self_attn_layer_norm", make_layer_norm(options));
+  fc1_ = register_module("fc1", Linear(options.d_model, options.d_ffn));
+  fc2_ = register_module("fc2", Linear(options.d_ffn, options.d_model));
+  final_layer_norm_ = register_module("final_layer_norm", make_layer_norm(options));
+}
+
+torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& mask) {
+  const bool training = is_training();
+  torch::Tensor attended =
+      self_attn_->attend(hidden, self_attn_->keys_values(hidden), mask, /*causal=*/false);
+  torch::Tensor x =
+      self_attn_layer_norm_(hidden + torch::dropout(attended, options_.dropout, training));
+  torch::Tensor inner = torch::dropout(torch::gelu(fc1_(x)), options_.activation_dropout, training);
+  return final_layer_norm_(x + torch::dropout(fc2_(inner), options_.dropout, training));
+}
+
+DecoderLayerImpl::DecoderLayerImpl(const LayerOptions& options) : options_(options) {
+  self_attn_ = register_module("self_attn", MultiHeadAttention(options.d_model, options.num_heads,
+                                                               options.attention_dropout));
+  self_attn_layer_norm_ = register_module("self_attn_layer_norm", make_layer_norm(options));
+  encoder_attn_ = register_module(
+      "encoder_attn",
+      MultiHeadAttention(options.d_model, options.num_heads, options.attention_dropout));
+  encoder_attn_layer_norm_ = register_module("encoder_attn_layer_norm", make_layer_norm(options));
+  fc1_ = register_module("fc1", Linear(options.d_model, options.d_ffn));
+  fc2_ = register_module("fc2", Linear(options.d_ffn, options.d_model));
+  final_layer_norm_ = register_module("final_layer_norm", make_layer_norm(options));
+}
+
+torch::Tensor DecoderLayerImpl::after_self_attention(torch::Tensor hidden,
+                                                     const torch::Tensor& attended,
+                                                     const KeyValue& cross,
+                                                     const torch::Tensor& memory_mask) {
+  const bool training = is_training();
+  hidden = self_attn_layer_norm_(hidden + torch::dropout(attended, options_.dropout, training));
+  torch::Tensor crossed = encoder_attn_->attend(hidden, cross, memory_mask, /*causal=*/false);
+  hidden = encoder_attn_layer_norm_(hidden + torch::dropout(crossed, options_.dropout, training));
+  torch::Tensor inner =
+      torch::dropout(torch::gelu(fc1_(hidden)), options_.activation_dropout, training);
+  return final_layer_norm_(hidden + torch::dropout(fc2_(inner), options_.dropout, training));
+}
+
+torch::Tensor DecoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& memory,
+                                        const torch::Tensor& memory_mask) {
+  // Targets are padded on the right, so causality alone keeps pads out of every real position.
+  torch::Tensor attended =
+      self_attn_->attend(hidden, self_attn_->keys_values(hidden), {}, /*causal=*/true);
+  return after_self_attention(hidden, attended, encoder_attn_->keys_values(memory), memory_mask);
+}
+
+DecoderLayerCache DecoderLayerImpl::start(const torch::Tensor& memory) {
+  return {KeyValue{}, encoder_attn_->keys_values(memory)};
+}
+
+torch::Tensor DecoderLayerImpl::step(const torch::Tensor& hidden, DecoderLayerCache& cache,
+                                     const torch::Tensor& memory_mask) {
+  KeyValue now = self_attn_->keys_values(hidden);
+  if (cache.self.key.defined()) {
+    now.key = torch::cat({cache.self.key, now.key}, 2);
+    now.value = torch::cat({cache.self.value, now.value}, 2);
+  }
+  cache.self = now;
+  torch::Tensor attended = self_attn_->attend(hidden, cache.self, {}, /*causal=*/false);
+  return after_self_attention(hidden, attended, cache.cross, memory_mask);
+}
+
+}  // namespace trivium

@@ -1,0 +1,112 @@
+// The Transformer's layers as BART has them: post-LayerNorm, biased projections, exact GELU.
+// A "whole layer" is what an expert of the task-level method is (spec: task_level_moe.md, 1.1).
+#pragma once
+
+#include <torch/torch.h>
+
+#include "config/model_config.h"
+
+namespace trivium {
+
+// torch::nn::Linear without its random initialisation, which a loaded checkpoint would overwrite
+// and which takes seconds for a pool of experts. Seq2SeqModelImpl::init_weights fills new models.
+class LinearImpl : public torch::nn::Module {
+ public:
+  LinearImpl(int64_t in_features, int64_t out_features);
+  torch::Tensor forward(const torch::Tensor& input);  // [..., in_features] -> [..., out_features]
+
+  torch::Tensor weight;  // [out_features, in_features]
+  torch::Tensor bias;    // [out_features]
+};
+TORCH_MODULE(Linear);
+
+// Keys and values of one attention: each [batch, num_heads, len, head_dim].
+struct KeyValue {
+  torch::Tensor key;
+  torch::Tensor value;
+};
+
+class MultiHeadAttentionImpl : public torch::nn::Module {
+ public:
+  MultiHeadAttentionImpl(int64_t d_model, int64_t num_heads, double dropout);
+
+  // hidden: [batch, len, d_model].
+  KeyValue keys_values(const torch::Tensor& hidden);
+
+  // hidden: [batch, tgt_len, d_model]; mask: bool [batch, 1, 1, src_len], true where a key may be
+  // seen, or undefined. causal: query i sees keys 0..i only. Returns [batch, tgt_len, d_model].
+  torch::Tensor attend(const torch::Tensor& hidden, const KeyValue& memory,
+                       const torch::Tensor& mask, bool causal);
+
+ private:
+  torch::Tensor split_heads(const torch::Tensor& projected) const;
+
+  int64_t num_heads_;
+  double dropout_;
+  Linear q_proj_{nullptr}, k_proj_{nullptr}, v_proj_{nullptr}, out_proj_{nullptr};
+};
+TORCH_MODULE(MultiHeadAttention);
+
+// What the layers of one stack share.
+struct LayerOptions {
+  int64_t d_model = 0;
+  int64_t num_heads = 0;
+  int64_t d_ffn = 0;
+  double layer_norm_eps = 1e-5;
+  double dropout = 0;
+  double attention_dropout = 0;
+  double activation_dropout = 0;
+
+  static LayerOptions encoder(const ModelConfig& config);
+  static LayerOptions decoder(const ModelConfig& config);
+};
+
+class EncoderLayerImpl : public torch::nn::Module {
+ public:
+  explicit EncoderLayerImpl(const LayerOptions& options);
+  // hidden: [batch, src_len, d_model]; mask: bool [batch, 1, 1, src_len].
+  torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& mask);
+
+ private:
+  LayerOptions options_;
+  MultiHeadAttention self_attn_{nullptr};
+  torch::nn::LayerNorm self_attn_layer_norm_{nullptr}, final_layer_norm_{nullptr};
+  Linear fc1_{nullptr}, fc2_{nullptr};
+};
+TORCH_MODULE(EncoderLayer);
+
+// One expert's (or ordinary layer's) decoding cache. Cross keys and values are computed once.
+struct DecoderLayerCache {
+  KeyValue self;   // grows by one position a step
+  KeyValue cross;  // over the source
+};
+
+class DecoderLayerImpl : public torch::nn::Module {
+ public:
+  explicit DecoderLayerImpl(const LayerOptions& options);
+
+  // Teacher forcing. hidden: [batch, tgt_len, d_model]; memory: [batch, src_len, d_model];
+  // memory_mask: bool [batch, 1, 1, src_len].
+  torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& memory,
+                        const torch::Tensor& memory_mask);
+
+  // One step. hidden: [batch, 1, d_model]; the cache's cross part must have been filled by start().
+  torch::Tensor step(const torch::Tensor& hidden, DecoderLayerCache& cache,
+                     const torch::Tensor& memory_mask);
+
+  // A cache with the cross keys and values of `memory` [batch, src_len, d_model].
+  DecoderLayerCache start(const torch::Tensor& memory);
+
+ private:
+  torch::Tensor after_self_attention(torch::Tensor hidden, const torch::Tensor& attended,
+                                     const KeyValue& cross, const torch::Tensor& memory_mask);
+
+  LayerOptions options_;
+  MultiHeadAttention self_attn_{nullptr}, encoder_attn_{nullptr};
+  torch::nn::LayerNorm self_attn_layer_norm_{nullptr}, encoder_attn_layer_norm_{nullptr},
+      final_layer_norm_{nullptr};
+  Linear fc1_{nullptr}, fc2_{nullptr};
+};
+TORCH_MODULE(DecoderLayer);
+
+}  // namespace trivium

@@ -1,0 +1,100 @@
+// The sequence-to-sequence Transformer whose layers are ordinary layers or pools of whole-layer
+// experts. Parameters carry Hugging Face BART's names without "model."; experts lie beneath their
+// layer
+// ("encoder.layers.0.experts.2.fc1.weight"), so that import and export are tables.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+#include "config/model_config.h"
+#include "model/layers.h"
+#include "model/routing.h"
+#include "model/task_router.h"
+
+namespace trivium {
+
+// One layer of a stack: `experts` has one element for an ordinary layer.
+template <typename Layer>
+struct LayerSlot {
+  std::vector<Layer> experts;
+};
+
+// What both stacks share: embeddings of positions, LayerNorm, layers.
+template <typename Layer>
+class StackImpl : public torch::nn::Module {
+ public:
+  StackImpl(const ModelConfig& config, const LayerOptions& options,
+            const std::vector<bool>& layer_is_pool);
+
+  // Embeds ids [batch, len] at positions offset..offset+len-1. `shared`: [vocab_size, d_model].
+  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& shared, int64_t offset);
+
+  std::vector<LayerSlot<Layer>>& layers() { return layers_; }
+  const torch::Tensor& position_weight() const { return position_weight_; }
+
+ private:
+  double dropout_;
+  double embedding_scale_;
+  torch::Tensor position_weight_;  // [max_position_embeddings + 2, d_model]
+  torch::nn::LayerNorm layernorm_embedding_{nullptr};
+  std::vector<LayerSlot<Layer>> layers_;
+};
+using EncoderStack = torch::nn::ModuleHolder<StackImpl<EncoderLayer>>;
+using DecoderStack = torch::nn::ModuleHolder<StackImpl<DecoderLayer>>;
+
+class Seq2SeqModelImpl : public torch::nn::Module {
+ public:
+  // Parameters are left uninitialised: load a checkpoint or call init_weights.
+  Seq2SeqModelImpl(const ModelConfig& config, int64_t num_tasks);
+
+  const ModelConfig& config() const { return config_; }
+  int64_t num_tasks() const { return num_tasks_; }
+
+  // N(0, init_std) weights, zero biases, unit LayerNorms, zero pad row (task_level_moe.md, section
+  // 2); task vectors N(0, 1).
+  void init_weights(uint64_t seed);
+
+  // Router logits of tasks: task_ids int64 [batch] -> [encoder_layers + decoder_layers, batch,
+  // num_experts]. Only for a routed model.
+  torch::Tensor router_logits(const torch::Tensor& task_ids);
+  // Splits [encoder_layers + decoder_layers, batch, num_experts] in the two stacks' weights.
+  RoutingWeights split_stacks(const torch::Tensor& weights) const;
+
+  // source: int64 [batch, src_len]; mask: bool [batch, src_len], true at real tokens. Returns
+  // [batch, src_len, d_model]. An empty plan is a dense model's.
+  torch::Tensor encode(const torch::Tensor& source, const torch::Tensor& mask,
+                       const StackPlan& plan);
+
+  // Teacher forcing: decoder_input int64 [batch, tgt_len] -> hidden [batch, tgt_len, d_model].
+  torch::Tensor decode(const torch::Tensor& decoder_input, const torch::Tensor& memory,
+                       const torch::Tensor& memory_mask, const StackPlan& plan);
+
+  // hidden: [..., d_model] -> logits [..., vocab_size], tied to the token embedding.
+  torch::Tensor logits(const torch::Tensor& hidden);
+
+  EncoderStack& encoder() { return encoder_; }
+  DecoderStack& decoder() { return decoder_; }
+  torch::Tensor& shared_weight() { return shared_weight_; }
+  bool is_routed() const { return router_ != nullptr; }
+  std::shared_ptr<TaskRouterImpl> router() { return router_; }
+  torch::Tensor& task_vectors() { return task_vectors_; }
+
+ private:
+  ModelConfig config_;
+  int64_t num_tasks_;
+  torch::Tensor shared_weight_;      // [vocab_size, d_model]
+  torch::Tensor final_logits_bias_;  // [1, vocab_size]
+  torch::Tensor task_vectors_;       // [num_tasks, task_vector_dim]
+  EncoderStack encoder_{nullptr};
+  DecoderStack decoder_{nullptr};
+  std::shared_ptr<TaskRouterImpl> router_;
+};
+TORCH_MODULE(Seq2SeqModel);
+
+// bool [batch, src_len] -> bool [batch, 1, 1, src_len], as attention takes it.
+torch::Tensor attention_mask(const torch::Tensor& mask);
+
+}  // namespace trivium
