@@ -27,7 +27,8 @@ class Tokenizer {
   // The ids of `text` without bos and eos. Invalid UTF-8 becomes U+FFFD. Never throws on any text.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
 
-  // The text of `ids`; special tokens are left out. Ids outside the vocabulary are an Error (kBadData).
+  // The text of `ids`; special tokens are left out. Ids outside the vocabulary are an Error
+  // (kBadData).
   virtual std::string decode(const std::vector<int32_t>& ids) const = 0;
 
   // The surface form of one id, as in the vocabulary file ("Ġhello", "##ing", "▁hello").
@@ -42,8 +43,8 @@ class Tokenizer {
   // Writes the files from which load_tokenizer makes the same tokenizer.
   virtual void save(const std::filesystem::path& folder) const = 0;
 
-  // <s> tokens </s>, the middle cut on the right so that the whole has at most `max_length` ids; says
-  // in `truncated` (where given) whether it was cut.
+  // <s> tokens </s>, the middle cut on the right so that the whole has at most `max_length` ids;
+  // says in `truncated` (where given) whether it was cut.
   std::vector<int32_t> encode_with_special(std::string_view text, size_t max_length,
                                            bool* truncated = nullptr) const;
 };

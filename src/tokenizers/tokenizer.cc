@@ -1,0 +1,37 @@
+#include "tokenizers/tokenizer.h"
+
+#include "base/error.h"
+#include "tokenizers/vocabulary.h"
+#include "tokenizers/wordpiece_tokenizer.h"
+
+namespace trivium {
+
+std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_t max_length,
+                                                    bool* truncated) const {
+  check(max_length >= 2, "encode_with_special: max_length leaves no room for bos and eos");
+  std::vector<int32_t> ids = encode(text);
+  const bool cut = ids.size() > max_length - 2;
+  if (truncated) *truncated = cut;
+  if (cut) ids.resize(max_length - 2);
+  ids.insert(ids.begin(), special().bos);
+  ids.push_back(special().eos);
+  return ids;
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
+  const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
+  if (has("vocab.txt")) return WordPieceTokenizer::load(folder);
+  if (has("tokenizer.json")) {
+    const std::filesystem::path path = folder / "tokenizer.json";
+    const nlohmann::json json = read_model_json(path);
+    const std::string type = json.value(nlohmann::json::json_pointer("/model/type"), "");
+    if (type == "WordPiece") return WordPieceTokenizer::load(folder);
+    throw_bad_model(path.string(), "the model type \"" + type + "\" is unsupported");
+  }
+  throw Error(ExitCode::kMissingInput,
+              folder.string() +
+                  " holds no tokenizer (spiece.model, vocab.json with merges.txt, "
+                  "vocab.txt or tokenizer.json)");
+}
+
+}  // namespace trivium
