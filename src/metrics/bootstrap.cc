@@ -1,0 +1,40 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "metrics/metric.h"
+
+namespace trivium {
+namespace {
+
+// Linear interpolation between order statistics, as numpy.percentile.
+double quantile(const std::vector<double>& sorted, double fraction) {
+  const double position = fraction * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(std::floor(position));
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return std::lerp(sorted[below], sorted[above], position - static_cast<double>(below));
+}
+
+}  // namespace
+
+Interval bootstrap_interval(const Metric& metric, const std::vector<Scored>& items, int resamples,
+                            double confidence, uint64_t seed) {
+  if (resamples < 1) throw Error(ExitCode::kUsage, "a bootstrap needs at least 1 resample");
+  if (!(confidence > 0 && confidence < 1)) {
+    throw Error(ExitCode::kUsage, "a bootstrap's confidence must be between 0 and 1");
+  }
+  if (items.empty()) return {};
+  const std::unique_ptr<PreparedItems> prepared = metric.prepare(items);
+  Rng rng(seed);
+  std::vector<uint32_t> indices(items.size());
+  std::vector<double> scores;
+  for (int i = 0; i < resamples; ++i) {
+    for (uint32_t& index : indices) index = static_cast<uint32_t>(rng.below(items.size()));
+    scores.push_back(prepared->score(indices));
+  }
+  std::sort(scores.begin(), scores.end());
+  return {quantile(scores, (1 - confidence) / 2), quantile(scores, (1 + confidence) / 2)};
+}
+
+}  // namespace trivium
