@@ -36,6 +36,15 @@ class FileDescriptor {
   int fd_;
 };
 
+void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io("write", path);
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
@@ -60,25 +69,22 @@ void sync_path(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  write_file_atomically(path, std::span(&bytes, 1));
+}
+
+void write_file_atomically(const std::filesystem::path& path,
+                           std::span<const std::string_view> pieces) {
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
-  {
+  try {
     FileDescriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC, "write");
-    size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t count = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) {
-        const int saved = errno;
-        ::unlink(temporary.c_str());
-        errno = saved;
-        throw_io("write", path);
-      }
-      done += static_cast<size_t>(count);
-    }
+    for (const std::string_view piece : pieces) write_all(file.get(), piece, path);
     if (::fsync(file.get()) != 0) throw_io("flush", path);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_io("write", path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) throw_io("write", path);
   sync_path(path.parent_path().empty() ? "." : path.parent_path());
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <istream>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ std::string read_file(const std::filesystem::path& path);
 // Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and
 // nothing between: temporary file, fsync, rename, fsync of the folder. Error kIo.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+// The same for bytes that lie in several places, one after the other.
+void write_file_atomically(const std::filesystem::path& path,
+                           std::span<const std::string_view> pieces);
 
 // Flushes a file's (or folder's) data to the disk. Error kIo.
 void sync_path(const std::filesystem::path& path);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/file.h"
 
 namespace trivium {
@@ -33,9 +32,9 @@ int nesting_depth(std::string_view text) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& where) {
+Json parse_json(std::string_view text, const std::string& where, ExitCode malformed) {
   if (nesting_depth(text) > kMaxDepth) {
-    throw Error(ExitCode::kBadData, where + ": JSON is nested deeper than 64 levels");
+    throw Error(malformed, where + ": JSON is nested deeper than 64 levels");
   }
   try {
     return Json::parse(text.begin(), text.end());
@@ -45,12 +44,12 @@ Json parse_json(std::string_view text, const std::string& where) {
     if (auto* parse_error = dynamic_cast<const nlohmann::json::parse_error*>(&e)) {
       detail += " at byte " + std::to_string(parse_error->byte);
     }
-    throw Error(ExitCode::kBadData, where + ": " + detail);
+    throw Error(malformed, where + ": " + detail);
   }
 }
 
-Json read_json_file(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+Json read_json_file(const std::filesystem::path& path, ExitCode malformed) {
+  return parse_json(read_file(path), path.string(), malformed);
 }
 
 std::string to_json_line(const Json& value) {

@@ -6,16 +6,20 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace trivium {
 
 using Json = nlohmann::ordered_json;
 
 // Parses `text`. `where` (for example "tasks.json" or "train.jsonl:12") begins the message of the
-// Error (kBadData) thrown for malformed JSON, invalid UTF-8, or nesting deeper than 64.
-Json parse_json(std::string_view text, const std::string& where);
+// Error (of the code `malformed`) thrown for malformed JSON, invalid UTF-8, or nesting deeper
+// than 64.
+Json parse_json(std::string_view text, const std::string& where,
+                ExitCode malformed = ExitCode::kBadData);
 
 // Reads and parses a whole file; Error kMissingInput when it cannot be read.
-Json read_json_file(const std::filesystem::path& path);
+Json read_json_file(const std::filesystem::path& path, ExitCode malformed = ExitCode::kBadData);
 
 // One line of JSON; invalid UTF-8 inside strings becomes U+FFFD, so that it never throws.
 std::string to_json_line(const Json& value);
