@@ -19,12 +19,12 @@ enum class Split { kTrain, kDev, kTest };
 
 struct Task {
   std::string name;
-  std::string family;                // "sentiment", "nli", …; "" when unknown
-  std::string metric = "accuracy";   // a name that make_metric knows
-  std::vector<std::string> inputs;   // the input fields, in order
-  std::string target;                // the target field
-  std::string accepted;              // field that lists every accepted answer; "" when there is none
-  std::vector<std::string> labels;   // the label set of a classification task; empty otherwise
+  std::string family;               // "sentiment", "nli", …; "" when unknown
+  std::string metric = "accuracy";  // a name that make_metric knows
+  std::vector<std::string> inputs;  // the input fields, in order
+  std::string target;               // the target field
+  std::string accepted;             // field that lists every accepted answer; "" when there is none
+  std::vector<std::string> labels;  // the label set of a classification task; empty otherwise
   std::string licence;
   std::string source;
   std::map<Split, std::vector<Record>> records;
