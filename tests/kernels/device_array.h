@@ -4,12 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "kernels/backend.h"
 
 namespace trivium {
+
+// The device's name in the names of tests.
+inline void PrintTo(Device device, std::ostream* out) {
+  *out << (device == Device::kCpu ? "Cpu" : "Cuda");
+}
 
 // Floats in the memory of `device`; starts `offset` floats after an address that is a multiple
 // of 64.

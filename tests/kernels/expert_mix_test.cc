@@ -153,9 +153,7 @@ TEST_P(ExpertMixTest, RowWithoutExpertsBecomesZero) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, ExpertMixTest, testing::Values(Device::kCpu, Device::kCuda),
-                         [](const auto& info) {
-                           return info.param == Device::kCpu ? "Cpu" : "Cuda";
-                         });
+                         testing::PrintToStringParamName());
 
 TEST(ExpertMixContractTest, RejectsSizesThatOnlyABugCanGive) {
   ExpertMix mix;
