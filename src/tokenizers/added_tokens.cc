@@ -1,7 +1,9 @@
 #include "tokenizers/added_tokens.h"
 
+#include <stdexcept>
+
+#include "tokenizers/model_file.h"
 #include "tokenizers/unicode.h"
-#include "tokenizers/vocabulary.h"
 
 namespace trivium {
 namespace {
@@ -39,27 +41,49 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   }
 }
 
-AddedTokens AddedTokens::from_json(const nlohmann::json& list, const std::string& where) {
+AddedTokens AddedTokens::from_json(const nlohmann::json& entries, const std::string& where) {
+  if (!entries.is_array() && !entries.is_object()) {
+    throw_bad_model(where, "the added tokens are neither a list nor an object");
+  }
   std::vector<AddedToken> tokens;
-  if (!list.is_array()) throw_bad_model(where, "added_tokens is not a list");
-  for (const auto& entry : list) {
+  for (auto item = entries.begin(); item != entries.end(); ++item) {
     try {
+      const nlohmann::json& entry = *item;
       const auto flag = [&](const char* key) { return entry.value(key, false); };
-      AddedToken token{.content = entry.at("content").get<std::string>(),
-                       .id = entry.at("id").get<int32_t>(),
-                       .strip_left = flag("lstrip"),
-                       .strip_right = flag("rstrip"),
-                       .special = flag("special")};
-      if (token.content.empty() || token.id < 0) throw_bad_model(where, "a malformed added token");
+      AddedToken token{
+          .content = entry.at("content").get<std::string>(),
+          .id = entries.is_array() ? entry.at("id").get<int32_t>() : std::stoi(item.key()),
+          .strip_left = flag("lstrip"),
+          .strip_right = flag("rstrip"),
+          .special = flag("special")};
+      if (token.content.empty()) throw_bad_model(where, "an added token is empty");
       if (flag("single_word")) {
         throw_bad_model(where, "added token \"" + token.content + "\": single_word is unsupported");
       }
       tokens.push_back(std::move(token));
     } catch (const nlohmann::json::exception&) {
-      throw_bad_model(where, "a malformed entry in added_tokens");
+      throw_bad_model(where, "a malformed added token");
+    } catch (const std::logic_error&) {  // std::stoi
+      throw_bad_model(where, "the id \"" + item.key() + "\" of an added token is not a number");
     }
   }
   return AddedTokens(std::move(tokens));
+}
+
+std::optional<AddedTokens> AddedTokens::from_config(const nlohmann::json& config,
+                                                    const std::string& where) {
+  if (!config.contains("added_tokens_decoder")) return std::nullopt;
+  return from_json(config["added_tokens_decoder"], where);
+}
+
+nlohmann::json AddedTokens::to_json() const {
+  nlohmann::json object = nlohmann::json::object();
+  for (const AddedToken& token : tokens_) {
+    object[std::to_string(token.id)] = {{"content", token.content}, {"lstrip", token.strip_left},
+                                        {"normalized", false},      {"rstrip", token.strip_right},
+                                        {"single_word", false},     {"special", token.special}};
+  }
+  return object;
 }
 
 std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text) const {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -31,8 +32,16 @@ class AddedTokens {
   AddedTokens() = default;
   explicit AddedTokens(std::vector<AddedToken> tokens);
 
-  // The list "added_tokens" of a tokenizer.json. Error kBadModel naming `where`.
-  static AddedTokens from_json(const nlohmann::json& list, const std::string& where);
+  // From the list "added_tokens" of a tokenizer.json, or the object "added_tokens_decoder" of a
+  // tokenizer_config.json, whose keys are the ids. Error kBadModel naming `where`.
+  static AddedTokens from_json(const nlohmann::json& entries, const std::string& where);
+
+  // From "added_tokens_decoder" of the tokenizer_config.json, or nothing where it has none.
+  static std::optional<AddedTokens> from_config(const nlohmann::json& config,
+                                                const std::string& where);
+
+  // As "added_tokens_decoder".
+  nlohmann::json to_json() const;
 
   bool is_special(int32_t id) const { return special_.contains(id); }
   const std::vector<AddedToken>& tokens() const { return tokens_; }

@@ -1,10 +1,24 @@
 #include "tokenizers/tokenizer.h"
 
 #include "base/error.h"
-#include "tokenizers/vocabulary.h"
+#include "tokenizers/byte_level_bpe_tokenizer.h"
+#include "tokenizers/model_file.h"
+#include "tokenizers/sentencepiece_tokenizer.h"
 #include "tokenizers/wordpiece_tokenizer.h"
 
 namespace trivium {
+namespace {
+
+// "BPE", "WordPiece" or another of the library's types.
+std::string model_type(const std::filesystem::path& path) {
+  const nlohmann::json json = read_model_json(path);
+  require_keys(json, {"model"}, path.string());
+  require_keys(json["model"], {"type"}, path.string());
+  const nlohmann::json& type = json["model"]["type"];
+  return type.is_string() ? type.get<std::string>() : type.dump();
+}
+
+}  // namespace
 
 std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_t max_length,
                                                     bool* truncated) const {
@@ -20,11 +34,15 @@ std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
+  for (const char* name : {"spiece.model", "sentencepiece.bpe.model"}) {
+    if (has(name)) return SentencePieceTokenizer::load(folder / name);
+  }
+  if (has("vocab.json") && has("merges.txt")) return ByteLevelBpeTokenizer::load(folder);
   if (has("vocab.txt")) return WordPieceTokenizer::load(folder);
   if (has("tokenizer.json")) {
     const std::filesystem::path path = folder / "tokenizer.json";
-    const nlohmann::json json = read_model_json(path);
-    const std::string type = json.value(nlohmann::json::json_pointer("/model/type"), "");
+    const std::string type = model_type(path);
+    if (type == "BPE") return ByteLevelBpeTokenizer::load(folder);
     if (type == "WordPiece") return WordPieceTokenizer::load(folder);
     throw_bad_model(path.string(), "the model type \"" + type + "\" is unsupported");
   }

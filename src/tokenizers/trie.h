@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizers/flat_map.h"
+
 namespace trivium {
 
 class Trie {
@@ -14,8 +16,6 @@ class Trie {
     int32_t value = -1;  // what was inserted with the key
   };
 
-  Trie();
-
   // `key` is not empty; a later value for the same key replaces the earlier one.
   void insert(std::string_view key, int32_t value);
 
@@ -23,17 +23,12 @@ class Trie {
   Match longest_prefix(std::string_view text) const;
 
  private:
-  struct Edge {
-    uint64_t key = 0;  // node * 256 + byte, plus 1: 0 marks a free slot
-    uint32_t child = 0;
-  };
+  static uint64_t edge(uint32_t node, char byte) {
+    return uint64_t{node} << 8 | static_cast<unsigned char>(byte);
+  }
 
-  // The slot of the edge, or the free slot where it belongs.
-  size_t slot(uint32_t node, unsigned char byte) const;
-  void grow();
-
-  std::vector<Edge> edges_;      // open addressing, a power of two in size, at most half full
-  std::vector<int32_t> values_;  // [nodes]; -1: no key ends here. Node 0 is the root.
+  FlatMap children_;                                           // edge -> node
+  std::vector<int32_t> values_ = std::vector<int32_t>(1, -1);  // [nodes]; -1: no key ends here
 };
 
 }  // namespace trivium

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "tokenizers/clean_up.h"
+#include "tokenizers/model_file.h"
 
 namespace trivium {
 namespace {
@@ -20,15 +20,14 @@ ptrdiff_t count_code_points(std::string_view text) {
 }
 
 // BertTokenizerFast's defaults; accents go with the case unless the file says otherwise.
-template <typename AnyJson>
-BertTextOptions read_options(const AnyJson& object, const char* lower_key,
+BertTextOptions read_options(const nlohmann::json& object, const char* lower_key,
                              const std::string& where) {
   BertTextOptions options;
   try {
     options.lower_case = object.value(lower_key, true);
     options.strip_accents = options.lower_case;
     if (object.contains("strip_accents") && !object["strip_accents"].is_null()) {
-      options.strip_accents = object["strip_accents"].template get<bool>();
+      options.strip_accents = object["strip_accents"].get<bool>();
     }
   } catch (const nlohmann::json::exception&) {
     throw_bad_model(where, std::string(lower_key) + " or strip_accents is not true or false");
@@ -36,26 +35,31 @@ BertTextOptions read_options(const AnyJson& object, const char* lower_key,
   return options;
 }
 
-void require_value(const nlohmann::json& object, const char* key, const nlohmann::json& value,
-                   const std::string& where) {
-  if (object.is_object() && object.value(key, value) == value) return;
-  throw_bad_model(where, std::string(key) + " is not " + value.dump() + ", which is unsupported");
+AddedTokens default_added_tokens(const Vocabulary& vocabulary) {
+  std::vector<AddedToken> added;
+  for (const char* name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
+    const int32_t id = vocabulary.find(name);
+    if (id >= 0) added.push_back({.content = name, .id = id});
+  }
+  return AddedTokens(std::move(added));
 }
 
 }  // namespace
 
 WordPieceTokenizer::WordPieceTokenizer(Vocabulary vocabulary, AddedTokens added,
-                                       BertTextOptions options, const std::filesystem::path& where)
+                                       BertTextOptions options)
     : vocabulary_(std::move(vocabulary)), added_(std::move(added)), options_(options) {
-  special_ = {.bos = vocabulary_.require("[CLS]", where),
-              .pad = vocabulary_.require("[PAD]", where),
-              .eos = vocabulary_.require("[SEP]", where),
-              .unk = vocabulary_.require("[UNK]", where),
+  vocabulary_.append_missing(added_);
+  special_ = {.bos = vocabulary_.require("[CLS]"),
+              .pad = vocabulary_.require("[PAD]"),
+              .eos = vocabulary_.require("[SEP]"),
+              .unk = vocabulary_.require("[UNK]"),
               .mask = vocabulary_.find("[MASK]")};
   for (int32_t id = 0; id < vocabulary_.size(); ++id) {
     const std::string_view piece = vocabulary_.token(id);
     if (piece.find('\n') != piece.npos) {  // vocab.txt could not hold it
-      throw_bad_model(where.string(), "token " + std::to_string(id) + " holds a line end");
+      throw_bad_model(vocabulary_.where().string(),
+                      "token " + std::to_string(id) + " holds a line end");
     }
     first_.insert(piece, id);
     if (piece.size() > kContinues.size() && piece.starts_with(kContinues)) {
@@ -73,32 +77,21 @@ std::unique_ptr<WordPieceTokenizer> WordPieceTokenizer::from_vocab_txt(
     const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "vocab.txt";
   const std::string text = read_model_text(path);
-  std::vector<std::string> tokens;
-  for (const std::string_view line : split_lines(text)) tokens.emplace_back(line);
-  Vocabulary vocabulary(std::move(tokens), path, 1);
-  BertTextOptions options;
-  const std::filesystem::path config = folder / "tokenizer_config.json";
-  if (std::filesystem::exists(config)) {
-    options = read_options(read_model_json(config), "do_lower_case", config.string());
-  }
-  std::vector<AddedToken> added;
-  for (const char* name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
-    const int32_t id = vocabulary.find(name);
-    if (id >= 0) added.push_back({.content = name, .id = id});
-  }
-  return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), AddedTokens(std::move(added)),
-                                              options, path);
+  Vocabulary vocabulary(path);
+  size_t line = 0;
+  for (const std::string_view token : split_lines(text)) vocabulary.append(token, ++line);
+  const nlohmann::json config = read_tokenizer_config(folder);
+  const BertTextOptions options = read_options(config, "do_lower_case", folder.string());
+  AddedTokens added =
+      AddedTokens::from_config(config, folder.string()).value_or(default_added_tokens(vocabulary));
+  return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), std::move(added), options);
 }
 
 std::unique_ptr<WordPieceTokenizer> WordPieceTokenizer::from_json(
     const std::filesystem::path& path) {
   const std::string where = path.string();
   const nlohmann::json json = read_model_json(path);
-  for (const char* part : {"model", "normalizer", "added_tokens"}) {
-    if (!json.is_object() || !json.contains(part)) {
-      throw_bad_model(where, std::string("\"") + part + "\" is missing");
-    }
-  }
+  require_keys(json, {"model", "normalizer", "added_tokens"}, where);
   const nlohmann::json& model = json["model"];
   require_value(model, "type", "WordPiece", where);
   require_value(model, "unk_token", "[UNK]", where);
@@ -108,17 +101,10 @@ std::unique_ptr<WordPieceTokenizer> WordPieceTokenizer::from_json(
   require_value(normalizer, "type", "BertNormalizer", where);
   require_value(normalizer, "clean_text", true, where);
   require_value(normalizer, "handle_chinese_chars", true, where);
-  if (!model.contains("vocab")) throw_bad_model(where, "\"vocab\" is missing");
   Vocabulary vocabulary = Vocabulary::from_json(model["vocab"], path);
   AddedTokens added = AddedTokens::from_json(json["added_tokens"], where);
-  for (const AddedToken& token : added.tokens()) {
-    if (vocabulary.find(token.content) != token.id) {
-      throw_bad_model(where, "the added token \"" + token.content + "\" is not in the vocabulary");
-    }
-  }
   const BertTextOptions options = read_options(normalizer, "lowercase", where);
-  return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), std::move(added), options,
-                                              path);
+  return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), std::move(added), options);
 }
 
 std::vector<int32_t> WordPieceTokenizer::encode(std::string_view text) const {
@@ -173,9 +159,10 @@ void WordPieceTokenizer::save(const std::filesystem::path& folder) const {
   std::string lines;
   for (const std::string& token : vocabulary_.tokens()) lines.append(token).append("\n");
   write_file_atomically(folder / "vocab.txt", lines);
-  const Json config = {{"do_lower_case", options_.lower_case},
-                       {"strip_accents", options_.strip_accents},
-                       {"tokenizer_class", "BertTokenizer"}};
+  const nlohmann::json config = {{"added_tokens_decoder", added_.to_json()},
+                                 {"do_lower_case", options_.lower_case},
+                                 {"strip_accents", options_.strip_accents},
+                                 {"tokenizer_class", "BertTokenizer"}};
   write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + "\n");
 }
 

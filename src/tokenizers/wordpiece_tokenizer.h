@@ -17,9 +17,7 @@ class WordPieceTokenizer : public Tokenizer {
   // Error kMissingInput or kBadModel, naming file and line.
   static std::unique_ptr<WordPieceTokenizer> load(const std::filesystem::path& folder);
 
-  // `where` names the vocabulary's file in errors.
-  WordPieceTokenizer(Vocabulary vocabulary, AddedTokens added, BertTextOptions options,
-                     const std::filesystem::path& where);
+  WordPieceTokenizer(Vocabulary vocabulary, AddedTokens added, BertTextOptions options);
 
   std::vector<int32_t> encode(std::string_view text) const override;
   // Joins the pieces, "##" glued to what precedes, then cleans up spaces as Hugging Face's decode
