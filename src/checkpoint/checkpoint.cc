@@ -1,0 +1,121 @@
+#include "checkpoint/checkpoint.h"
+
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "checkpoint/checkpoint_folder.h"
+#include "checkpoint/safetensors_header.h"
+
+namespace trivium {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_finite(const torch::Tensor& tensor) {
+  // One pass without a temporary: NaN and infinity survive the minimum and maximum.
+  const auto [low, high] = torch::aminmax(tensor);
+  return std::isfinite(low.item<float>()) && std::isfinite(high.item<float>());
+}
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text;
+  for (const int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+// The rows of the task vectors; 0 for a dense model.
+int64_t count_tasks(const ModelConfig& config, const NamedTensors& tensors) {
+  const auto vectors = tensors.find("task_vectors.weight");
+  if (config.routing.num_experts <= 1 || vectors == tensors.end()) return 0;
+  return vectors->second.dim() > 0 ? vectors->second.size(0) : 0;
+}
+
+// A hostile config.json beside small weights must not make the model allocate gigabytes.
+void check_size(const ModelConfig& config, const NamedTensors& tensors, const std::string& where) {
+  double held = 0;
+  for (const auto& [name, tensor] : tensors) held += static_cast<double>(tensor.numel());
+  if (parameter_count(config) > 2 * held + 1e6) {
+    throw Error(ExitCode::kBadModel, where + ": config.json asks for " +
+                                         std::to_string(int64_t(parameter_count(config))) +
+                                         " parameters, but the safetensors hold " +
+                                         std::to_string(int64_t(held)));
+  }
+}
+
+}  // namespace
+
+NamedTensors model_tensors(const Seq2SeqModel& model) {
+  NamedTensors tensors;
+  for (const auto& item : model->named_parameters()) tensors[item.key()] = item.value().detach();
+  for (const auto& item : model->named_buffers()) tensors[item.key()] = item.value().detach();
+  return tensors;
+}
+
+Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
+                                const std::string& where) {
+  const auto fail = [&](const std::string& name, const std::string& problem) {
+    throw Error(ExitCode::kBadModel, where + ": tensor " + quoted_name(name) + " " + problem);
+  };
+  check_size(config, tensors, where);
+  torch::NoGradGuard no_grad;
+  Seq2SeqModel model(config, count_tasks(config, tensors));
+  std::set<const void*> memory;
+  for (auto& [name, target] : model_tensors(model)) {
+    auto node = tensors.extract(name);
+    if (node.empty()) fail(name, "is missing");
+    const torch::Tensor& source = node.mapped();
+    if (source.sizes() != target.sizes()) {
+      fail(name, "has the shape " + shape_text(source.sizes()) + ", but config.json asks for " +
+                     shape_text(target.sizes()));
+    }
+    if (!is_finite(source)) fail(name, "has a NaN or an infinity");
+    check(memory.insert(source.data_ptr()).second, "two tensors of a model share memory");
+    check(source.is_contiguous(), "model_from_tensors takes contiguous tensors");
+    target.set_data(source);
+  }
+  if (!tensors.empty()) fail(tensors.begin()->first, "is unknown: config.json has no place for it");
+  return model;
+}
+
+void save_checkpoint(const Checkpoint& checkpoint, const fs::path& folder,
+                     const SaveOptions& options) {
+  const NamedTensors tensors = model_tensors(checkpoint.model);
+  for (const auto& [name, tensor] : tensors) {
+    if (is_finite(tensor)) continue;
+    throw Error(ExitCode::kDiverged, "not saved: tensor " + quoted_name(name) +
+                                         " has a NaN or an infinity; " + folder.string() +
+                                         " is as it was");
+  }
+  replace_checkpoint_folder(folder, [&](const fs::path& staging) {
+    write_file_atomically(staging / "config.json", to_json(checkpoint.config).dump(2) + "\n");
+    write_file_atomically(staging / "tasks.json", checkpoint.tasks.dump(1) + "\n");
+    checkpoint.tokenizer->save(staging);
+    write_tensors(staging, tensors, options.storage, options.max_file_bytes);
+    if (options.write_more) options.write_more(staging);
+  });
+}
+
+Checkpoint load_checkpoint(const fs::path& folder, Verify verify) {
+  const std::string manifest = verify_checkpoint_folder(folder, verify);
+  const fs::path config_file = folder / "config.json";
+  Checkpoint checkpoint;
+  checkpoint.config = model_config_from_json(read_json_file(config_file, ExitCode::kBadModel),
+                                             config_file.string());
+  checkpoint.model = model_from_tensors(checkpoint.config, read_tensors(folder), folder.string());
+  checkpoint.tokenizer = load_tokenizer(folder);
+  if (checkpoint.tokenizer->vocab_size() > checkpoint.config.vocab_size) {
+    throw Error(ExitCode::kBadModel,
+                folder.string() + ": the tokenizer has more tokens than config.json's vocab_size");
+  }
+  checkpoint.tasks = read_json_file(folder / "tasks.json", ExitCode::kBadModel);
+  // A training run may have replaced the folder in the meantime: the parts would not belong
+  // together.
+  if (verify_checkpoint_folder(folder, Verify::kSizes) != manifest) {
+    throw Error(ExitCode::kBadModel,
+                folder.string() + " was replaced while it was read; try again");
+  }
+  return checkpoint;
+}
+
+}  // namespace trivium

@@ -1,0 +1,53 @@
+// The checkpoint folder: config.json (Hugging Face's keys and trivium's own), *.safetensors, the
+// tokenizer's files, tasks.json, and manifest.json with the size and SHA-256 of each, written last.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "base/json.h"
+#include "checkpoint/checkpoint_folder.h"
+#include "checkpoint/named_tensors.h"
+#include "config/model_config.h"
+#include "model/seq2seq_model.h"
+#include "tokenizers/tokenizer.h"
+
+namespace trivium {
+
+struct Checkpoint {
+  ModelConfig config;
+  Seq2SeqModel model{nullptr};
+  std::shared_ptr<Tokenizer> tokenizer;
+  Json tasks = Json::object();  // tasks.json
+};
+
+struct SaveOptions {
+  StorageKind storage = StorageKind::kFloat32;
+  int64_t max_file_bytes = int64_t{1} << 32;
+  // Writes more files in the folder before the manifest is made, so that they are saved, replaced
+  // and verified together with the model (a training snapshot).
+  std::function<void(const std::filesystem::path& folder)> write_more;
+};
+
+// Writes the checkpoint beside `folder` and then exchanges the two, so that a reader, or a crash,
+// finds the old checkpoint or the new one, whole. Files of the old folder that its manifest does
+// not name (a README) are kept. Error kExists when `folder` is something else than a checkpoint,
+// kDiverged when a weight is NaN or infinite, kIo.
+void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& folder,
+                     const SaveOptions& options = {});
+
+// Error kMissingInput when there is no checkpoint, kBadModel when a file is missing, damaged or
+// does not fit config.json; the message names the file, and the tensor.
+Checkpoint load_checkpoint(const std::filesystem::path& folder, Verify verify = Verify::kSizes);
+
+// A model of `config` that holds `tensors`: every parameter by its name and shape, none missing,
+// none unknown (Error kBadModel beginning with `where`). The tensors become the model's own; no two
+// may share memory. The number of tasks is the rows of task_vectors.weight.
+Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
+                                const std::string& where);
+
+// Every parameter and buffer by name, sharing the model's memory.
+NamedTensors model_tensors(const Seq2SeqModel& model);
+
+}  // namespace trivium
