@@ -246,7 +246,7 @@ void check_together(const ModelConfig& c, const KeyReader& reader) {
                            std::to_string(c.d_model));
     }
   }
-  if (transformer_parameter_count(c) > kMaxParameters) {
+  if (parameter_count(c) > kMaxParameters) {
     reader.fail("d_model", "and the layer and expert counts ask for more than " +
                                std::to_string(static_cast<int64_t>(kMaxParameters / 1e9)) +
                                " billion parameters");
@@ -268,18 +268,27 @@ bool ModelConfig::decoder_layer_is_pool(int64_t layer) const {
   return is_pool(routing, routing.decoder_vanilla_layers, layer);
 }
 
-double transformer_parameter_count(const ModelConfig& c) {
-  const auto d = static_cast<double>(c.d_model);
-  const double attention = 4 * d * (d + 1), norm = 2 * d;
-  const auto feed_forward = [&](int64_t width) { return 2 * d * width + d + width; };
+double parameter_count(const ModelConfig& c) {
+  const auto linear = [](int64_t in, int64_t out) { return (in + 1.0) * static_cast<double>(out); };
+  const double attention = 4 * linear(c.d_model, c.d_model), norm = 2.0 * c.d_model;
+  const auto feed_forward = [&](int64_t width) {
+    return linear(c.d_model, width) + linear(width, c.d_model);
+  };
   const double encoder_layer = attention + feed_forward(c.encoder_ffn_dim) + 2 * norm;
   const double decoder_layer = 2 * attention + feed_forward(c.decoder_ffn_dim) + 3 * norm;
-  double total = d * c.vocab_size + 2 * (d * (c.max_position_embeddings + 2) + norm);
+  const double positions = (c.max_position_embeddings + 2.0) * c.d_model;
+  double total = static_cast<double>(c.d_model) * c.vocab_size + 2 * (positions + norm);
   for (int64_t l = 0; l < c.encoder_layers; ++l) {
     total += encoder_layer * (c.encoder_layer_is_pool(l) ? c.routing.num_experts : 1);
   }
   for (int64_t l = 0; l < c.decoder_layers; ++l) {
     total += decoder_layer * (c.decoder_layer_is_pool(l) ? c.routing.num_experts : 1);
+  }
+  const RoutingConfig& r = c.routing;
+  if (r.num_experts > 1) {
+    total += static_cast<double>(c.encoder_layers + c.decoder_layers) *
+             (linear(r.task_vector_dim, r.router_hidden_dim) +
+              linear(r.router_hidden_dim, r.num_experts));
   }
   return total;
 }

@@ -72,9 +72,9 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
-// The parameters of the embeddings, the encoder and the decoder with all their experts; router and
-// task vectors left out. A double, since a hostile configuration overflows an integer.
-double transformer_parameter_count(const ModelConfig& config);
+// The parameters of the whole model but for the task vectors, whose number is not part of the
+// shape. A double, since a hostile configuration overflows an integer.
+double parameter_count(const ModelConfig& config);
 
 // From config.json. Unsupported variants (normalize_before, static positions, another activation…)
 // are an Error (kBadModel) that names the key. `where` is the file.

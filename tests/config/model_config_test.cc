@@ -144,12 +144,13 @@ TEST(ModelConfig, PoolsAreTheLayersThatAreNotVanilla) {
 
 TEST(ModelConfig, CountsParameters) {
   // facebook/bart-base has 139,420,416 parameters (its model card's 139M).
-  EXPECT_EQ(transformer_parameter_count(ModelConfig{}), 139420416.0);
+  EXPECT_EQ(parameter_count(ModelConfig{}), 139420416.0);
   ModelConfig routed;
   routed.routing.num_experts = 3;
   routed.routing.encoder_vanilla_layers = {0, 1, 2, 3, 4, 5};
   const double decoder_layer = 2 * 2362368 + 4722432 + 3 * 1536;  // attention, FFN, LayerNorm
-  EXPECT_EQ(transformer_parameter_count(routed), 139420416.0 + 2 * 6 * decoder_layer);
+  const double router = 101412;  // task_level_moe.md, section 2: P = 128, E = 3
+  EXPECT_EQ(parameter_count(routed), 139420416.0 + 2 * 6 * decoder_layer + router);
 }
 
 TEST(ModelConfig, RefusesUnsupportedVariantsByName) {
