@@ -43,12 +43,19 @@ void check_size(const ModelConfig& config, const NamedTensors& tensors, const st
   }
 }
 
+// The model's parameters and buffers themselves.
+NamedTensors tensor_handles(const Seq2SeqModel& model) {
+  NamedTensors handles;
+  for (const auto& item : model->named_parameters()) handles[item.key()] = item.value();
+  for (const auto& item : model->named_buffers()) handles[item.key()] = item.value();
+  return handles;
+}
+
 }  // namespace
 
 NamedTensors model_tensors(const Seq2SeqModel& model) {
-  NamedTensors tensors;
-  for (const auto& item : model->named_parameters()) tensors[item.key()] = item.value().detach();
-  for (const auto& item : model->named_buffers()) tensors[item.key()] = item.value().detach();
+  NamedTensors tensors = tensor_handles(model);
+  for (auto& [name, tensor] : tensors) tensor = tensor.detach();
   return tensors;
 }
 
@@ -61,7 +68,12 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
   torch::NoGradGuard no_grad;
   Seq2SeqModel model(config, count_tasks(config, tensors));
   std::set<const void*> memory;
-  for (auto& [name, target] : model_tensors(model)) {
+  // Not detached: set_data must reach the model's own tensors.
+  auto targets = model->named_parameters();
+  targets.update(model->named_buffers());
+  for (auto& item : targets) {
+    const std::string& name = item.key();
+    torch::Tensor& target = item.value();
     auto node = tensors.extract(name);
     if (node.empty()) fail(name, "is missing");
     const torch::Tensor& source = node.mapped();
