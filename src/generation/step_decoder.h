@@ -1,5 +1,5 @@
-// What search needs from a model: one step of decoding for a batch of rows. The LibTorch model and the
-// fast engine both implement it, so greedy, beam, sampling and rank scoring exist once.
+// What search needs from a model: one step of decoding for a batch of rows. The LibTorch model and
+// the fast engine both implement it, so greedy, beam, sampling and rank scoring exist once.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,22 @@ class StepDecoder {
   // The number of rows now being decoded. At the start every source is one row.
   virtual int64_t rows() const = 0;
 
-  // Feeds one token to every row (tokens.size() == rows()) and returns the logits of the next token,
-  // [rows, vocab_size] row-major, valid until the next call.
+  // Feeds one token to every row (tokens.size() == rows()) and returns the logits of the next
+  // token, [rows, vocab_size] row-major, valid until the next call.
   virtual std::span<const float> step(std::span<const int32_t> tokens) = 0;
 
-  // Row i of the batch from now on continues old row parents[i]: beam reordering, expansion of a source
-  // to several beams, and dropping finished rows are all this.
+  // Row i of the batch from now on continues old row parents[i]: beam reordering, expansion of a
+  // source to several beams, and dropping finished rows are all this. `parents` is never empty.
   virtual void select_rows(std::span<const int32_t> parents) = 0;
 };
+
+// select_rows, which may copy every row's cache, unless `parents` leaves each row in its place.
+inline void select_rows_if_changed(StepDecoder& decoder, std::span<const int32_t> parents) {
+  bool changed = static_cast<int64_t>(parents.size()) != decoder.rows();
+  for (size_t i = 0; i < parents.size() && !changed; ++i) {
+    changed = parents[i] != static_cast<int32_t>(i);
+  }
+  if (changed) decoder.select_rows(parents);
+}
 
 }  // namespace trivium

@@ -1,0 +1,186 @@
+// Beam search by the rule of transformers 4.57 (GenerationMixin._beam_search), so that a model
+// gives the same ids in both. That rule replaced the older BeamSearchScorer's; they differ in the
+// length that the penalty counts (ids after the start token, eos included) and in when a source is
+// done.
+//
+// Where transformers keeps num_beams rows for every source to the end, here a source has only the
+// rows that can still matter: one until its first real choice, and none once it is done. The ids
+// are the same: its copies at score -1e9 lose to every real continuation, and a done source changes
+// no more.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "generation/logit_scan.h"
+#include "generation/logits_processor.h"
+#include "generation/strategies.h"
+
+namespace trivium {
+namespace {
+
+struct Beam {
+  std::vector<int32_t> ids;  // the start token first
+  float score = 0;           // sum of log-probabilities; float, to round as transformers does
+  int32_t parent = 0;        // the beam it continues, counted among the source's beams before it
+};
+
+struct Continuation {
+  float score = 0;
+  int32_t beam = 0;
+  int32_t token = 0;
+};
+
+// One source: its live beams and its best ended ones.
+class BeamedSource {
+ public:
+  explicit BeamedSource(const SearchOptions& options)
+      : options_(options), num_beams_(options.num_beams) {
+    live_.push_back({{options.start_id}, 0, 0});
+  }
+
+  const std::vector<Beam>& live() const { return live_; }
+
+  // Takes one step with the best 2 * num_beams continuations of its live beams, best first. Twice
+  // num_beams, so that enough of them go on where each beam's best is eos.
+  void advance(std::span<const Continuation> continuations) {
+    std::vector<Beam> next;
+    const size_t length = live_.front().ids.size() + 1;
+    for (size_t rank = 0; rank < continuations.size(); ++rank) {
+      const Continuation& continuation = continuations[rank];
+      Beam beam{live_[continuation.beam].ids, continuation.score, continuation.beam};
+      beam.ids.push_back(continuation.token);
+      const bool ended =
+          continuation.token == options_.eos_id || static_cast<int>(length) == options_.max_length;
+      if (ended && rank < num_beams_) add_ended(std::move(beam));
+      if (!ended && next.size() < num_beams_) next.push_back(std::move(beam));
+    }
+    if (continuations.empty()) {  // every token is banned: the beams end as they are
+      for (Beam& beam : live_) add_ended(std::move(beam));
+    }
+    live_ = std::move(next);
+    if (is_done()) live_.clear();
+  }
+
+  Hypothesis take_best() {
+    Beam& best = ended_.front();
+    best.ids.erase(best.ids.begin());
+    const bool finished = !best.ids.empty() && best.ids.back() == options_.eos_id;
+    if (finished) best.ids.pop_back();
+    return {std::move(best.ids), best.score, finished};
+  }
+
+ private:
+  // The score that ended beams are compared by; `length` counts the ids, the start token included.
+  float penalized(float score, size_t length) const {
+    const auto counted = static_cast<double>(std::max<size_t>(length - 1, 1));
+    return score / static_cast<float>(std::pow(counted, options_.length_penalty));
+  }
+
+  // Keeps the best num_beams; of equal ones the older first.
+  void add_ended(Beam beam) {
+    beam.score = penalized(beam.score, beam.ids.size());
+    const auto place = std::find_if(ended_.begin(), ended_.end(),
+                                    [&](const Beam& old) { return beam.score > old.score; });
+    ended_.insert(place, std::move(beam));
+    if (ended_.size() > num_beams_) ended_.pop_back();
+  }
+
+  // Without early stopping: when the best live beam, scored as if it ended here, is no better than
+  // the worst ended one. A heuristic, since a score may still rise with the length; kept to the
+  // letter.
+  bool is_done() const {
+    if (live_.empty()) return true;
+    if (ended_.size() < num_beams_) return false;
+    if (options_.early_stopping) return true;
+    return !(penalized(live_.front().score, live_.front().ids.size()) > ended_.back().score);
+  }
+
+  const SearchOptions& options_;
+  size_t num_beams_;
+  std::vector<Beam> live_;   // best first, all of one length; empty when the source is done
+  std::vector<Beam> ended_;  // best first, their scores penalized
+};
+
+class BeamSearch {
+ public:
+  BeamSearch(StepDecoder& decoder, const SearchOptions& options)
+      : decoder_(decoder),
+        processor_(options),
+        scan_(2 * options.num_beams),
+        num_continuations_(2 * options.num_beams),
+        sources_(decoder.rows(), BeamedSource(options)) {}
+
+  std::vector<Hypothesis> run() {
+    if (!sources_.empty()) {
+      while (step()) {
+      }
+    }
+    std::vector<Hypothesis> results;
+    for (BeamedSource& source : sources_) results.push_back(source.take_best());
+    return results;
+  }
+
+ private:
+  // Decodes one token of every live beam; false when no source has a live beam left.
+  bool step() {
+    std::vector<int32_t> tokens, parents;
+    for (const BeamedSource& source : sources_) {
+      for (const Beam& beam : source.live()) tokens.push_back(beam.ids.back());
+    }
+    const std::span<const float> logits = decoder_.step(tokens);
+    size_t row = 0;
+    for (BeamedSource& source : sources_) {
+      const size_t rows = source.live().size();
+      if (rows == 0) continue;
+      collect_continuations(source, logits, row);
+      source.advance(continuations_);
+      for (const Beam& beam : source.live()) {
+        parents.push_back(static_cast<int32_t>(row) + beam.parent);
+      }
+      row += rows;
+    }
+    if (parents.empty()) return false;
+    select_rows_if_changed(decoder_, parents);
+    return true;
+  }
+
+  // Fills continuations_ with the best of `source`, whose first beam is row `row` of `logits`.
+  void collect_continuations(const BeamedSource& source, std::span<const float> logits,
+                             size_t row) {
+    const size_t vocab_size = decoder_.vocab_size();
+    continuations_.clear();
+    for (size_t i = 0; i < source.live().size(); ++i) {
+      const Beam& beam = source.live()[i];
+      const auto index = static_cast<int32_t>(i);
+      processor_.process(beam.ids);
+      if (processor_.forced() >= 0) {
+        continuations_.push_back({beam.score, index, processor_.forced()});
+        continue;
+      }
+      scan_.read(logits.subspan((row + i) * vocab_size, vocab_size), processor_.banned());
+      for (const Candidate& candidate : scan_.best()) {
+        const float score = scan_.log_probability(candidate.logit) + beam.score;
+        continuations_.push_back({score, index, candidate.token});
+      }
+    }
+    std::stable_sort(
+        continuations_.begin(), continuations_.end(),
+        [](const Continuation& a, const Continuation& b) { return a.score > b.score; });
+    if (continuations_.size() > num_continuations_) continuations_.resize(num_continuations_);
+  }
+
+  StepDecoder& decoder_;
+  LogitsProcessor processor_;
+  LogitScan scan_;
+  size_t num_continuations_;
+  std::vector<BeamedSource> sources_;
+  std::vector<Continuation> continuations_;
+};
+
+}  // namespace
+
+std::vector<Hypothesis> beam_search(StepDecoder& decoder, const SearchOptions& options) {
+  return BeamSearch(decoder, options).run();
+}
+
+}  // namespace trivium

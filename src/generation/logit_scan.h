@@ -1,0 +1,49 @@
+// One pass over a row of logits: its best tokens and its log-sum-exp.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace trivium {
+
+struct Candidate {
+  float logit = 0;
+  int32_t token = 0;
+};
+
+// Higher logits first; of equal ones the lower token, as torch's argmax.
+inline bool is_better(const Candidate& a, const Candidate& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+}
+
+class LogitScan {
+ public:
+  // Keeps the `count` best tokens of a row; 0 where only log-probabilities are asked.
+  explicit LogitScan(int count) : count_(static_cast<size_t>(count)) {}
+
+  // Reads `logits` [vocab_size]. The tokens of `banned` (sorted) and those at minus infinity are
+  // not candidates, but a banned one keeps its part of the probability: transformers bans tokens
+  // after log_softmax. Error kBadModel when no logit is finite or one is NaN or plus infinity.
+  void read(std::span<const float> logits, std::span<const int32_t> banned = {});
+
+  // Best first; fewer than `count` where the row has no more.
+  std::span<const Candidate> best() const { return best_; }
+
+  // Of a token with this logit in the row last read. In torch's order of operations, for equal
+  // rounding.
+  float log_probability(float logit) const { return (logit - max_) - log_sum_; }
+
+ private:
+  void add_sum(std::span<const float> block, float block_max);
+  void add_candidates(std::span<const float> logits, size_t begin, size_t end,
+                      std::span<const int32_t> banned);
+
+  size_t count_;
+  std::vector<Candidate> best_;  // while reading a heap, the worst in front
+  float max_ = 0;
+  double sum_ = 0;  // of exp(logit - max_)
+  float log_sum_ = 0;
+};
+
+}  // namespace trivium
