@@ -24,6 +24,8 @@ void OptimiserSettings::visit(SettingsVisitor& v) {
   v.text("train.loss", loss, {"token_mean", "example_mean", "token_sum"},
          "mean over target tokens, mean over examples of their mean, or the sum over tokens");
   v.number("train.dropout", dropout, 0, 0.9, "dropout of the residual branches and embeddings");
+  v.number("train.attention_dropout", attention_dropout, 0, 0.9,
+           "dropout of attention weights; above 0 the CPU has no fused attention kernel");
   v.text("train.precision", precision, {"fp32", "bf16"},
          "bf16: matrix products in bfloat16, weights and optimiser in float32");
   v.integer("train.seed", seed, 0, INT64_MAX, "seed of the order of data, dropout and noise");
@@ -31,10 +33,11 @@ void OptimiserSettings::visit(SettingsVisitor& v) {
 }
 
 void RunSettings::visit(SettingsVisitor& v) {
-  v.text("run.output", output, {}, "folder of the run: best/, last/, snapshot/, metrics.csv");
+  v.text("run.output", output, {}, "folder of the run: best/, last/, metrics.csv");
   v.integer("run.log_every", log_every, 1, 1'000'000, "steps between lines of progress");
   v.integer("run.eval_every", eval_every, 1, 100'000'000, "steps between evaluations on dev");
-  v.integer("run.save_every", save_every, 1, 100'000'000, "steps between snapshots for --resume");
+  v.integer("run.save_every", save_every, 1, 100'000'000,
+            "steps between writings of last/, from which --resume goes on");
 }
 
 void TrainSettings::visit(SettingsVisitor& v) {

@@ -11,7 +11,7 @@ namespace trivium {
 // What both kinds of training share: the optimiser, the schedule, the run.
 struct OptimiserSettings {
   int64_t steps = 1000;
-  int64_t batch_tokens = 4096;       // padded source tokens in a batch
+  int64_t batch_tokens = 4096;       // padded source and target tokens in a batch
   int64_t accumulation = 1;          // batches an optimiser step
   double learning_rate = 1e-4;       // Transformer
   double decoder_learning_rate = 0;  // 0: learning_rate
@@ -24,6 +24,7 @@ struct OptimiserSettings {
   double label_smoothing = 0.1;
   std::string loss = "token_mean";
   double dropout = 0.1;
+  double attention_dropout = 0;
   std::string precision = "fp32";
   int64_t seed = 42;
   int64_t threads = 0;

@@ -38,8 +38,15 @@ class MultiHeadAttentionImpl : public torch::nn::Module {
   torch::Tensor attend(const torch::Tensor& hidden, const KeyValue& memory,
                        const torch::Tensor& mask, bool causal);
 
+  void set_dropout(double dropout) { dropout_ = dropout; }
+
  private:
   torch::Tensor split_heads(const torch::Tensor& projected) const;
+  // query: [batch, num_heads, tgt_len, head_dim]; both return the same shape.
+  torch::Tensor fused_attention(const torch::Tensor& query, const KeyValue& memory,
+                                const torch::Tensor& mask, bool causal) const;
+  torch::Tensor trainable_attention(const torch::Tensor& query, const KeyValue& memory,
+                                    const torch::Tensor& mask, bool causal) const;
 
   int64_t num_heads_;
   double dropout_;
@@ -47,15 +54,20 @@ class MultiHeadAttentionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(MultiHeadAttention);
 
+// Probabilities of dropout in training.
+struct DropoutRates {
+  double residual = 0;    // embeddings and the output of every sub-layer
+  double attention = 0;   // attention weights; anything above 0 rules out the fused CPU kernel
+  double activation = 0;  // inside the feed-forward
+};
+
 // What the layers of one stack share.
 struct LayerOptions {
   int64_t d_model = 0;
   int64_t num_heads = 0;
   int64_t d_ffn = 0;
   double layer_norm_eps = 1e-5;
-  double dropout = 0;
-  double attention_dropout = 0;
-  double activation_dropout = 0;
+  DropoutRates dropout;
 
   static LayerOptions encoder(const ModelConfig& config);
   static LayerOptions decoder(const ModelConfig& config);
@@ -64,6 +76,7 @@ struct LayerOptions {
 class EncoderLayerImpl : public torch::nn::Module {
  public:
   explicit EncoderLayerImpl(const LayerOptions& options);
+  void set_dropout(const DropoutRates& rates);
   // hidden: [batch, src_len, d_model]; mask: bool [batch, 1, 1, src_len].
   torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& mask);
 
@@ -84,6 +97,7 @@ struct DecoderLayerCache {
 class DecoderLayerImpl : public torch::nn::Module {
  public:
   explicit DecoderLayerImpl(const LayerOptions& options);
+  void set_dropout(const DropoutRates& rates);
 
   // Teacher forcing. hidden: [batch, tgt_len, d_model]; memory: [batch, src_len, d_model];
   // memory_mask: bool [batch, 1, 1, src_len].

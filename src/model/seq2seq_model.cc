@@ -69,6 +69,14 @@ torch::Tensor StackImpl<Layer>::embed(const torch::Tensor& ids, const torch::Ten
   return torch::dropout(layernorm_embedding_(tokens + positions), dropout_, this->is_training());
 }
 
+template <typename Layer>
+void StackImpl<Layer>::set_dropout(const DropoutRates& rates) {
+  dropout_ = rates.residual;
+  for (auto& slot : layers_) {
+    for (auto& expert : slot.experts) expert->set_dropout(rates);
+  }
+}
+
 template class StackImpl<EncoderLayer>;
 template class StackImpl<DecoderLayer>;
 
@@ -105,6 +113,11 @@ void Seq2SeqModelImpl::init_weights(uint64_t seed) {
     }
   }
   shared_weight_.select(0, config_.pad_token_id).zero_();
+}
+
+void Seq2SeqModelImpl::set_dropout(const DropoutRates& rates) {
+  encoder_->set_dropout(rates);
+  decoder_->set_dropout(rates);
 }
 
 torch::Tensor Seq2SeqModelImpl::router_logits(const torch::Tensor& task_ids) {

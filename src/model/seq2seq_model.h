@@ -32,6 +32,7 @@ class StackImpl : public torch::nn::Module {
   // Embeds ids [batch, len] at positions offset..offset+len-1. `shared`: [vocab_size, d_model].
   torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& shared, int64_t offset);
 
+  void set_dropout(const DropoutRates& rates);
   std::vector<LayerSlot<Layer>>& layers() { return layers_; }
   const torch::Tensor& position_weight() const { return position_weight_; }
 
@@ -56,6 +57,9 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   // N(0, init_std) weights, zero biases, unit LayerNorms, zero pad row (task_level_moe.md, section
   // 2); task vectors N(0, 1).
   void init_weights(uint64_t seed);
+
+  // Instead of the rates in the configuration, which are those of the model's first training.
+  void set_dropout(const DropoutRates& rates);
 
   // Router logits of tasks: task_ids int64 [batch] -> [encoder_layers + decoder_layers, batch,
   // num_experts]. Only for a routed model.

@@ -1,0 +1,90 @@
+#include "evaluation/evaluator.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace trivium {
+
+EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
+                                    const std::string& name, Split split, size_t limit) {
+  const Task task = gym.load_task(name);
+  const auto prompt = prompts.templates_of(task).at(0);
+  EvaluationTask result{task.name, task.family, task.metric, {}, ""};
+  const std::vector<Record>& records = task.records.at(split);
+  if (records.empty()) {
+    throw Error(ExitCode::kBadData, "task " + name + " has no examples in this split");
+  }
+  const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
+  for (size_t i = 0; i < count; ++i) result.examples.push_back(prompt->render(task, records[i]));
+  std::map<std::string, size_t> frequency;
+  for (const Record& record : task.records.at(Split::kTrain)) {
+    ++frequency[prompt->render(task, record).targets.at(0)];
+  }
+  size_t most = 0;
+  for (const auto& [target, n] : frequency) {
+    if (n > most) {
+      most = n;
+      result.majority_answer = target;
+    }
+  }
+  return result;
+}
+
+std::string Evaluator::canonical(const std::string& text) const {
+  const Tokenizer& tokenizer = generator_.tokenizer();
+  return to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text))));
+}
+
+std::vector<std::string> Evaluator::predict(const EvaluationTask& task, const TaskRoute& route,
+                                            EvaluationMode mode) {
+  std::vector<Prompt> prompts;
+  for (const Example& example : task.examples) prompts.push_back({example.input, route});
+  const bool has_options =
+      std::all_of(task.examples.begin(), task.examples.end(),
+                  [](const Example& example) { return !example.options.empty(); });
+  std::vector<std::string> predictions;
+  if (mode == EvaluationMode::kRanking && has_options) {
+    std::vector<std::vector<std::string>> options;
+    for (const Example& example : task.examples) options.push_back(example.options);
+    const auto scores = generator_.score(prompts, options);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const auto best = std::max_element(scores[i].begin(), scores[i].end()) - scores[i].begin();
+      predictions.push_back(options[i][static_cast<size_t>(best)]);
+    }
+  } else {
+    for (const Answer& answer : generator_.generate(prompts, search_)) {
+      predictions.push_back(answer.text);
+    }
+  }
+  return predictions;
+}
+
+TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route,
+                              EvaluationMode mode) {
+  const std::vector<std::string> predictions = predict(task, route, mode);
+  TaskScore result{task.name, task.metric, 0, {}, 0, task.examples.size(), {}};
+  std::vector<Scored> majority;
+  const std::string majority_answer = canonical(task.majority_answer);
+  for (size_t i = 0; i < task.examples.size(); ++i) {
+    Scored item{canonical(predictions[i]), {}};
+    for (const std::string& gold : task.examples[i].targets) item.golds.push_back(canonical(gold));
+    majority.push_back({majority_answer, item.golds});
+    result.items.push_back(std::move(item));
+  }
+  const std::unique_ptr<Metric> metric = make_metric(task.metric);
+  result.score = metric->score(result.items);
+  result.majority = metric->score(majority);
+  if (resamples_ > 0) result.interval = bootstrap_interval(*metric, result.items, resamples_);
+  return result;
+}
+
+double mean_score(const std::vector<TaskScore>& scores) {
+  double sum = 0;
+  for (const TaskScore& score : scores) sum += score.score;
+  return scores.empty() ? 0 : sum / static_cast<double>(scores.size());
+}
+
+}  // namespace trivium

@@ -1,0 +1,66 @@
+// Scores a model on tasks: by generation or by ranking a task's options, beside the majority
+// baseline.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/gym.h"
+#include "data/prompt_template.h"
+#include "inference/text_generator.h"
+#include "metrics/metric.h"
+
+namespace trivium {
+
+// A task's examples of one split, rendered, and what the majority baseline answers.
+struct EvaluationTask {
+  std::string name;
+  std::string family;
+  std::string metric;
+  std::vector<Example> examples;
+  std::string majority_answer;  // the most frequent target of the task's train split
+};
+
+// Renders the split with the task's first template; `limit` > 0 takes the first so many examples.
+EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
+                                    const std::string& name, Split split, size_t limit = 0);
+
+enum class EvaluationMode {
+  kGeneration,  // what the model writes
+  kRanking,     // the most likely of the options; tasks without options are generated
+};
+
+struct TaskScore {
+  std::string task;
+  std::string metric;
+  double score = 0;
+  Interval interval;  // 95 % bootstrap over examples
+  double majority = 0;
+  size_t examples = 0;
+  std::vector<Scored> items;  // as scored, in the split's order
+};
+
+class Evaluator {
+ public:
+  // Bootstrap intervals are left out when resamples is 0.
+  Evaluator(TextGenerator& generator, const SearchOptions& search, int resamples = 1000)
+      : generator_(generator), search_(search), resamples_(resamples) {}
+
+  TaskScore evaluate(const EvaluationTask& task, const TaskRoute& route, EvaluationMode mode);
+
+ private:
+  std::vector<std::string> predict(const EvaluationTask& task, const TaskRoute& route,
+                                   EvaluationMode mode);
+  // The text as the model's tokenizer can write it, in lower case and without outer space. A model
+  // with an uncased vocabulary can't write "New-York": both sides are compared in this form.
+  std::string canonical(const std::string& text) const;
+
+  TextGenerator& generator_;
+  SearchOptions search_;
+  int resamples_;
+};
+
+// The unweighted mean of the tasks' scores (crossfit_gym.md, section 6: "dev performance").
+double mean_score(const std::vector<TaskScore>& scores);
+
+}  // namespace trivium

@@ -1,0 +1,33 @@
+// One task's route as plain numbers: for people, JSON and pinning.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/json.h"
+#include "model/seq2seq_model.h"
+
+namespace trivium {
+
+// Weights over the experts of each layer; an ordinary layer has one weight, 1. Each row sums to 1.
+struct TaskRoute {
+  std::vector<std::vector<float>> encoder;  // [encoder_layers][num_experts or 1]
+  std::vector<std::vector<float>> decoder;  // [decoder_layers][num_experts or 1]
+
+  // The expert of the largest weight, the first of equals.
+  static int64_t main_expert(const std::vector<float>& weights);
+  bool operator==(const TaskRoute&) const = default;
+};
+
+// The route that inference gives to row `task` of the model's task vectors, at `temperature` (which
+// only softmax selection uses). A dense model has one-expert layers throughout.
+TaskRoute route_of_task(Seq2SeqModel& model, int64_t task, double temperature);
+
+// The routes of a batch's rows as the model takes them; undefined tensors for a dense model.
+RoutingWeights routing_weights(const std::vector<const TaskRoute*>& rows, const ModelConfig& config,
+                               torch::Device device);
+
+// {"encoder": [[w...], ...], "decoder": [...]}, weights rounded to 4 digits.
+Json to_json(const TaskRoute& route);
+
+}  // namespace trivium

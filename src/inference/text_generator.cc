@@ -1,0 +1,130 @@
+#include "inference/text_generator.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "model/batch.h"
+#include "model/torch_step_decoder.h"
+
+namespace trivium {
+
+TextGenerator::TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
+                             GeneratorOptions options)
+    : model_(std::move(model)), tokenizer_(std::move(tokenizer)), options_(options) {
+  options_.max_source_length =
+      std::min(options_.max_source_length, model_->config().max_position_embeddings);
+}
+
+SearchOptions TextGenerator::default_search() const {
+  const ModelConfig& config = model_->config();
+  SearchOptions search;
+  search.num_beams = config.num_beams;
+  search.max_length = config.max_length;
+  search.length_penalty = config.length_penalty;
+  search.early_stopping = config.early_stopping;
+  search.no_repeat_ngram_size = config.no_repeat_ngram_size;
+  search.start_id = config.decoder_start_token_id;
+  search.eos_id = config.eos_token_id;
+  search.pad_id = config.pad_token_id;
+  search.forced_bos_id = config.forced_bos_token_id;
+  search.forced_eos_id = config.forced_eos_token_id;
+  return search;
+}
+
+void TextGenerator::for_each_batch(
+    const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
+    const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle) {
+  encoded.resize(prompts.size());
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    encoded[i].ids = tokenizer_->encode_with_special(
+        prompts[i].text, static_cast<size_t>(options_.max_source_length), &encoded[i].truncated);
+  }
+  std::vector<size_t> order(prompts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return encoded[a].ids.size() > encoded[b].ids.size();
+  });
+  for (size_t begin = 0; begin < order.size();) {
+    const auto longest = static_cast<int64_t>(encoded[order[begin]].ids.size());
+    const int64_t rows =
+        std::clamp<int64_t>(options_.batch_tokens / longest, 1, options_.batch_size);
+    const size_t end = std::min(order.size(), begin + static_cast<size_t>(rows));
+    const std::vector<size_t> batch(order.begin() + static_cast<int64_t>(begin),
+                                    order.begin() + static_cast<int64_t>(end));
+    std::vector<std::vector<int32_t>> sources;
+    std::vector<const TaskRoute*> routes;
+    for (size_t i : batch) {
+      sources.push_back(encoded[i].ids);
+      routes.push_back(&prompts[i].route);
+    }
+    const torch::Device device = model_->shared_weight().device();
+    const SourceBatch source = collate_sources(sources, model_->config().pad_token_id);
+    TorchStepDecoder decoder(model_, source.ids.to(device), source.mask.to(device),
+                             routing_weights(routes, model_->config(), device));
+    handle(batch, decoder);
+    begin = end;
+  }
+}
+
+Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& source) const {
+  Answer answer;
+  answer.text = tokenizer_->decode(hypothesis.ids);
+  answer.score = hypothesis.score;
+  answer.finished = hypothesis.finished;
+  answer.truncated = source.truncated;
+  answer.source_tokens = static_cast<int64_t>(source.ids.size());
+  answer.target_tokens = static_cast<int64_t>(hypothesis.ids.size());
+  return answer;
+}
+
+std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
+                                            const SearchOptions& options) {
+  std::vector<Answer> answers(prompts.size());
+  std::vector<Encoded> encoded;
+  for_each_batch(prompts, encoded, [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
+    const std::vector<Hypothesis> found = search(decoder, options);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      answers[batch[i]] = make_answer(found[i], encoded[batch[i]]);
+    }
+  });
+  return answers;
+}
+
+Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
+                             const std::function<bool(const std::string& text)>& on_text) {
+  check(options.num_beams == 1, "beam search has nothing to stream");
+  Answer answer;
+  std::vector<Encoded> encoded;
+  for_each_batch({prompt}, encoded, [&](const std::vector<size_t>&, StepDecoder& decoder) {
+    std::vector<int32_t> ids;
+    const auto on_token = [&](int64_t, int32_t id) {
+      ids.push_back(id);
+      return on_text(tokenizer_->decode(ids));
+    };
+    answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);
+  });
+  return answer;
+}
+
+std::vector<std::vector<double>> TextGenerator::score(
+    const std::vector<Prompt>& prompts, const std::vector<std::vector<std::string>>& options) {
+  check(prompts.size() == options.size(), "one list of options a prompt");
+  std::vector<std::vector<double>> scores(prompts.size());
+  std::vector<Encoded> encoded;
+  const ModelConfig& config = model_->config();
+  for_each_batch(prompts, encoded, [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
+    std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      for (const std::string& option : options[batch[i]]) {
+        ids[i].push_back(tokenizer_->encode_with_special(
+            option, static_cast<size_t>(config.max_position_embeddings)));
+      }
+    }
+    const auto found = score_options(decoder, config.decoder_start_token_id, ids);
+    for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]] = found[i];
+  });
+  return scores;
+}
+
+}  // namespace trivium

@@ -1,0 +1,77 @@
+// Prompts in, answers out: tokenising, batching by length, routing each row, searching,
+// detokenising.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "generation/search.h"
+#include "inference/task_route.h"
+#include "model/seq2seq_model.h"
+#include "tokenizers/tokenizer.h"
+
+namespace trivium {
+
+struct Prompt {
+  std::string text;
+  TaskRoute route;
+};
+
+struct Answer {
+  std::string text;
+  double score = 0;        // log-probability (beam search: length-normalised)
+  bool finished = false;   // ended by itself, not cut at the maximal length
+  bool truncated = false;  // the prompt was longer than the model's input and was cut
+  int64_t source_tokens = 0;
+  int64_t target_tokens = 0;
+};
+
+struct GeneratorOptions {
+  int64_t max_source_length = 512;  // ids of the input, cut on the right
+  int64_t batch_tokens = 4096;      // padded source tokens in a batch
+  int64_t batch_size = 64;          // rows in a batch
+};
+
+class TextGenerator {
+ public:
+  // The model must be in evaluation mode on its device. max_source_length is cut to what it can
+  // embed.
+  TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
+                GeneratorOptions options);
+
+  // The search settings that the model's config.json asks for.
+  SearchOptions default_search() const;
+
+  // One answer a prompt, in the prompts' order. Rows of a batch may take different routes.
+  std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search);
+
+  // Streams one prompt's answer: `on_text` gets the whole text so far after each token and returns
+  // false to stop. Greedy or sampled; beam search has no answer before its end.
+  Answer stream(const Prompt& prompt, const SearchOptions& search,
+                const std::function<bool(const std::string& text)>& on_text);
+
+  // Rank scoring: the summed log-probability of each option after its prompt,
+  // [prompts][options].
+  std::vector<std::vector<double>> score(const std::vector<Prompt>& prompts,
+                                         const std::vector<std::vector<std::string>>& options);
+
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+
+ private:
+  struct Encoded {
+    std::vector<int32_t> ids;
+    bool truncated = false;
+  };
+  // Runs `handle(indices, decoder)` over batches of prompts of similar length.
+  void for_each_batch(const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
+                      const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle);
+  Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
+
+  Seq2SeqModel model_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  GeneratorOptions options_;
+};
+
+}  // namespace trivium

@@ -1,0 +1,146 @@
+#include "training/optimiser.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace trivium {
+namespace {
+
+constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
+
+bool decays(const std::string& name) {
+  return !name.ends_with("bias") && name.find("layer_norm") == std::string::npos &&
+         name.find("layernorm") == std::string::npos;
+}
+
+double group_norm(const AdamW::Group& group) {
+  double sum = 0;
+  for (const torch::Tensor& parameter : group.parameters) {
+    if (!parameter.grad().defined()) continue;
+    const double norm = parameter.grad().norm().item<double>();
+    sum += norm * norm;
+  }
+  return std::sqrt(sum);
+}
+
+void scale_gradients(const AdamW::Group& group, double factor) {
+  for (const torch::Tensor& parameter : group.parameters) {
+    if (parameter.grad().defined()) parameter.grad().mul_(factor);
+  }
+}
+
+}  // namespace
+
+double learning_rate_factor(int64_t step, int64_t steps, double warmup_share) {
+  const auto warmup = static_cast<int64_t>(warmup_share * static_cast<double>(steps));
+  if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
+  return std::max(0.0, static_cast<double>(steps - step) /
+                           static_cast<double>(std::max<int64_t>(1, steps - warmup)));
+}
+
+AdamW::AdamW(Seq2SeqModelImpl& model, const OptimiserSettings& settings) : settings_(settings) {
+  const double decoder_rate =
+      settings.decoder_learning_rate > 0 ? settings.decoder_learning_rate : settings.learning_rate;
+  const auto place = [&](const std::string& name) -> std::pair<std::string, double> {
+    if (name.starts_with("router.")) return {"router", settings.router_learning_rate};
+    if (name.starts_with("task_vectors.")) {
+      return {"task_vectors", settings.task_vector_learning_rate};
+    }
+    if (name.starts_with("decoder.")) return {"decoder", decoder_rate};
+    return {"encoder", settings.learning_rate};
+  };
+  std::map<std::string, Group> by_name;
+  for (const auto& item : model.named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    const auto [part, rate] = place(item.key());
+    const bool decay = decays(item.key());
+    Group& group = by_name[part + (decay ? "" : ".no_decay")];
+    group.name = part + (decay ? "" : ".no_decay");
+    group.learning_rate = rate;
+    group.weight_decay = decay ? settings.weight_decay : 0;
+    group.names.push_back(item.key());
+    group.parameters.push_back(item.value());
+  }
+  for (auto& [name, group] : by_name) {
+    std::vector<Moments> moments;
+    for (const torch::Tensor& parameter : group.parameters) {
+      moments.push_back({torch::zeros_like(parameter), torch::zeros_like(parameter),
+                         torch::zeros({}, parameter.options().dtype(torch::kFloat32))});
+    }
+    moments_.push_back(std::move(moments));
+    groups_.push_back(std::move(group));
+  }
+}
+
+double AdamW::clip_gradients() {
+  double sum = 0;
+  std::vector<double> norms;
+  for (const Group& group : groups_) {
+    norms.push_back(group_norm(group));
+    sum += norms.back() * norms.back();
+  }
+  const double total = std::sqrt(sum);
+  if (settings_.clip <= 0 || !std::isfinite(total)) return total;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const double norm = settings_.clip_by == "global" ? total : norms[i];
+    const double factor = settings_.clip / (norm + 1e-6);
+    if (factor < 1) scale_gradients(groups_[i], factor);
+  }
+  return total;
+}
+
+void AdamW::step(double factor) {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    std::vector<torch::Tensor> parameters, gradients, first, second, steps;
+    for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
+      const torch::Tensor& parameter = groups_[i].parameters[j];
+      if (!parameter.grad().defined()) continue;
+      Moments& moments = moments_[i][j];
+      moments.step.add_(1);
+      parameters.push_back(parameter);
+      gradients.push_back(parameter.grad());
+      first.push_back(moments.first);
+      second.push_back(moments.second);
+      steps.push_back(moments.step);
+    }
+    if (parameters.empty()) continue;
+    at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps,
+                      groups_[i].learning_rate * factor, kBeta1, kBeta2, groups_[i].weight_decay,
+                      kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+  }
+}
+
+void AdamW::zero_gradients() {
+  for (Group& group : groups_) {
+    for (torch::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+  }
+}
+
+std::map<std::string, torch::Tensor> AdamW::state() const {
+  std::map<std::string, torch::Tensor> state;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    for (size_t j = 0; j < groups_[i].names.size(); ++j) {
+      const std::string& name = groups_[i].names[j];
+      state[name + ".exp_avg"] = moments_[i][j].first;
+      state[name + ".exp_avg_sq"] = moments_[i][j].second;
+      state[name + ".step"] = moments_[i][j].step;
+    }
+  }
+  return state;
+}
+
+void AdamW::load_state(const std::map<std::string, torch::Tensor>& state) {
+  torch::NoGradGuard no_grad;
+  for (auto& [name, target] : this->state()) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != target.sizes()) {
+      throw Error(ExitCode::kBadModel, "the snapshot's optimiser state has no fitting " + name);
+    }
+    target.copy_(found->second);
+  }
+}
+
+}  // namespace trivium

@@ -1,0 +1,55 @@
+// AdamW with parameter groups, the learning-rate schedule and clipping (parity_notes.md, F).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/train_settings.h"
+#include "model/seq2seq_model.h"
+
+namespace trivium {
+
+// Linear from 0 to 1 over the warm-up, then linear to 0; step counts from 0.
+double learning_rate_factor(int64_t step, int64_t steps, double warmup_share);
+
+// Decoupled AdamW (betas 0.9 0.999, eps 1e-8) through LibTorch's fused kernel.
+class AdamW {
+ public:
+  struct Group {
+    std::string name;
+    double learning_rate = 0;
+    double weight_decay = 0;
+    std::vector<std::string> names;
+    std::vector<torch::Tensor> parameters;
+  };
+
+  // Two groups (with and without decay) for each of encoder, decoder, router and task vectors;
+  // parameters that need no gradient are left out. Shared embeddings belong to the encoder.
+  AdamW(Seq2SeqModelImpl& model, const OptimiserSettings& settings);
+
+  // Clips as the settings say and returns the norm before clipping, over all groups.
+  double clip_gradients();
+  // One step with every group's learning rate times `factor`. Parameters with no gradient stay.
+  void step(double factor);
+  void zero_gradients();
+
+  const std::vector<Group>& groups() const { return groups_; }
+
+  // Moments and step counts by "NAME.exp_avg", "NAME.exp_avg_sq", "NAME.step".
+  std::map<std::string, torch::Tensor> state() const;
+  // Error kBadModel when a parameter's state is missing or has another shape.
+  void load_state(const std::map<std::string, torch::Tensor>& state);
+
+ private:
+  struct Moments {
+    torch::Tensor first, second, step;
+  };
+  OptimiserSettings settings_;
+  std::vector<Group> groups_;
+  std::vector<std::vector<Moments>> moments_;  // as groups_[i].parameters
+};
+
+}  // namespace trivium

@@ -1,0 +1,86 @@
+#include "training/snapshot.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/safetensors.h"
+
+namespace trivium {
+namespace {
+
+constexpr const char* kFile = "training.safetensors";
+constexpr const char* kStateKey = "state";  // of the file's metadata: a JSON object
+constexpr const char* kOptimiserPrefix = "optimiser.";
+constexpr const char* kNoise = "generator.noise";
+constexpr const char* kDropout = "generator.dropout";
+
+TensorToWrite view_of(const std::string& name, const torch::Tensor& tensor) {
+  return {name, tensor.scalar_type() == torch::kUInt8 ? Dtype::kU8 : Dtype::kF32,
+          tensor.sizes().vec(),
+          {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()}};
+}
+
+torch::Tensor read_entry(const SafetensorsReader& reader, const TensorEntry& entry) {
+  if (entry.dtype != Dtype::kF32 && entry.dtype != Dtype::kU8) {
+    throw Error(ExitCode::kBadModel, reader.file().string() + ": tensor " + entry.name +
+                                         " has a type that a training does not save");
+  }
+  torch::Tensor tensor =
+      torch::empty(entry.shape, entry.dtype == Dtype::kU8 ? torch::kUInt8 : torch::kFloat32);
+  reader.read(entry, {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()});
+  return tensor;
+}
+
+}  // namespace
+
+void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot& snapshot,
+                            const std::filesystem::path& folder) {
+  NamedTensors tensors = {{kNoise, snapshot.noise_state}, {kDropout, snapshot.dropout_state}};
+  for (const auto& [name, tensor] : snapshot.optimiser) {
+    tensors[kOptimiserPrefix + name] = tensor.cpu().contiguous();
+  }
+  std::vector<TensorToWrite> views;
+  for (const auto& [name, tensor] : tensors) views.push_back(view_of(name, tensor));
+  Json state = {{"step", snapshot.step}, {"stream", snapshot.stream_state}};
+  if (snapshot.best_score) state["best_score"] = *snapshot.best_score;
+  SaveOptions options;
+  options.write_more = [&](const std::filesystem::path& fresh) {
+    write_safetensors(fresh / kFile, views, {{kStateKey, to_json_line(state)}});
+  };
+  save_checkpoint(checkpoint, folder, options);
+}
+
+TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kFile;
+  if (!std::filesystem::exists(file)) {
+    throw Error(ExitCode::kMissingInput,
+                "no training to resume in " + folder.string() + "; start without --resume");
+  }
+  const SafetensorsReader reader(file);
+  const std::string where = file.string();
+  if (!reader.metadata().contains(kStateKey)) {
+    throw Error(ExitCode::kBadModel, where + " has no training state");
+  }
+  const Json state = parse_json(reader.metadata().at(kStateKey), where);
+  TrainingSnapshot snapshot;
+  snapshot.step = json_get<int64_t>(state, "step", where);
+  snapshot.stream_state = json_get<std::string>(state, "stream", where);
+  if (state.contains("best_score")) {
+    snapshot.best_score = json_get<double>(state, "best_score", where);
+  }
+  for (const TensorEntry& entry : reader.entries()) {
+    torch::Tensor tensor = read_entry(reader, entry);
+    if (entry.name == kNoise) {
+      snapshot.noise_state = tensor;
+    } else if (entry.name == kDropout) {
+      snapshot.dropout_state = tensor;
+    } else if (entry.name.starts_with(kOptimiserPrefix)) {
+      snapshot.optimiser[entry.name.substr(std::string(kOptimiserPrefix).size())] = tensor;
+    }
+  }
+  if (!snapshot.noise_state.defined() || !snapshot.dropout_state.defined()) {
+    throw Error(ExitCode::kBadModel, where + " lacks the generators' states");
+  }
+  return snapshot;
+}
+
+}  // namespace trivium

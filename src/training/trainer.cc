@@ -1,0 +1,202 @@
+#include "training/trainer.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/logging.h"
+#include "model/loss.h"
+#include "training/snapshot.h"
+
+namespace trivium {
+namespace {
+
+// Matrix products in bfloat16 while in scope; weights and their gradients stay float32.
+class Bfloat16Scope {
+ public:
+  Bfloat16Scope(bool enabled, torch::DeviceType device) : enabled_(enabled), device_(device) {
+    if (!enabled_) return;
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::increment_nesting();
+  }
+  ~Bfloat16Scope() {
+    if (!enabled_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, false);
+  }
+  Bfloat16Scope(const Bfloat16Scope&) = delete;
+  Bfloat16Scope& operator=(const Bfloat16Scope&) = delete;
+
+ private:
+  bool enabled_;
+  torch::DeviceType device_;
+};
+
+}  // namespace
+
+Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
+                 Validator validator)
+    : checkpoint_(checkpoint),
+      stream_(stream),
+      options_(options),
+      validator_(std::move(validator)),
+      optimiser_(*checkpoint.model, options.optimiser),
+      noise_(at::detail::createCPUGenerator(static_cast<uint64_t>(options.optimiser.seed))),
+      curves_(std::filesystem::path(options.run.output) / "metrics.csv"),
+      progress_(options.optimiser.steps) {
+  checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
+                                  .attention = options.optimiser.attention_dropout,
+                                  .activation = 0});
+  // Dropout draws from the global generator.
+  torch::manual_seed(static_cast<uint64_t>(options.optimiser.seed));
+}
+
+RoutingWeights Trainer::route(const torch::Tensor& task_ids) {
+  Seq2SeqModel& model = checkpoint_.model;
+  if (!model->is_routed()) return {};
+  const TrainingRoutes& routes = options_.routes;
+  if (routes.frozen) {
+    torch::NoGradGuard no_grad;
+    return model->split_stacks(select_experts_for_inference(model->router_logits(task_ids),
+                                                            routes.selection, temperature()));
+  }
+  const torch::Tensor logits = model->router_logits(task_ids);
+  torch::Tensor gumbel;
+  if (routes.selection != SelectionKind::kSoftmax) {
+    gumbel = draw_gumbel(logits.sizes(), noise_).to(logits.device());
+  }
+  return model->split_stacks(select_experts(logits, routes.selection, temperature(), gumbel));
+}
+
+// The loss of every real target token of the batch, row after row: [label_mask.sum()].
+torch::Tensor Trainer::token_losses(const Batch& batch) {
+  Seq2SeqModel& model = checkpoint_.model;
+  const RoutingWeights routes = route(batch.task_ids);
+  const Bfloat16Scope scope(options_.optimiser.precision == "bf16", options_.device.type());
+  const torch::Tensor memory =
+      model->encode(batch.source.ids, batch.source.mask, make_stack_plan(routes.encoder));
+  const torch::Tensor hidden = model->decode(batch.decoder_input, memory, batch.source.mask,
+                                             make_stack_plan(routes.decoder));
+  // Only real positions meet the vocabulary: the output projection is the widest product there is.
+  const torch::Tensor real = batch.label_mask.flatten().nonzero().squeeze(1);
+  const torch::Tensor logits = model->logits(hidden.flatten(0, 1).index_select(0, real));
+  return label_smoothed_loss(logits, batch.labels.flatten().index_select(0, real),
+                             options_.optimiser.label_smoothing);
+}
+
+torch::Tensor Trainer::reduce(const torch::Tensor& losses, const Batch& batch) const {
+  if (options_.optimiser.loss == "token_sum") return losses.sum();
+  if (options_.optimiser.loss == "token_mean") return losses.mean();
+  // example_mean: a token counts for one over its example's length.
+  const torch::Tensor lengths = batch.label_mask.sum(1);
+  const torch::Tensor weights = (1.0 / lengths.to(torch::kFloat32)).repeat_interleave(lengths);
+  return (losses * weights).sum() / static_cast<double>(batch.size());
+}
+
+Trainer::StepResult Trainer::step() {
+  checkpoint_.model->train();
+  StepResult result;
+  const int64_t accumulation = options_.optimiser.accumulation;
+  double loss_sum = 0;
+  for (int64_t i = 0; i < accumulation; ++i) {
+    const Batch batch = collate(stream_.next_batch(), checkpoint_.config.pad_token_id,
+                                checkpoint_.config.decoder_start_token_id)
+                            .to(options_.device);
+    const torch::Tensor losses = token_losses(batch);
+    torch::Tensor loss = reduce(losses, batch);
+    // The reference does not divide a summed loss by the accumulation (task_level_moe.md, 5).
+    if (options_.optimiser.loss != "token_sum") loss = loss / static_cast<double>(accumulation);
+    loss.backward();
+    loss_sum += losses.detach().sum().item<double>();
+    result.tokens += losses.numel();
+    result.examples += batch.size();
+  }
+  result.loss = loss_sum / static_cast<double>(result.tokens);
+  result.gradient_norm = optimiser_.clip_gradients();
+  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
+    throw Error(ExitCode::kDiverged,
+                "the loss (" + std::to_string(result.loss) + ", gradient norm " +
+                    std::to_string(result.gradient_norm) + ") is not finite at step " +
+                    std::to_string(step_ + 1) +
+                    "; lower train.learning_rate and go on from the last snapshot with --resume");
+  }
+  optimiser_.step(learning_rate_factor(step_, options_.optimiser.steps, options_.optimiser.warmup));
+  optimiser_.zero_gradients();
+  ++step_;
+  return result;
+}
+
+bool Trainer::run() {
+  const int64_t steps = options_.optimiser.steps;
+  progress_.start(step_);
+  while (step_ < steps) {
+    const StepResult result = step();
+    const double factor = learning_rate_factor(step_ - 1, steps, options_.optimiser.warmup);
+    progress_.add(step_, result.examples, result.loss);
+    if (step_ % options_.run.log_every == 0 || step_ == steps) {
+      curves_.add(step_, {{"loss", progress_.mean_loss()},
+                          {"gradient_norm", result.gradient_norm},
+                          {"learning_rate", options_.optimiser.learning_rate * factor},
+                          {"temperature", temperature()},
+                          {"examples_per_second", progress_.examples_per_second()}});
+      progress_.report();
+    }
+    if (step_ % options_.run.eval_every == 0 || step_ == steps) validate();
+    const bool stop = options_.stop != nullptr && options_.stop->load();
+    if (stop || step_ % options_.run.save_every == 0 || step_ == steps) save_snapshot();
+    if (stop && step_ < steps) return false;
+  }
+  return true;
+}
+
+void Trainer::validate() {
+  if (!validator_) return;
+  checkpoint_.model->eval();
+  const Validation validation = validator_(temperature());
+  curves_.add(step_, {{"dev_score", validation.score}});
+  spdlog::info("step {}: dev score {:.4f} {}", step_, validation.score, validation.summary);
+  if (best_score_ && validation.score <= *best_score_) return;
+  best_score_ = validation.score;
+  save_checkpoint(checkpoint_, std::filesystem::path(options_.run.output) / "best");
+}
+
+std::filesystem::path Trainer::last_folder() const {
+  return std::filesystem::path(options_.run.output) / "last";
+}
+
+void Trainer::save_snapshot() {
+  TrainingSnapshot snapshot;
+  snapshot.step = step_;
+  snapshot.best_score = best_score_;
+  snapshot.stream_state = stream_.state();
+  snapshot.noise_state = noise_.get_state();
+  snapshot.dropout_state = at::detail::getDefaultCPUGenerator().get_state();
+  snapshot.optimiser = optimiser_.state();
+  save_training_snapshot(checkpoint_, snapshot, last_folder());
+}
+
+void Trainer::resume() {
+  const TrainingSnapshot snapshot = load_training_snapshot(last_folder());
+  const NamedTensors saved = read_tensors(last_folder());
+  torch::NoGradGuard no_grad;
+  for (auto& item : checkpoint_.model->named_parameters()) {
+    const auto found = saved.find(item.key());
+    if (found == saved.end() || found->second.sizes() != item.value().sizes()) {
+      throw Error(ExitCode::kConfig, "the snapshot is of another model: it has no fitting " +
+                                         item.key() + "; train into another run.output");
+    }
+    item.value().copy_(found->second);
+  }
+  optimiser_.load_state(snapshot.optimiser);
+  stream_.set_state(snapshot.stream_state);
+  noise_.set_state(snapshot.noise_state);
+  at::Generator dropout = at::detail::getDefaultCPUGenerator();
+  dropout.set_state(snapshot.dropout_state);
+  step_ = snapshot.step;
+  best_score_ = snapshot.best_score;
+  curves_.truncate_after(step_);
+}
+
+}  // namespace trivium
