@@ -1,14 +1,13 @@
 #include "checkpoint/hugging_face.h"
 
 #include <array>
-#include <charconv>
-#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "checkpoint/expert_copies.h"
 #include "checkpoint/safetensors_header.h"
 
 namespace trivium {
@@ -43,54 +42,10 @@ torch::Tensor take(NamedTensors& tensors, const std::string& name, const fs::pat
   return node.mapped();
 }
 
-// ---- Experts
-
-struct LayerTensor {
-  bool is_encoder = false;
-  int64_t layer = 0;
-  std::string rest;  // "self_attn.q_proj.weight"
-};
-
-// Takes "encoder.layers.3.fc1.weight" apart; nothing for a tensor outside the layers.
-std::optional<LayerTensor> parse_layer_tensor(std::string_view name) {
-  constexpr std::string_view kEncoder = "encoder.layers.", kDecoder = "decoder.layers.";
-  if (!name.starts_with(kEncoder) && !name.starts_with(kDecoder)) return std::nullopt;
-  LayerTensor parsed;
-  parsed.is_encoder = name.starts_with(kEncoder);
-  name.remove_prefix(kEncoder.size());
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), parsed.layer);
-  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
-  parsed.rest = name.substr(static_cast<size_t>(end - name.data()) + 1);
-  return parsed;
-}
-
-// Copies every layer that is a pool to each of its experts, with noise (task_level_moe.md, 1.7).
-NamedTensors copy_to_experts(NamedTensors dense, const ModelConfig& config,
-                             const ImportOptions& options) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
-  NamedTensors routed;
-  for (auto& [name, tensor] : dense) {
-    const auto parsed = parse_layer_tensor(name);
-    const bool pool = parsed && (parsed->is_encoder ? config.encoder_layer_is_pool(parsed->layer)
-                                                    : config.decoder_layer_is_pool(parsed->layer));
-    if (!pool) {
-      routed.emplace(name, std::move(tensor));
-      continue;
-    }
-    const std::string prefix = name.substr(0, name.size() - parsed->rest.size()) + "experts.";
-    for (int64_t e = 0; e < config.routing.num_experts; ++e) {
-      const torch::Tensor noise = torch::randn(tensor.sizes(), generator);
-      routed.emplace(prefix + std::to_string(e) + "." + parsed->rest,
-                     tensor + noise * options.expert_noise);
-    }
-  }
-  return routed;
-}
-
 // Builds the checkpoint from a dense model's tensors, named as BART names them without "model.".
 Checkpoint finish_import(ModelConfig config, NamedTensors dense,
                          std::shared_ptr<Tokenizer> tokenizer, const fs::path& folder,
-                         const ImportOptions& options) {
+                         const ExpertOptions& options) {
   if (tokenizer->vocab_size() > config.vocab_size) {
     fail(folder, "the tokenizer has " + std::to_string(tokenizer->vocab_size()) +
                      " tokens, but config.json has a vocab_size of " +
@@ -99,17 +54,7 @@ Checkpoint finish_import(ModelConfig config, NamedTensors dense,
   // Through JSON, since that is where ranges are checked.
   config.routing = options.routing;
   config = model_config_from_json(to_json(config), (folder / "config.json").string());
-  NamedTensors tensors = copy_to_experts(std::move(dense), config, options);
-  if (config.routing.num_experts > 1) {
-    torch::manual_seed(options.seed);
-    const auto router = make_router(config.routing, config.encoder_layers + config.decoder_layers);
-    router->init_weights(config.init_std);
-    for (const auto& item : router->named_parameters()) {
-      tensors.emplace("router." + item.key(), item.value().detach());
-    }
-    tensors.emplace("task_vectors.weight",
-                    torch::randn({options.num_tasks, config.routing.task_vector_dim}));
-  }
+  NamedTensors tensors = add_experts(std::move(dense), config, options);
   Checkpoint checkpoint;
   checkpoint.model = model_from_tensors(config, std::move(tensors), folder.string());
   checkpoint.config = std::move(config);
@@ -287,7 +232,7 @@ std::vector<int64_t> evenly_spaced_layers(int64_t count, int64_t available) {
   return layers;
 }
 
-Checkpoint import_bart(const fs::path& folder, const ImportOptions& options) {
+Checkpoint import_bart(const fs::path& folder, const ExpertOptions& options) {
   Json json = read_config(folder);
   merge_generation_config(folder, json);
   ModelConfig config = model_config_from_json(json, (folder / "config.json").string());
@@ -297,7 +242,7 @@ Checkpoint import_bart(const fs::path& folder, const ImportOptions& options) {
 }
 
 Checkpoint import_bert_as_seq2seq(const fs::path& folder, const BertLayers& layers,
-                                  const ImportOptions& options) {
+                                  const ExpertOptions& options) {
   const Json json = read_config(folder);
   check_bert_config(json, folder);
   const int64_t available = bert_layer_count(json, folder);

@@ -6,21 +6,13 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/expert_copies.h"
 
 namespace trivium {
 
-// What an import adds to a dense model: experts, a router and task vectors.
-struct ImportOptions {
-  RoutingConfig routing;
-  int64_t num_tasks = 1;  // rows of task vectors; used when routing.num_experts > 1
-  double expert_noise =
-      1e-8;            // N(0, 1) times this is added to every expert (task_level_moe.md, 1.7)
-  uint64_t seed = 42;  // of the noise, the router and the task vectors
-};
-
 // A BART folder: config.json (and generation_config.json), model.safetensors or its shards with or
 // without the prefix "model.", and the tokenizer's files. Error kMissingInput, kBadModel.
-Checkpoint import_bart(const std::filesystem::path& folder, const ImportOptions& options);
+Checkpoint import_bart(const std::filesystem::path& folder, const ExpertOptions& options);
 
 // How many layers each stack takes from the BERT encoder; see evenly_spaced_layers.
 struct BertLayers {
@@ -34,7 +26,7 @@ struct BertLayers {
 // cross-attention too (so do their LayerNorms), with the encoder's embeddings, and the output tied
 // to them. The decoder starts with [SEP], its end token, as BART does.
 Checkpoint import_bert_as_seq2seq(const std::filesystem::path& folder, const BertLayers& layers,
-                                  const ImportOptions& options);
+                                  const ExpertOptions& options);
 
 // `count` of the layers 0..available-1, evenly spaced, the last one among them: 2 of 6 are 2 and 5.
 std::vector<int64_t> evenly_spaced_layers(int64_t count, int64_t available);

@@ -12,7 +12,7 @@ namespace {
 struct ImportFlags {
   std::string from, output, architecture = "bart";
   BertLayers bert;
-  ImportOptions options;
+  ExpertOptions options;
 };
 
 void run_import(const ImportFlags& flags) {

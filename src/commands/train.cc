@@ -11,6 +11,7 @@
 #include "evaluation/evaluator.h"
 #include "model/device.h"
 #include "training/multi_task_stream.h"
+#include "training/routed_start.h"
 #include "training/trainer.h"
 
 namespace trivium {
@@ -22,17 +23,12 @@ struct TrainFlags {
   bool resume = false, reference = false;
 };
 
-SelectionKind selection_kind(const std::string& name) {
-  if (name == "softmax") return SelectionKind::kSoftmax;
-  if (name == "gumbel_softmax") return SelectionKind::kGumbelSoftmax;
-  return SelectionKind::kGumbelStraightThrough;
-}
-
-TrainerOptions trainer_options(const TrainSettings& settings, torch::Device device) {
+TrainerOptions trainer_options(const TrainSettings& settings, SelectionKind selection,
+                               torch::Device device) {
   TrainerOptions options;
   options.optimiser = settings.optimiser;
   options.run = settings.run;
-  options.routes = {selection_kind(settings.selection),
+  options.routes = {selection,
                     {settings.temperature, settings.temperature_min, settings.temperature_rate},
                     settings.freeze_routes};
   options.device = device;
@@ -85,11 +81,10 @@ int run_train(const TrainFlags& flags) {
   const PromptLibrary prompts(settings.prompts);
   const std::vector<std::string> tasks =
       settings.tasks.empty() ? gym.tasks_of(settings.part) : settings.tasks;
-  Checkpoint checkpoint = load_checkpoint(settings.init);
-  checkpoint.config.max_length = static_cast<int>(settings.max_target_length);
+  const Checkpoint start = load_checkpoint(settings.init);
   spdlog::info("reading {} tasks", tasks.size());
   MultiTaskStream stream(
-      encode_training_examples(gym, prompts, tasks, *checkpoint.tokenizer, settings),
+      encode_training_examples(gym, prompts, tasks, *start.tokenizer, settings),
       {settings.batching == "homogeneous" ? Batching::kHomogeneous : Batching::kHeterogeneous,
        settings.optimiser.batch_tokens, settings.share_alpha},
       static_cast<uint64_t>(settings.optimiser.seed));
@@ -99,9 +94,13 @@ int run_train(const TrainFlags& flags) {
                                        static_cast<size_t>(settings.eval_examples)));
   }
   spdlog::info("{} training examples", stream.examples().size());
+  Checkpoint checkpoint =
+      routed_start(start, settings, stream.examples(), static_cast<int64_t>(tasks.size()));
+  checkpoint.config.max_length = static_cast<int>(settings.max_target_length);
   checkpoint.model->to(device);
   watch_stop_signals();
-  Trainer trainer(checkpoint, stream, trainer_options(settings, device),
+  Trainer trainer(checkpoint, stream,
+                  trainer_options(settings, checkpoint.config.routing.selection, device),
                   make_validator(checkpoint, settings, dev));
   if (flags.resume) trainer.resume();
   if (trainer.run()) return 0;

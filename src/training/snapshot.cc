@@ -14,7 +14,8 @@ constexpr const char* kNoise = "generator.noise";
 constexpr const char* kDropout = "generator.dropout";
 
 TensorToWrite view_of(const std::string& name, const torch::Tensor& tensor) {
-  return {name, tensor.scalar_type() == torch::kUInt8 ? Dtype::kU8 : Dtype::kF32,
+  return {name,
+          tensor.scalar_type() == torch::kUInt8 ? Dtype::kU8 : Dtype::kF32,
           tensor.sizes().vec(),
           {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()}};
 }

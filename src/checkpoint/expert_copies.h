@@ -1,0 +1,27 @@
+// A dense model becomes a routed one: every expert starts as its layer (task_level_moe.md, 1.7).
+#pragma once
+
+#include <cstdint>
+
+#include "checkpoint/checkpoint.h"
+
+namespace trivium {
+
+// What a dense model gets: experts, a router and task vectors.
+struct ExpertOptions {
+  RoutingConfig routing;
+  int64_t num_tasks = 1;       // rows of task vectors; used when routing.num_experts > 1
+  double expert_noise = 1e-8;  // N(0, 1) times this is added to every weight of every expert
+  double router_std = 0;       // of the new router's weights; 0: the model's init_std
+  uint64_t seed = 42;          // of the noise, the router and the task vectors
+};
+
+// `dense` with every layer that is a pool in `config` copied to its experts, and a new router with
+// task vectors ~ N(0, 1). `config` has options.routing. With one expert: `dense` itself.
+NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
+                         const ExpertOptions& options);
+
+// The same for a checkpoint. Error kConfig when it is routed already.
+Checkpoint make_routed(const Checkpoint& dense, const ExpertOptions& options);
+
+}  // namespace trivium
