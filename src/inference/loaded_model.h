@@ -1,0 +1,75 @@
+// A checkpoint that is ready to answer, and the way from what a user gives to a prompt with a
+// route.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "data/task_catalog.h"
+#include "data/task_finder.h"
+#include "inference/task_route.h"
+#include "inference/text_generator.h"
+
+namespace trivium {
+
+// How a prompt came to its task.
+enum class TaskSource {
+  kNamed,    // the user named it
+  kNearest,  // the known task whose texts are nearest to the prompt's
+  kNone,     // the checkpoint knows no tasks (a dense model that was only imported or pretrained)
+};
+
+// "named", "nearest" or "none".
+const char* name_of(TaskSource source);
+
+// What a user's prompt became.
+struct ResolvedPrompt {
+  int64_t row = -1;  // of the catalog and of the model's task vectors; -1: none
+  std::string task;  // its name; "" for none
+  TaskSource source = TaskSource::kNone;
+  std::string reason;                // one sentence for people: why this task
+  Prompt prompt;                     // the input as the model reads it, and the task's route
+  std::vector<std::string> options;  // the answers that the task knows; empty when open
+};
+
+class LoadedModel {
+ public:
+  // Error as load_checkpoint; kBadModel where tasks.json does not fit the model's task vectors.
+  LoadedModel(const std::filesystem::path& folder, torch::Device device,
+              const GeneratorOptions& options = {});
+
+  const std::filesystem::path& folder() const { return folder_; }
+  Seq2SeqModel& model() { return model_; }
+  TextGenerator& generator() { return *generator_; }
+  const TaskCatalog& tasks() const { return tasks_; }
+  const TaskFinder& finder() const { return *finder_; }
+
+  // The route of a row of the catalog; -1 gives the route of a prompt without a task. A dense
+  // model's layers have one expert each.
+  const TaskRoute& route(int64_t row) const;
+
+  // `task` "" stands for the nearest known task. Error kMissingInput with the nearest names for an
+  // unknown task. The text is put into the task's first template: as its only field; or, where the
+  // template has several and the text has the form "premise: ... hypothesis: ...", taken apart. A
+  // text that fits neither way, or that has the template's words already, is taken as it is.
+  ResolvedPrompt resolve(const std::string& task, const std::string& text) const;
+  // The same for a record of fields, strings or lists of strings. Error kBadData where a field that
+  // the template needs is missing; without a task the fields' texts choose the nearest.
+  ResolvedPrompt resolve_fields(const std::string& task, const Json& fields) const;
+
+ private:
+  ResolvedPrompt choose_task(const std::string& task, const std::string& text) const;
+
+  std::filesystem::path folder_;
+  Seq2SeqModel model_{nullptr};
+  TaskCatalog tasks_;
+  std::unique_ptr<TextGenerator> generator_;
+  std::unique_ptr<TaskFinder> finder_;
+  std::vector<TaskRoute> routes_;  // of the catalog's rows, in order
+  TaskRoute no_task_;
+};
+
+}  // namespace trivium
