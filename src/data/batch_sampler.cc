@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -10,9 +13,15 @@
 namespace trivium {
 namespace {
 
-// Long enough that batches are of one length nearly, short enough that a window mixes like the
-// epoch.
-constexpr size_t kWindow = 8192;
+constexpr int64_t kWindowBatches = 64;
+constexpr const char* kStateName = "the sampler's saved state";
+
+// By source length; but long targets last, among themselves: most targets are a label of a few
+// tokens, and one long target a batch would fill every batch with padding.
+std::tuple<bool, int64_t, int64_t> sort_key(const SampleItem& item) {
+  constexpr int64_t kLongTarget = 12;
+  return {item.target > kLongTarget, item.source, item.target};
+}
 
 }  // namespace
 
@@ -20,86 +29,136 @@ BatchSampler::BatchSampler(std::vector<SampleItem> items, const SamplerOptions& 
                            uint64_t seed)
     : items_(std::move(items)), options_(options), rng_(seed) {
   if (items_.empty()) throw Error(ExitCode::kBadData, "there is no example to sample from");
-  start_epoch();
-}
-
-std::vector<size_t> BatchSampler::draw_epoch() {
+  check(options_.batch_tokens > 0 && options_.max_examples > 0, "a batch must hold something");
   std::map<int64_t, std::vector<size_t>> by_task;
   for (size_t i = 0; i < items_.size(); ++i) by_task[items_[i].task].push_back(i);
-  size_t largest = 0;
-  for (const auto& [task, members] : by_task) largest = std::max(largest, members.size());
-  std::vector<size_t> epoch;
-  for (auto& [task, members] : by_task) {
-    const double share = std::pow(
-        static_cast<double>(members.size()) / static_cast<double>(largest), options_.share_alpha);
-    // At most 1e-9 under a whole number is rounding, not a missing example.
-    const auto wanted = static_cast<size_t>(std::ceil(share * static_cast<double>(largest) - 1e-9));
-    for (size_t left = wanted; left > 0;) {
-      rng_.shuffle(members);
-      const size_t take = std::min(left, members.size());
-      epoch.insert(epoch.end(), members.begin(), members.begin() + static_cast<int64_t>(take));
-      left -= take;
-    }
-  }
-  rng_.shuffle(epoch);
-  return epoch;
+  for (auto& [task, members] : by_task) by_task_.push_back(std::move(members));
+  plan_epoch();
 }
 
-void BatchSampler::cut_batches(std::vector<size_t> window) {
-  std::stable_sort(window.begin(), window.end(), [&](size_t a, size_t b) {
-    return items_[a].source_length < items_[b].source_length;
-  });
-  std::vector<size_t> batch;
-  for (size_t index : window) {
-    // Ascending lengths: the new example is the longest of its batch.
-    const auto rows = static_cast<int64_t>(batch.size()) + 1;
-    if (!batch.empty() && rows * items_[index].source_length > options_.batch_tokens) {
-      batches_.push_back(std::move(batch));
-      batch.clear();
-    }
-    batch.push_back(index);
-  }
-  if (!batch.empty()) batches_.push_back(std::move(batch));
-}
-
-void BatchSampler::start_epoch() {
-  epoch_rng_ = rng_.state();
-  ++epoch_;
+void BatchSampler::plan_epoch() {
+  epoch_state_ = rng_.state();
   batches_.clear();
-  position_ = 0;
-  std::vector<size_t> epoch = draw_epoch();
-  if (options_.batching == Batching::kHomogeneous) {
-    std::map<int64_t, std::vector<size_t>> by_task;
-    for (size_t index : epoch) by_task[items_[index].task].push_back(index);
-    for (auto& [task, members] : by_task) cut_batches(std::move(members));
+  if (options_.batching == Batching::kHeterogeneous) {
+    plan_heterogeneous();
   } else {
-    for (size_t begin = 0; begin < epoch.size(); begin += kWindow) {
-      const size_t end = std::min(epoch.size(), begin + kWindow);
-      cut_batches(
-          {epoch.begin() + static_cast<int64_t>(begin), epoch.begin() + static_cast<int64_t>(end)});
-    }
+    plan_homogeneous();
   }
   rng_.shuffle(batches_);
 }
 
-const std::vector<size_t>& BatchSampler::next_batch() {
-  if (position_ == batches_.size()) start_epoch();
-  return batches_[position_++];
+std::vector<size_t> BatchSampler::next_batch() {
+  std::vector<size_t> batch = batches_[position_++];
+  if (position_ == batches_.size()) {
+    plan_epoch();
+    position_ = 0;
+    ++epoch_;
+  }
+  return batch;
+}
+
+void BatchSampler::plan_heterogeneous() {
+  std::vector<size_t> order = draw_epoch();
+  rng_.shuffle(order);
+  for (size_t begin = 0, end; begin < order.size(); begin = end) {
+    end = window_end(order, begin);
+    std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                     order.begin() + static_cast<std::ptrdiff_t>(end), [this](size_t a, size_t b) {
+                       return sort_key(items_[a]) < sort_key(items_[b]);
+                     });
+    cut_into_batches(order, begin, end);
+  }
+}
+
+void BatchSampler::plan_homogeneous() {
+  for (std::vector<size_t> members : by_task_) {
+    rng_.shuffle(members);
+    members.resize(batch_size(members, 0, members.size()));
+    batches_.push_back(std::move(members));
+  }
+}
+
+// The examples of an epoch: every one once, or each task's share of as many.
+std::vector<size_t> BatchSampler::draw_epoch() {
+  std::vector<size_t> drawn;
+  if (options_.share_alpha == 1.0) {
+    drawn.resize(items_.size());
+    std::iota(drawn.begin(), drawn.end(), size_t{0});
+    return drawn;
+  }
+  double total = 0;
+  for (const auto& members : by_task_) {
+    total += std::pow(static_cast<double>(members.size()), options_.share_alpha);
+  }
+  for (std::vector<size_t> members : by_task_) {
+    const double weight = std::pow(static_cast<double>(members.size()), options_.share_alpha);
+    const double wanted = std::round(weight / total * static_cast<double>(items_.size()));
+    size_t left = std::max<size_t>(1, static_cast<size_t>(wanted));
+    for (; left >= members.size(); left -= members.size()) {
+      drawn.insert(drawn.end(), members.begin(), members.end());
+    }
+    rng_.shuffle(members);
+    drawn.insert(drawn.end(), members.begin(), members.begin() + static_cast<std::ptrdiff_t>(left));
+  }
+  return drawn;
+}
+
+// Where a window of about kWindowBatches batches that begins at `begin` ends.
+size_t BatchSampler::window_end(const std::vector<size_t>& order, size_t begin) const {
+  int64_t tokens = 0;
+  size_t end = begin;
+  const auto max_examples = static_cast<size_t>(kWindowBatches * options_.max_examples);
+  while (end < order.size() && end - begin < max_examples &&
+         tokens < kWindowBatches * options_.batch_tokens) {
+    tokens += items_[order[end]].source + items_[order[end]].target;
+    ++end;
+  }
+  return end;
+}
+
+void BatchSampler::cut_into_batches(const std::vector<size_t>& order, size_t begin, size_t end) {
+  for (size_t size; begin < end; begin += size) {
+    size = batch_size(order, begin, end);
+    const auto first = order.begin() + static_cast<std::ptrdiff_t>(begin);
+    batches_.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
+  }
+}
+
+size_t BatchSampler::batch_size(const std::vector<size_t>& order, size_t begin, size_t end) const {
+  int64_t source = 0, target = 0, count = 0;
+  for (size_t i = begin; i < end && count < options_.max_examples; ++i, ++count) {
+    source = std::max(source, items_[order[i]].source);
+    target = std::max(target, items_[order[i]].target);
+    if (count > 0 && (count + 1) * (source + target) > options_.batch_tokens) break;
+  }
+  return static_cast<size_t>(count);
 }
 
 std::string BatchSampler::state() const {
-  return to_json_line({{"epoch", epoch_}, {"position", position_}, {"rng", epoch_rng_}});
+  return to_json_line({{"examples", items_.size()},
+                       {"epoch", epoch_},
+                       {"position", position_},
+                       {"rng", epoch_state_}});
 }
 
 void BatchSampler::set_state(const std::string& state) {
-  const Json json = parse_json(state, "sampler state");
-  rng_.set_state(json_get<std::string>(json, "rng", "sampler state"));
-  epoch_ = json_get<int64_t>(json, "epoch", "sampler state") - 1;
-  start_epoch();
-  position_ = json_get<size_t>(json, "position", "sampler state");
-  if (position_ > batches_.size()) {
-    throw Error(ExitCode::kBadModel,
-                "the snapshot lies past the end of an epoch: the training data have changed");
+  try {
+    const Json json = parse_json(state, kStateName);
+    const auto examples = json_get<size_t>(json, "examples", kStateName);
+    if (examples != items_.size()) {
+      throw Error(ExitCode::kBadModel,
+                  std::string(kStateName) + " is of " + std::to_string(examples) +
+                      " examples; the data now has " + std::to_string(items_.size()));
+    }
+    rng_.set_state(json_get<std::string>(json, "rng", kStateName));
+    epoch_ = json_get<int64_t>(json, "epoch", kStateName);
+    position_ = json_get<size_t>(json, "position", kStateName);
+  } catch (const Error& e) {
+    throw Error(ExitCode::kBadModel, e.what());
+  }
+  plan_epoch();
+  if (position_ >= batches_.size() || epoch_ < 0) {
+    throw Error(ExitCode::kBadModel, std::string(kStateName) + " stands past the end of its epoch");
   }
 }
 

@@ -1,4 +1,4 @@
-// Which examples make the next batch.
+// Which examples form the next batch: tasks mixed, or one task a batch. Only lengths matter here.
 #pragma once
 
 #include <cstdint>
@@ -9,53 +9,69 @@
 
 namespace trivium {
 
-// What a sampler needs to know of an example.
+// An example as the sampler sees it. Lengths in tokens, special tokens included; a target of 0
+// leaves the targets out of the budget.
 struct SampleItem {
   int64_t task = 0;
-  int64_t source_length = 0;  // ids
+  int64_t source = 0;
+  int64_t target = 0;
 };
 
 enum class Batching {
-  kHeterogeneous,  // tasks mixed in a batch
-  kHomogeneous,    // one task a batch
+  // All examples pooled, without replacement within an epoch. In windows of about 64 batches they
+  // are sorted by length, so that little is padding; then the batches are shuffled.
+  kHeterogeneous,
+  // One task a batch, every task once an epoch, in shuffled order: as many of its examples, drawn
+  // without replacement, as the budget takes.
+  kHomogeneous
 };
 
 struct SamplerOptions {
   Batching batching = Batching::kHeterogeneous;
-  int64_t batch_tokens = 4096;  // padded source ids in a batch: rows * longest
-  // An epoch holds of each task a number of examples proportional to count^share_alpha, scaled so
-  // that the largest task is seen once; 1: every example once.
+  // A batch of n examples holds n * (longest source + longest target) <= batch_tokens, padding
+  // included; an example longer than that has a batch of its own.
+  int64_t batch_tokens = 4096;
+  // Heterogeneous only: a task's part of an epoch is proportional to count^share_alpha (1: as in
+  // the data; 0: all tasks alike), by leaving out or repeating examples.
   double share_alpha = 1.0;
+  int64_t max_examples = 256;
 };
 
-// Epochs of shuffled examples, cut in batches of similar length (task_level_moe.md, section 7): the
-// shuffled order is cut in windows, each is sorted by length and cut in batches, and the batches
-// are shuffled; so padding is small and the mix of tasks still that of the shuffle. Deterministic.
+// Endless batches, planned epoch by epoch: a seed gives the same batches on every machine.
 class BatchSampler {
  public:
+  // Error kBadData when there are no items.
   BatchSampler(std::vector<SampleItem> items, const SamplerOptions& options, uint64_t seed);
 
-  // Indices into the items.
-  const std::vector<size_t>& next_batch();
+  // Indices into `items`.
+  std::vector<size_t> next_batch();
+  // The epoch of the next batch, from 0, and how many batches it has in all.
   int64_t epoch() const { return epoch_; }
+  size_t batches_in_epoch() const { return batches_.size(); }
 
-  // The position as text, and back: a restored sampler goes on with the same batches.
+  // Where the sampler stands, as text, and back: a resumed run draws the batches that an unbroken
+  // one draws. Error kBadModel when the state is malformed or of other data.
   std::string state() const;
   void set_state(const std::string& state);
 
  private:
-  void start_epoch();
+  void plan_epoch();
+  void plan_heterogeneous();
+  void plan_homogeneous();
   std::vector<size_t> draw_epoch();
-  void cut_batches(std::vector<size_t> window);
+  size_t window_end(const std::vector<size_t>& order, size_t begin) const;
+  void cut_into_batches(const std::vector<size_t>& order, size_t begin, size_t end);
+  // How many of order[begin, end) the limits let into one batch; at least one.
+  size_t batch_size(const std::vector<size_t>& order, size_t begin, size_t end) const;
 
   std::vector<SampleItem> items_;
   SamplerOptions options_;
+  std::vector<std::vector<size_t>> by_task_;  // of the tasks that have items, by index
   Rng rng_;
-  std::string
-      epoch_rng_;  // the generator's state at the start of the epoch, from which all follows
-  int64_t epoch_ = -1;
+  std::string epoch_state_;  // rng_ before the present epoch was planned
   std::vector<std::vector<size_t>> batches_;
   size_t position_ = 0;
+  int64_t epoch_ = 0;
 };
 
 }  // namespace trivium
