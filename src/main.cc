@@ -43,6 +43,8 @@ int main(int argc, char** argv) {
     trivium::add_pretrain_command(app, status);
     trivium::add_train_command(app, status);
     trivium::add_import_command(app);
+    trivium::add_export_command(app);
+    trivium::add_tokenizer_command(app);
     app.parse(argc, argv);
     return status;
   } catch (const CLI::ParseError& e) {

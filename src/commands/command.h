@@ -14,6 +14,8 @@ namespace trivium {
 void add_train_command(CLI::App& app, int& status);
 void add_pretrain_command(CLI::App& app, int& status);
 void add_import_command(CLI::App& app);
+void add_export_command(CLI::App& app);
+void add_tokenizer_command(CLI::App& app);
 
 // The folder that holds prompts/, configs/ and checkpoints/: $TRIVIUM_HOME, which tools/trivium
 // sets, or the source tree that the program was built from.
