@@ -5,7 +5,7 @@ namespace trivium {
 void OptimiserSettings::visit(SettingsVisitor& v) {
   v.integer("train.steps", steps, 1, 100'000'000, "optimiser steps");
   v.integer("train.batch_tokens", batch_tokens, 16, 10'000'000,
-            "padded source tokens in a batch; its rows follow from their lengths");
+            "padded source and target tokens in a batch; its rows follow from their lengths");
   v.integer("train.accumulation", accumulation, 1, 4096, "batches whose gradients make one step");
   v.number("train.learning_rate", learning_rate, 0, 1, "peak learning rate of the Transformer");
   v.number("train.decoder_learning_rate", decoder_learning_rate, 0, 1,

@@ -8,7 +8,8 @@ namespace {
 std::vector<SampleItem> sample_items(const std::vector<EncodedExample>& examples) {
   std::vector<SampleItem> items;
   for (const EncodedExample& example : examples) {
-    items.push_back({example.task, static_cast<int64_t>(example.source.size())});
+    items.push_back({example.task, static_cast<int64_t>(example.source.size()),
+                     static_cast<int64_t>(example.target.size())});
   }
   return items;
 }
