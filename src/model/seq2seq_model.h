@@ -30,6 +30,7 @@ class StackImpl : public torch::nn::Module {
             const std::vector<bool>& layer_is_pool);
 
   // Embeds ids [batch, len] at positions offset..offset+len-1. `shared`: [vocab_size, d_model].
+  // Error kConfig where the table of positions ends before.
   torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& shared, int64_t offset);
 
   void set_dropout(const DropoutRates& rates);
