@@ -72,7 +72,7 @@ class BeamedSource {
  private:
   // The score that ended beams are compared by; `length` counts the ids, the start token included.
   float penalized(float score, size_t length) const {
-    const auto counted = static_cast<double>(std::max<size_t>(length - 1, 1));
+    const auto counted = static_cast<double>(length - 1);
     return score / static_cast<float>(std::pow(counted, options_.length_penalty));
   }
 

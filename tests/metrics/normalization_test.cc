@@ -19,6 +19,14 @@ TEST(NormalizedWords, AnArticleIsAWholeWordAfterPunctuationIsDeleted) {
   EXPECT_THAT(normalized_words(" a an the !? "), IsEmpty());
 }
 
+TEST(IsAsciiPunctuation, IsPythonsStringPunctuation) {
+  std::string punctuation;
+  for (int c = 0; c < 0x300; ++c) {
+    if (is_ascii_punctuation(c)) punctuation += static_cast<char>(c);
+  }
+  EXPECT_EQ(punctuation, R"(!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~)");
+}
+
 TEST(NormalizedWords, KeepsPunctuationOutsideAscii) {
   EXPECT_THAT(normalized_words("«Ça» 「の」"), ElementsAre("«ça»", "「の」"));
 }
