@@ -162,6 +162,7 @@ TEST(SizeTest, FindsLongFunctions) {
   EXPECT_THAT(size_violations({{"src/base/f.cc", too_long}}),
               ElementsAre("src/base/f.cc:3: a function of 63 lines; the limit is 60"));
   EXPECT_THAT(size_violations({{"src/kernels/cuda/f.cu", too_long}}), IsEmpty());
+  EXPECT_THAT(size_violations({{"tests/base/f_test.cc", too_long}}), IsEmpty());
 }
 
 }  // namespace
