@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <toml++/toml.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/file.h"

@@ -78,8 +78,9 @@ std::vector<std::string> PromptTemplate::options_of(const Task& task, const Reco
     push_unique(options, render_target(record.fields, label, record.where));
   }
   if (task.labels.empty() && record.fields.contains("choices")) {
-    for (const Json& choice : record.fields.at("choices")) {
-      push_unique(options, render_target(record.fields, choice.get<std::string>(), record.where));
+    for (const auto& choice :
+         json_get<std::vector<std::string>>(record.fields, "choices", record.where)) {
+      push_unique(options, render_target(record.fields, choice, record.where));
     }
   }
   return options;

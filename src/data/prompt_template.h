@@ -39,11 +39,12 @@ class PromptTemplate {
   std::string render_input(const Json& fields) const;
   // The options of a task whose label set is fixed, in the template's words; empty otherwise.
   const std::vector<std::string>& fixed_options() const { return fixed_options_; }
+  // What rank scoring chooses among for a record (its target is not needed); empty when open.
+  std::vector<std::string> options_of(const Task& task, const Record& record) const;
 
  private:
   std::string render_target(const Json& fields, const std::string& raw,
                             const std::string& where) const;
-  std::vector<std::string> options_of(const Task& task, const Record& record) const;
   // Whether the text of a target depends on nothing but the raw target.
   bool target_is_fixed() const;
 
