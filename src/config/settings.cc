@@ -2,9 +2,10 @@
 
 #include <toml++/toml.h>
 
-#include <cmath>
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "base/error.h"
@@ -59,6 +60,16 @@ toml::table parse_override(const std::string& text) {
     std::ostringstream quoted;
     quoted << toml::value<std::string>(value);
     return parse_toml(key + " = " + quoted.str(), "--set " + text);
+  }
+}
+
+// Without toml++'s conversions, which take true for 1; but an integer is a number.
+template <typename T>
+std::optional<T> value_of(const toml::node& node) {
+  if constexpr (std::is_same_v<T, double>) {
+    return node.is_number() ? node.value<double>() : std::nullopt;
+  } else {
+    return node.value_exact<T>();
   }
 }
 
@@ -128,7 +139,7 @@ class Reader : public SettingsVisitor {
     known_.push_back(key);
     const auto leaf = leaves_.find(key);
     if (leaf == leaves_.end()) return;
-    const auto value = leaf->second.node->value<T>();
+    const auto value = value_of<T>(*leaf->second.node);
     if (!value) fail(key, std::string("must be ") + type);
     store(*value);
   }
@@ -142,7 +153,7 @@ class Reader : public SettingsVisitor {
     if (array == nullptr) fail(key, std::string("must be ") + type);
     target.clear();
     for (const toml::node& node : *array) {
-      const auto value = node.value<T>();
+      const auto value = value_of<T>(node);
       if (!value) fail(key, std::string("must be ") + type);
       target.push_back(*value);
     }
