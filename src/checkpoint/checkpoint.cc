@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kFinderFile = "task_finder.json";
+
 bool is_finite(const torch::Tensor& tensor) {
   // One pass without a temporary: NaN and infinity survive the minimum and maximum.
   const auto [low, high] = torch::aminmax(tensor);
@@ -40,6 +42,28 @@ void check_size(const ModelConfig& config, const NamedTensors& tensors, const st
                                          std::to_string(int64_t(parameter_count(config))) +
                                          " parameters, but the safetensors hold " +
                                          std::to_string(int64_t(held)));
+  }
+}
+
+void load_tasks(Checkpoint& checkpoint, const fs::path& folder) {
+  const fs::path file = folder / "tasks.json";
+  const Json json = read_json_file(file, ExitCode::kBadModel);
+  if (json == Json::object()) return;  // a model that was not trained on tasks
+  checkpoint.tasks = TaskCatalog::from_json(json, file.string());
+  const size_t count = checkpoint.tasks.entries().size();
+  if (count == 0) return;
+  if (checkpoint.model->is_routed() &&
+      count != static_cast<size_t>(checkpoint.model->num_tasks())) {
+    throw Error(ExitCode::kBadModel,
+                file.string() + " has " + std::to_string(count) + " tasks, but the model has " +
+                    std::to_string(checkpoint.model->num_tasks()) + " task vectors");
+  }
+  const fs::path finder = folder / kFinderFile;
+  checkpoint.finder =
+      TaskFinder::from_json(read_json_file(finder, ExitCode::kBadModel), finder.string());
+  for (const TaskGuess& guess : checkpoint.finder->find("", count)) {
+    if (checkpoint.tasks.has(guess.task)) continue;
+    throw Error(ExitCode::kBadModel, finder.string() + ": a task that tasks.json does not have");
   }
 }
 
@@ -101,7 +125,10 @@ void save_checkpoint(const Checkpoint& checkpoint, const fs::path& folder,
   }
   replace_checkpoint_folder(folder, [&](const fs::path& staging) {
     write_file_atomically(staging / "config.json", to_json(checkpoint.config).dump(2) + "\n");
-    write_file_atomically(staging / "tasks.json", checkpoint.tasks.dump(1) + "\n");
+    write_file_atomically(staging / "tasks.json", checkpoint.tasks.to_json().dump(1) + "\n");
+    if (checkpoint.finder) {
+      write_file_atomically(staging / kFinderFile, checkpoint.finder->to_json().dump(0) + "\n");
+    }
     checkpoint.tokenizer->save(staging);
     write_tensors(staging, tensors, options.storage, options.max_file_bytes);
     if (options.write_more) options.write_more(staging);
@@ -120,7 +147,7 @@ Checkpoint load_checkpoint(const fs::path& folder, Verify verify) {
     throw Error(ExitCode::kBadModel,
                 folder.string() + ": the tokenizer has more tokens than config.json's vocab_size");
   }
-  checkpoint.tasks = read_json_file(folder / "tasks.json", ExitCode::kBadModel);
+  load_tasks(checkpoint, folder);
   // A training run may have replaced the folder in the meantime: the parts would not belong
   // together.
   if (verify_checkpoint_folder(folder, Verify::kSizes) != manifest) {

@@ -1,15 +1,18 @@
 // The checkpoint folder: config.json (Hugging Face's keys and trivium's own), *.safetensors, the
-// tokenizer's files, tasks.json, and manifest.json with the size and SHA-256 of each, written last.
+// tokenizer's files, tasks.json, task_finder.json where there are tasks, and manifest.json with the
+// size and SHA-256 of each, written last.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 
-#include "base/json.h"
 #include "checkpoint/checkpoint_folder.h"
 #include "checkpoint/named_tensors.h"
 #include "config/model_config.h"
+#include "data/task_catalog.h"
+#include "data/task_finder.h"
 #include "model/seq2seq_model.h"
 #include "tokenizers/tokenizer.h"
 
@@ -19,7 +22,8 @@ struct Checkpoint {
   ModelConfig config;
   Seq2SeqModel model{nullptr};
   std::shared_ptr<Tokenizer> tokenizer;
-  Json tasks = Json::object();  // tasks.json
+  TaskCatalog tasks;  // in the order of the model's task vectors; empty before the first training
+  std::optional<TaskFinder> finder;  // over the same tasks; set where there are any
 };
 
 struct SaveOptions {

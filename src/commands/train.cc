@@ -62,6 +62,24 @@ Trainer::Validator make_validator(const Checkpoint& checkpoint, const TrainSetti
   };
 }
 
+// What the checkpoint will know of its tasks: their templates, and how to tell them apart.
+void describe_tasks(Checkpoint& checkpoint, const Gym& gym, const PromptLibrary& prompts,
+                    const std::vector<std::string>& tasks) {
+  if (checkpoint.model->is_routed() && !checkpoint.tasks.entries().empty() &&
+      checkpoint.tasks.names() != tasks) {
+    throw Error(ExitCode::kConfig,
+                "the routed checkpoint to start from knows other tasks, or in another order");
+  }
+  checkpoint.tasks = {};
+  std::vector<TaskFinder::TaskTexts> texts;
+  for (const std::string& name : tasks) {
+    const Task task = gym.load_task(name);
+    checkpoint.tasks.add(task, prompts);
+    texts.push_back(finder_texts(task, prompts.templates_of(task), prompts.description_of(name)));
+  }
+  checkpoint.finder = TaskFinder::train(texts);
+}
+
 int run_train(const TrainFlags& flags) {
   TrainSettings settings;
   if (flags.reference) {
@@ -81,8 +99,9 @@ int run_train(const TrainFlags& flags) {
   const PromptLibrary prompts(settings.prompts);
   const std::vector<std::string> tasks =
       settings.tasks.empty() ? gym.tasks_of(settings.part) : settings.tasks;
-  const Checkpoint start = load_checkpoint(settings.init);
+  Checkpoint start = load_checkpoint(settings.init);
   spdlog::info("reading {} tasks", tasks.size());
+  describe_tasks(start, gym, prompts, tasks);
   MultiTaskStream stream(
       encode_training_examples(gym, prompts, tasks, *start.tokenizer, settings),
       {settings.batching == "homogeneous" ? Batching::kHomogeneous : Batching::kHeterogeneous,

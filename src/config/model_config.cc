@@ -91,6 +91,7 @@ void visit_trivium_keys(Config& c, Visitor& v) {
   v.layers("decoder_vanilla_layers", r.decoder_vanilla_layers, c.decoder_layers);
   v.name("router", r.router, kRouterNames);
   v.name("selection", r.selection, kSelectionNames);
+  v.number("selection_temperature", r.selection_temperature, 1e-3, 1e6);
   v.number("task_vector_dim", r.task_vector_dim, 1, kMaxWidth);
   v.number("router_hidden_dim", r.router_hidden_dim, 1, kMaxWidth);
 }

@@ -27,6 +27,7 @@ struct RoutingConfig {
   std::vector<int64_t> decoder_vanilla_layers;
   RouterKind router = RouterKind::kLinearLayerSpecific;
   SelectionKind selection = SelectionKind::kSoftmax;
+  double selection_temperature = 1.0;  // at use; training leaves here what it ended with
   int64_t task_vector_dim = 128;
   int64_t router_hidden_dim = 64;
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,8 @@ class LoadedModel {
   Seq2SeqModel& model() { return model_; }
   TextGenerator& generator() { return *generator_; }
   const TaskCatalog& tasks() const { return tasks_; }
-  const TaskFinder& finder() const { return *finder_; }
+  // Nothing where the checkpoint knows no tasks.
+  const std::optional<TaskFinder>& finder() const { return finder_; }
 
   // The route of a row of the catalog; -1 gives the route of a prompt without a task. A dense
   // model's layers have one expert each.
@@ -67,7 +69,7 @@ class LoadedModel {
   Seq2SeqModel model_{nullptr};
   TaskCatalog tasks_;
   std::unique_ptr<TextGenerator> generator_;
-  std::unique_ptr<TaskFinder> finder_;
+  std::optional<TaskFinder> finder_;
   std::vector<TaskRoute> routes_;  // of the catalog's rows, in order
   TaskRoute no_task_;
 };

@@ -8,6 +8,13 @@
 #include "model/torch_step_decoder.h"
 
 namespace trivium {
+namespace {
+
+// A beam or an option is a row of its own with its own caches: how many of them a prompt may have
+// on average before the batch gets fewer prompts.
+constexpr int64_t kRowsPerPrompt = 16;
+
+}  // namespace
 
 TextGenerator::TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
                              GeneratorOptions options)
@@ -34,6 +41,7 @@ SearchOptions TextGenerator::default_search() const {
 
 void TextGenerator::for_each_batch(
     const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
+    const std::function<int64_t(size_t)>& rows_of,
     const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle) {
   encoded.resize(prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
@@ -45,11 +53,16 @@ void TextGenerator::for_each_batch(
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return encoded[a].ids.size() > encoded[b].ids.size();
   });
-  for (size_t begin = 0; begin < order.size();) {
+  const auto stopped = [&] { return options_.stop != nullptr && options_.stop->load(); };
+  for (size_t begin = 0; begin < order.size() && !stopped();) {
     const auto longest = static_cast<int64_t>(encoded[order[begin]].ids.size());
-    const int64_t rows =
-        std::clamp<int64_t>(options_.batch_tokens / longest, 1, options_.batch_size);
-    const size_t end = std::min(order.size(), begin + static_cast<size_t>(rows));
+    size_t end = begin;
+    int64_t rows = 0;
+    do {
+      rows += rows_of(order[end++]);
+    } while (end < order.size() && static_cast<int64_t>(end - begin) < options_.batch_size &&
+             static_cast<int64_t>(end - begin + 1) * longest <= options_.batch_tokens &&
+             (rows + rows_of(order[end])) * longest <= kRowsPerPrompt * options_.batch_tokens);
     const std::vector<size_t> batch(order.begin() + static_cast<int64_t>(begin),
                                     order.begin() + static_cast<int64_t>(end));
     std::vector<std::vector<int32_t>> sources;
@@ -82,12 +95,14 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
                                             const SearchOptions& options) {
   std::vector<Answer> answers(prompts.size());
   std::vector<Encoded> encoded;
-  for_each_batch(prompts, encoded, [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
+  const auto rows_of = [&](size_t) { return options.num_beams; };
+  const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
     const std::vector<Hypothesis> found = search(decoder, options);
     for (size_t i = 0; i < batch.size(); ++i) {
       answers[batch[i]] = make_answer(found[i], encoded[batch[i]]);
     }
-  });
+  };
+  for_each_batch(prompts, encoded, rows_of, handle);
   return answers;
 }
 
@@ -96,14 +111,16 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
   check(options.num_beams == 1, "beam search has nothing to stream");
   Answer answer;
   std::vector<Encoded> encoded;
-  for_each_batch({prompt}, encoded, [&](const std::vector<size_t>&, StepDecoder& decoder) {
+  const auto handle = [&](const std::vector<size_t>&, StepDecoder& decoder) {
     std::vector<int32_t> ids;
     const auto on_token = [&](int64_t, int32_t id) {
       ids.push_back(id);
       return on_text(tokenizer_->decode(ids));
     };
     answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);
-  });
+  };
+  for_each_batch(
+      {prompt}, encoded, [](size_t) { return 1; }, handle);
   return answer;
 }
 
@@ -113,7 +130,8 @@ std::vector<std::vector<double>> TextGenerator::score(
   std::vector<std::vector<double>> scores(prompts.size());
   std::vector<Encoded> encoded;
   const ModelConfig& config = model_->config();
-  for_each_batch(prompts, encoded, [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
+  const auto rows_of = [&](size_t i) { return static_cast<int64_t>(options[i].size()); };
+  const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
     std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
     for (size_t i = 0; i < batch.size(); ++i) {
       for (const std::string& option : options[batch[i]]) {
@@ -123,7 +141,8 @@ std::vector<std::vector<double>> TextGenerator::score(
     }
     const auto found = score_options(decoder, config.decoder_start_token_id, ids);
     for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]] = found[i];
-  });
+  };
+  for_each_batch(prompts, encoded, rows_of, handle);
   return scores;
 }
 

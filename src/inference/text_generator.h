@@ -2,6 +2,7 @@
 // detokenising.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ struct GeneratorOptions {
   int64_t max_source_length = 512;  // ids of the input, cut on the right
   int64_t batch_tokens = 4096;      // padded source tokens in a batch
   int64_t batch_size = 64;          // rows in a batch
+  // Asked before each batch (not owned): once it is true, the prompts left over get no answer.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 class TextGenerator {
@@ -44,7 +47,8 @@ class TextGenerator {
   // The search settings that the model's config.json asks for.
   SearchOptions default_search() const;
 
-  // One answer a prompt, in the prompts' order. Rows of a batch may take different routes.
+  // One answer a prompt, in the prompts' order; after a stop, nothing (source_tokens is 0) for
+  // those left over. Rows of a batch may take different routes.
   std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search);
 
   // Streams one prompt's answer: `on_text` gets the whole text so far after each token and returns
@@ -53,7 +57,7 @@ class TextGenerator {
                 const std::function<bool(const std::string& text)>& on_text);
 
   // Rank scoring: the summed log-probability of each option after its prompt,
-  // [prompts][options].
+  // [prompts][options]; after a stop, an empty list for the prompts left over.
   std::vector<std::vector<double>> score(const std::vector<Prompt>& prompts,
                                          const std::vector<std::vector<std::string>>& options);
 
@@ -64,8 +68,10 @@ class TextGenerator {
     std::vector<int32_t> ids;
     bool truncated = false;
   };
-  // Runs `handle(indices, decoder)` over batches of prompts of similar length.
+  // Runs `handle(indices, decoder)` over batches of prompts of similar length. Prompt i takes up to
+  // `rows_of(i)` rows while it is decoded, which bounds the batch too.
   void for_each_batch(const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
+                      const std::function<int64_t(size_t)>& rows_of,
                       const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle);
   Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
 

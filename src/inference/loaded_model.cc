@@ -1,0 +1,106 @@
+#include "inference/loaded_model.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint.h"
+#include "data/prompt_filling.h"
+
+namespace trivium {
+namespace {
+
+// A record's texts one after the other, for finding its task.
+std::string joined_texts(const Json& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields.items()) {
+    for (const Json& part : value.is_array() ? value : Json::array({value})) {
+      if (part.is_string()) text += (text.empty() ? "" : " ") + part.get<std::string>();
+    }
+  }
+  return text;
+}
+
+void fill(ResolvedPrompt& resolved, const TaskEntry& entry, const Json& fields) {
+  resolved.prompt.text = entry.prompt->render_input(fields);
+  resolved.options = entry.prompt->options_of(entry.task, {fields, "prompt"});
+}
+
+}  // namespace
+
+const char* name_of(TaskSource source) {
+  switch (source) {
+    case TaskSource::kNamed:
+      return "named";
+    case TaskSource::kNearest:
+      return "nearest";
+    case TaskSource::kNone:
+      break;
+  }
+  return "none";
+}
+
+LoadedModel::LoadedModel(const std::filesystem::path& folder, torch::Device device,
+                         const GeneratorOptions& options)
+    : folder_(folder) {
+  Checkpoint checkpoint = load_checkpoint(folder);
+  model_ = checkpoint.model;
+  model_->to(device);
+  model_->eval();
+  tasks_ = std::move(checkpoint.tasks);
+  finder_ = std::move(checkpoint.finder);
+  generator_ = std::make_unique<TextGenerator>(model_, checkpoint.tokenizer, options);
+  const double temperature = checkpoint.config.routing.selection_temperature;
+  const auto rows = static_cast<int64_t>(tasks_.entries().size());
+  for (int64_t row = 0; row < rows; ++row) {
+    routes_.push_back(route_of_task(model_, row, temperature));
+  }
+  no_task_ = route_of_task(model_, 0, temperature);
+}
+
+const TaskRoute& LoadedModel::route(int64_t row) const {
+  return row < 0 ? no_task_ : routes_.at(static_cast<size_t>(row));
+}
+
+ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::string& text) const {
+  ResolvedPrompt resolved;
+  if (!task.empty()) {
+    resolved.row = static_cast<int64_t>(tasks_.index_of(task));
+    resolved.source = TaskSource::kNamed;
+    resolved.reason = "the task was named";
+  } else if (finder_) {
+    const std::vector<TaskGuess> guesses = finder_->find(text);
+    resolved.row = static_cast<int64_t>(tasks_.index_of(guesses.at(0).task));
+    resolved.source = TaskSource::kNearest;
+    resolved.reason = describe_guesses(guesses);
+  } else {
+    resolved.reason = "the checkpoint knows no tasks";
+  }
+  if (resolved.row >= 0) {
+    resolved.task = tasks_.entries()[static_cast<size_t>(resolved.row)].task.name;
+  }
+  resolved.prompt = {text, route(resolved.row)};
+  return resolved;
+}
+
+ResolvedPrompt LoadedModel::resolve(const std::string& task, const std::string& text) const {
+  ResolvedPrompt resolved = choose_task(task, text);
+  if (resolved.row < 0) return resolved;
+  const TaskEntry& entry = tasks_.entries()[static_cast<size_t>(resolved.row)];
+  if (const auto fields = fields_of_text(*entry.prompt, text)) {
+    fill(resolved, entry, *fields);
+  } else {
+    resolved.options = entry.prompt->fixed_options();
+  }
+  return resolved;
+}
+
+ResolvedPrompt LoadedModel::resolve_fields(const std::string& task, const Json& fields) const {
+  ResolvedPrompt resolved = choose_task(task, joined_texts(fields));
+  if (resolved.row < 0) {
+    throw Error(ExitCode::kBadData,
+                "an input of fields needs a task, and the checkpoint knows none; give it as text");
+  }
+  fill(resolved, tasks_.entries()[static_cast<size_t>(resolved.row)], fields);
+  return resolved;
+}
+
+}  // namespace trivium
