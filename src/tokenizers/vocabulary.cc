@@ -24,7 +24,7 @@ void Vocabulary::append_missing(const AddedTokens& added) {
             [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   for (const AddedToken& token : tokens) {
     if (token.id == size()) append(token.content);
-    if (find(token.content) != token.id) {
+    if (token.id < 0 || find(token.content) != token.id) {
       throw_bad_model(where_.string(), "the added token \"" + token.content + "\" has the id " +
                                            std::to_string(token.id) +
                                            ", which the vocabulary does not give it");
@@ -46,7 +46,7 @@ Vocabulary Vocabulary::from_json(const nlohmann::json& object, const std::filesy
     const std::string*& place = tokens[id.get<size_t>()];
     if (place) {
       throw_bad_model(where.string(),
-                      "\"" + *place + "\" and \"" + entry.key() + "\" have the same id");
+                      "both \"" + *place + "\" and \"" + entry.key() + "\" have the same id");
     }
     place = &entry.key();
   }
