@@ -7,12 +7,17 @@
 #include "base/text.h"
 
 namespace trivium {
+namespace {
+
+constexpr size_t kTrainInputs = 32;
+
+}  // namespace
 
 EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
                                     const std::string& name, Split split, size_t limit) {
   const Task task = gym.load_task(name);
   const auto prompt = prompts.templates_of(task).at(0);
-  EvaluationTask result{task.name, task.family, task.metric, {}, ""};
+  EvaluationTask result{task.name, task.family, task.metric, {}, "", {}};
   const std::vector<Record>& records = task.records.at(split);
   if (records.empty()) {
     throw Error(ExitCode::kBadData, "task " + name + " has no examples in this split");
@@ -21,7 +26,9 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
   for (size_t i = 0; i < count; ++i) result.examples.push_back(prompt->render(task, records[i]));
   std::map<std::string, size_t> frequency;
   for (const Record& record : task.records.at(Split::kTrain)) {
-    ++frequency[prompt->render(task, record).targets.at(0)];
+    const Example example = prompt->render(task, record);
+    ++frequency[example.targets.at(0)];
+    if (result.train_inputs.size() < kTrainInputs) result.train_inputs.push_back(example.input);
   }
   size_t most = 0;
   for (const auto& [target, n] : frequency) {

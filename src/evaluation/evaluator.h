@@ -18,7 +18,8 @@ struct EvaluationTask {
   std::string family;
   std::string metric;
   std::vector<Example> examples;
-  std::string majority_answer;  // the most frequent target of the task's train split
+  std::string majority_answer;            // the most frequent target of the task's train split
+  std::vector<std::string> train_inputs;  // the first few inputs of that split
 };
 
 // Renders the split with the task's first template; `limit` > 0 takes the first so many examples.
