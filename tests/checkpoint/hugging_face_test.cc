@@ -212,7 +212,7 @@ TEST(ImportBart, RefusesByName) {
 }
 
 TEST(ImportBart, ExpertsAreNoisyCopiesThatShareNothing) {
-  ImportOptions options = three_experts();
+  ExpertOptions options = three_experts();
   options.expert_noise = 1e-3;
   const NamedTensors dense = model_tensors(import_bart(tiny_bart(), {}).model);
   const Checkpoint routed = import_bart(tiny_bart(), options);
@@ -240,7 +240,7 @@ TEST(ImportBart, ExpertsAreNoisyCopiesThatShareNothing) {
 
 TEST(ImportBart, EqualExpertsWithAnyRouteAreTheDenseModel) {
   torch::NoGradGuard no_grad;
-  ImportOptions options = three_experts();
+  ExpertOptions options = three_experts();
   options.expert_noise = 0;
   Checkpoint routed = import_bart(tiny_bart(), options);
   routed.model->eval();
@@ -337,11 +337,13 @@ TEST(ImportBert, AcceptsOldNamesAndHeads) {
   const Checkpoint expected = import_bert_as_seq2seq(tiny_bert(), {3, 1}, {});
   ChangedFolder folder(tiny_bert());
   NamedTensors old;
-  for (auto [name, tensor] : folder.tensors) {
-    for (const auto& [now, then] :
-         {std::pair{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}}) {
-      if (name.ends_with(now))
-        name.replace(name.size() - std::strlen(now), std::string::npos, then);
+  for (const auto& [now, tensor] : folder.tensors) {
+    std::string name = now;
+    for (const auto& [end, old_end] :
+         {std::pair<std::string, std::string>{".weight", ".gamma"}, {".bias", ".beta"}}) {
+      if (name.ends_with("LayerNorm" + end)) {
+        name.replace(name.size() - end.size(), end.size(), old_end);
+      }
     }
     old["bert." + name] = tensor;
   }
