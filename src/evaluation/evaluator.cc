@@ -1,6 +1,7 @@
 #include "evaluation/evaluator.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 
 #include "base/error.h"
@@ -42,7 +43,10 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
 
 std::string Evaluator::canonical(const std::string& text) const {
   const Tokenizer& tokenizer = generator_.tokenizer();
-  return to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text))));
+  const std::string spelled = to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text))));
+  // WordPiece writes 4.35 as "4. 35", which no correlation could read.
+  const std::string joined = without_spaces(spelled);
+  return is_number(joined) ? joined : spelled;
 }
 
 std::vector<std::string> Evaluator::predict(const EvaluationTask& task, const TaskRoute& route,
