@@ -1,8 +1,9 @@
 #include "evaluation/evaluator.h"
 
 #include <algorithm>
-#include <charconv>
+#include <iterator>
 #include <map>
+#include <regex>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -11,6 +12,16 @@ namespace trivium {
 namespace {
 
 constexpr size_t kTrainInputs = 32;
+
+// "- 4. 35", which is how a WordPiece vocabulary writes -4.35, as the number that it is, since no
+// correlation could read it; any other text as it is.
+std::string join_number(const std::string& text) {
+  static const std::regex number(R"(-? ?[0-9]+\. ?[0-9]+|- [0-9]+)");
+  if (text.size() > 32 || !std::regex_match(text, number)) return text;
+  std::string joined;
+  std::remove_copy(text.begin(), text.end(), std::back_inserter(joined), ' ');
+  return joined;
+}
 
 }  // namespace
 
@@ -43,10 +54,7 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
 
 std::string Evaluator::canonical(const std::string& text) const {
   const Tokenizer& tokenizer = generator_.tokenizer();
-  const std::string spelled = to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text))));
-  // WordPiece writes 4.35 as "4. 35", which no correlation could read.
-  const std::string joined = without_spaces(spelled);
-  return is_number(joined) ? joined : spelled;
+  return join_number(to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text)))));
 }
 
 std::vector<std::string> Evaluator::predict(const EvaluationTask& task, const TaskRoute& route,
