@@ -45,6 +45,10 @@ int main(int argc, char** argv) {
     trivium::add_import_command(app);
     trivium::add_export_command(app);
     trivium::add_tokenizer_command(app);
+    trivium::add_repl_command(app, status);
+    trivium::add_generate_command(app, status);
+    trivium::add_score_command(app, status);
+    trivium::add_eval_command(app, status);
     app.parse(argc, argv);
     return status;
   } catch (const CLI::ParseError& e) {

@@ -16,6 +16,10 @@ void add_pretrain_command(CLI::App& app, int& status);
 void add_import_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_tokenizer_command(CLI::App& app);
+void add_repl_command(CLI::App& app, int& status);
+void add_generate_command(CLI::App& app, int& status);
+void add_score_command(CLI::App& app, int& status);
+void add_eval_command(CLI::App& app, int& status);
 
 // The folder that holds prompts/, configs/ and checkpoints/: $TRIVIUM_HOME, which tools/trivium
 // sets, or the source tree that the program was built from.
