@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/error.h"
 #include "model/selection.h"
@@ -37,6 +38,13 @@ torch::Tensor stack_tensor(const std::vector<const TaskRoute*>& rows, int64_t nu
     }
   }
   return weights.to(device);
+}
+
+bool fits(const std::vector<std::vector<float>>& stack, int64_t layers, int64_t num_experts) {
+  return static_cast<int64_t>(stack.size()) == layers &&
+         std::all_of(stack.begin(), stack.end(), [&](const std::vector<float>& layer) {
+           return static_cast<int64_t>(layer.size()) <= num_experts;
+         });
 }
 
 Json stack_json(const std::vector<std::vector<float>>& stack) {
@@ -80,6 +88,11 @@ RoutingWeights routing_weights(const std::vector<const TaskRoute*>& rows, const 
                                torch::Device device) {
   const int64_t num_experts = config.routing.num_experts;
   if (num_experts == 1) return {};
+  for (const TaskRoute* row : rows) {
+    check(fits(row->encoder, config.encoder_layers, num_experts) &&
+              fits(row->decoder, config.decoder_layers, num_experts),
+          "the route is of another model");
+  }
   return {stack_tensor(rows, num_experts, &TaskRoute::encoder, device),
           stack_tensor(rows, num_experts, &TaskRoute::decoder, device)};
 }
