@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -25,46 +27,37 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 Progress::Progress(int64_t steps) : steps_(steps), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 void Progress::start(int64_t step) {
-  first_step_ = step_ = step;
+  first_step_ = step;
   start_ = window_start_ = Clock::now();
 }
 
-void Progress::add(int64_t step, int64_t examples, double loss) {
-  if (steps_in_window_ == 0) window_start_ = step == first_step_ + 1 ? start_ : window_start_;
-  step_ = step;
-  ++steps_in_window_;
-  examples_in_window_ += examples;
-  loss_sum_ += loss;
-}
+void Progress::add(int64_t examples) { examples_ += examples; }
 
-double Progress::examples_per_second() const {
-  return static_cast<double>(examples_in_window_) / std::max(1e-9, seconds_since(window_start_));
-}
-
-std::string Progress::time_left() const {
+std::string Progress::time_left(int64_t step) const {
   const double per_step =
-      seconds_since(start_) / static_cast<double>(std::max<int64_t>(1, step_ - first_step_));
-  const auto seconds = static_cast<int64_t>(per_step * static_cast<double>(steps_ - step_));
+      seconds_since(start_) / static_cast<double>(std::max<int64_t>(1, step - first_step_));
+  const auto seconds = static_cast<int64_t>(per_step * static_cast<double>(steps_ - step));
   char text[32];
   std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", static_cast<long long>(seconds / 3600),
                 static_cast<long long>(seconds / 60 % 60), static_cast<long long>(seconds % 60));
   return text;
 }
 
-void Progress::report() {
-  const std::string numbers = fmt::format("step={}/{} loss={:.4f} examples/s={:.1f} left={}", step_,
-                                          steps_, mean_loss(), examples_per_second(), time_left());
+void Progress::report(int64_t step, double loss) {
+  const double speed =
+      static_cast<double>(examples_) / std::max(1e-9, seconds_since(window_start_));
+  const std::string numbers = fmt::format("step={}/{} loss={:.4f} examples/s={:.1f} left={}", step,
+                                          steps_, loss, speed, time_left(step));
   if (terminal_) {
-    const int filled = static_cast<int>(kBarWidth * step_ / steps_);
+    const int filled = static_cast<int>(kBarWidth * step / steps_);
     std::fprintf(stderr, "\r\x1b[K[%s%s] %s%s", std::string(filled, '=').c_str(),
                  std::string(kBarWidth - filled, ' ').c_str(), numbers.c_str(),
-                 step_ == steps_ ? "\n" : "");
+                 step == steps_ ? "\n" : "");
     std::fflush(stderr);
   } else {
     spdlog::info("{}", numbers);
   }
-  steps_in_window_ = examples_in_window_ = 0;
-  loss_sum_ = 0;
+  examples_ = 0;
   window_start_ = Clock::now();
 }
 
@@ -82,8 +75,8 @@ void CurveFile::truncate_after(int64_t step) {
   if (!std::filesystem::exists(path_)) return;
   std::istringstream in(read_file(path_));
   std::string kept = kCurveHeader, line;
-  std::getline(in, line);  // the header
-  while (std::getline(in, line)) {
+  std::getline(in, line);                        // the header
+  while (std::getline(in, line) && !in.eof()) {  // a whole line does not reach the end
     if (std::atoll(line.c_str()) <= step) kept += line + "\n";
   }
   write_file_atomically(path_, kept);

@@ -14,31 +14,30 @@ namespace trivium {
 class Progress {
  public:
   explicit Progress(int64_t steps);
+  // The steps done before this process began.
   void start(int64_t step);
-  void add(int64_t step, int64_t examples, double loss);
-  void report();
-
-  // Over the steps since the last report.
-  double mean_loss() const { return steps_in_window_ > 0 ? loss_sum_ / steps_in_window_ : 0; }
-  double examples_per_second() const;
+  void add(int64_t examples);
+  // The speed is that since the last report.
+  void report(int64_t step, double loss);
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string time_left() const;
+  std::string time_left(int64_t step) const;
 
   int64_t steps_;
   bool terminal_;
-  int64_t first_step_ = 0, step_ = 0, steps_in_window_ = 0, examples_in_window_ = 0;
-  double loss_sum_ = 0;
+  int64_t first_step_ = 0, examples_ = 0;
   Clock::time_point start_ = Clock::now(), window_start_ = Clock::now();
 };
 
 // Curves as CSV in long form, "step,curve,value": every tool plots it, and curves may come and go.
+// Nothing that depends on the clock belongs here: a run repeated, or resumed, gives the same bytes.
 class CurveFile {
  public:
   explicit CurveFile(std::filesystem::path path) : path_(std::move(path)) {}
   void add(int64_t step, const std::vector<std::pair<std::string, double>>& values);
-  // Drops the lines after `step`: a resumed run writes them again.
+  // Drops the lines after `step`, which a run that goes on from there writes again, and a last line
+  // that a crash has cut.
   void truncate_after(int64_t step);
 
  private:

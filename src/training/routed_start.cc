@@ -69,8 +69,7 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
   if (start.model->is_routed()) {
     check_routed(start, settings, num_tasks);
     result.config.routing.selection = selection_of(settings.selection);
-    result.model =
-        model_from_tensors(result.config, model_tensors(start.model), settings.init);
+    result.model = model_from_tensors(result.config, model_tensors(start.model), settings.init);
   } else if (settings.num_experts > 1) {
     ExpertOptions options;
     options.routing.num_experts = settings.num_experts;

@@ -31,6 +31,28 @@ torch::Tensor read_entry(const SafetensorsReader& reader, const TensorEntry& ent
   return tensor;
 }
 
+// What the file says beside its tensors.
+TrainingSnapshot read_state(const SafetensorsReader& reader) {
+  const std::string where = reader.file().string();
+  if (!reader.metadata().contains(kStateKey)) {
+    throw Error(ExitCode::kBadModel, where + " has no training state");
+  }
+  try {
+    const Json state = parse_json(reader.metadata().at(kStateKey), where);
+    TrainingSnapshot snapshot;
+    snapshot.step = json_get<int64_t>(state, "step", where);
+    snapshot.stream_state = json_get<std::string>(state, "stream", where);
+    snapshot.loss_sum = json_get_or<double>(state, "loss_sum", where, 0);
+    snapshot.loss_steps = json_get_or<int64_t>(state, "loss_steps", where, 0);
+    if (state.contains("best_score")) {
+      snapshot.best_score = json_get<double>(state, "best_score", where);
+    }
+    return snapshot;
+  } catch (const Error& e) {
+    throw Error(ExitCode::kBadModel, e.what());
+  }
+}
+
 }  // namespace
 
 void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot& snapshot,
@@ -41,7 +63,10 @@ void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot
   }
   std::vector<TensorToWrite> views;
   for (const auto& [name, tensor] : tensors) views.push_back(view_of(name, tensor));
-  Json state = {{"step", snapshot.step}, {"stream", snapshot.stream_state}};
+  Json state = {{"step", snapshot.step},
+                {"stream", snapshot.stream_state},
+                {"loss_sum", snapshot.loss_sum},
+                {"loss_steps", snapshot.loss_steps}};
   if (snapshot.best_score) state["best_score"] = *snapshot.best_score;
   SaveOptions options;
   options.write_more = [&](const std::filesystem::path& fresh) {
@@ -57,17 +82,7 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
                 "no training to resume in " + folder.string() + "; start without --resume");
   }
   const SafetensorsReader reader(file);
-  const std::string where = file.string();
-  if (!reader.metadata().contains(kStateKey)) {
-    throw Error(ExitCode::kBadModel, where + " has no training state");
-  }
-  const Json state = parse_json(reader.metadata().at(kStateKey), where);
-  TrainingSnapshot snapshot;
-  snapshot.step = json_get<int64_t>(state, "step", where);
-  snapshot.stream_state = json_get<std::string>(state, "stream", where);
-  if (state.contains("best_score")) {
-    snapshot.best_score = json_get<double>(state, "best_score", where);
-  }
+  TrainingSnapshot snapshot = read_state(reader);
   for (const TensorEntry& entry : reader.entries()) {
     torch::Tensor tensor = read_entry(reader, entry);
     if (entry.name == kNoise) {
@@ -79,7 +94,7 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
     }
   }
   if (!snapshot.noise_state.defined() || !snapshot.dropout_state.defined()) {
-    throw Error(ExitCode::kBadModel, where + " lacks the generators' states");
+    throw Error(ExitCode::kBadModel, file.string() + " lacks the generators' states");
   }
   return snapshot;
 }

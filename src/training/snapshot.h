@@ -16,13 +16,15 @@ namespace trivium {
 struct TrainingSnapshot {
   int64_t step = 0;
   std::optional<double> best_score;
+  double loss_sum = 0;  // over the loss_steps steps since the curves' last point
+  int64_t loss_steps = 0;
   std::string stream_state;
   torch::Tensor noise_state, dropout_state;  // uint8, LibTorch's generators
   NamedTensors optimiser;
 };
 
-// Saves the checkpoint with the state in its folder training/: both are replaced together, so that
-// a crash leaves the old ones or the new ones.
+// Saves the checkpoint with the state in its training.safetensors: both are replaced together, so
+// that a crash leaves the old ones or the new ones.
 void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot& snapshot,
                             const std::filesystem::path& folder);
 

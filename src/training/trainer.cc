@@ -3,6 +3,7 @@
 #include <ATen/autocast_mode.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/logging.h"
@@ -33,6 +34,14 @@ class Bfloat16Scope {
   bool enabled_;
   torch::DeviceType device_;
 };
+
+void restore_generator(torch::Generator generator, const torch::Tensor& state) {
+  try {
+    generator.set_state(state);
+  } catch (const c10::Error&) {
+    throw Error(ExitCode::kBadModel, "the snapshot's state of a random generator is malformed");
+  }
+}
 
 }  // namespace
 
@@ -130,19 +139,15 @@ Trainer::StepResult Trainer::step() {
 
 bool Trainer::run() {
   const int64_t steps = options_.optimiser.steps;
+  // Curves of a run that ended before its first snapshot, or went on after its last one.
+  curves_.truncate_after(step_);
   progress_.start(step_);
   while (step_ < steps) {
     const StepResult result = step();
-    const double factor = learning_rate_factor(step_ - 1, steps, options_.optimiser.warmup);
-    progress_.add(step_, result.examples, result.loss);
-    if (step_ % options_.run.log_every == 0 || step_ == steps) {
-      curves_.add(step_, {{"loss", progress_.mean_loss()},
-                          {"gradient_norm", result.gradient_norm},
-                          {"learning_rate", options_.optimiser.learning_rate * factor},
-                          {"temperature", temperature()},
-                          {"examples_per_second", progress_.examples_per_second()}});
-      progress_.report();
-    }
+    progress_.add(result.examples);
+    loss_sum_ += result.loss;
+    ++loss_steps_;
+    if (step_ % options_.run.log_every == 0 || step_ == steps) log_point(result);
     if (step_ % options_.run.eval_every == 0 || step_ == steps) validate();
     const bool stop = options_.stop != nullptr && options_.stop->load();
     if (stop || step_ % options_.run.save_every == 0 || step_ == steps) save_snapshot();
@@ -151,15 +156,35 @@ bool Trainer::run() {
   return true;
 }
 
+// A point of every curve; `result` is the last step's.
+void Trainer::log_point(const StepResult& result) {
+  const OptimiserSettings& settings = options_.optimiser;
+  const double factor = learning_rate_factor(step_ - 1, settings.steps, settings.warmup);
+  const double loss = loss_sum_ / static_cast<double>(loss_steps_);
+  curves_.add(step_, {{"loss", loss},
+                      {"gradient_norm", result.gradient_norm},
+                      {"learning_rate", settings.learning_rate * factor},
+                      {"temperature", temperature()}});
+  progress_.report(step_, loss);
+  loss_sum_ = 0;
+  loss_steps_ = 0;
+}
+
 void Trainer::validate() {
   if (!validator_) return;
   checkpoint_.model->eval();
   const Validation validation = validator_(temperature());
   curves_.add(step_, {{"dev_score", validation.score}});
   spdlog::info("step {}: dev score {:.4f} {}", step_, validation.score, validation.summary);
-  if (best_score_ && validation.score <= *best_score_) return;
+  // A score that is no number (a correlation of constants) is never the best (parity_notes A17).
+  if (!(validation.score > best_score_.value_or(-std::numeric_limits<double>::infinity()))) return;
   best_score_ = validation.score;
+  checkpoint_.config.routing.selection_temperature = temperature();
   save_checkpoint(checkpoint_, std::filesystem::path(options_.run.output) / "best");
+}
+
+torch::Generator Trainer::dropout_generator() const {
+  return at::globalContext().defaultGenerator(options_.device);
 }
 
 std::filesystem::path Trainer::last_folder() const {
@@ -171,9 +196,12 @@ void Trainer::save_snapshot() {
   snapshot.step = step_;
   snapshot.best_score = best_score_;
   snapshot.stream_state = stream_.state();
+  snapshot.loss_sum = loss_sum_;
+  snapshot.loss_steps = loss_steps_;
   snapshot.noise_state = noise_.get_state();
-  snapshot.dropout_state = at::detail::getDefaultCPUGenerator().get_state();
+  snapshot.dropout_state = dropout_generator().get_state();
   snapshot.optimiser = optimiser_.state();
+  checkpoint_.config.routing.selection_temperature = temperature();
   save_training_snapshot(checkpoint_, snapshot, last_folder());
 }
 
@@ -191,12 +219,12 @@ void Trainer::resume() {
   }
   optimiser_.load_state(snapshot.optimiser);
   stream_.set_state(snapshot.stream_state);
-  noise_.set_state(snapshot.noise_state);
-  at::Generator dropout = at::detail::getDefaultCPUGenerator();
-  dropout.set_state(snapshot.dropout_state);
+  restore_generator(noise_, snapshot.noise_state);
+  restore_generator(dropout_generator(), snapshot.dropout_state);
   step_ = snapshot.step;
   best_score_ = snapshot.best_score;
-  curves_.truncate_after(step_);
+  loss_sum_ = snapshot.loss_sum;
+  loss_steps_ = snapshot.loss_steps;
 }
 
 }  // namespace trivium

@@ -49,12 +49,13 @@ class Trainer {
   Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
           Validator validator);
 
-  // Continues from the run's snapshot; Error kMissingInput when there is none, kConfig when it was
-  // made by other settings.
+  // Continues from the run's snapshot. Error kMissingInput when there is none, kConfig when it is
+  // of another model, kBadModel when it is damaged or of other data.
   void resume();
 
   // Trains to the last step. Returns false when it was stopped early. Writes last/ (resumable)
-  // every save_every steps and when it ends, best/ whenever the validation score rises. Error
+  // every save_every steps and when it ends, best/ whenever the validation score is above all
+  // before. Error
   // kDiverged on a loss that is not finite.
   bool run();
 
@@ -74,8 +75,11 @@ class Trainer {
   RoutingWeights route(const torch::Tensor& task_ids);
   torch::Tensor token_losses(const Batch& batch);
   torch::Tensor reduce(const torch::Tensor& losses, const Batch& batch) const;
+  void log_point(const StepResult& result);
   void validate();
   void save_snapshot();
+  // What dropout draws from.
+  torch::Generator dropout_generator() const;
   std::filesystem::path last_folder() const;
 
   Checkpoint& checkpoint_;
@@ -88,6 +92,8 @@ class Trainer {
   Progress progress_;
   int64_t step_ = 0;
   std::optional<double> best_score_;
+  double loss_sum_ = 0;  // over the loss_steps_ steps since the curves' last point
+  int64_t loss_steps_ = 0;
 };
 
 }  // namespace trivium
