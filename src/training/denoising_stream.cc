@@ -72,7 +72,9 @@ DenoisingStream::DenoisingStream(const std::vector<std::string>& paragraphs,
                                  const Tokenizer& tokenizer, const DenoisingOptions& options,
                                  uint64_t seed)
     : special_(tokenizer.special()), options_(options), rng_(seed) {
-  check(special_.mask >= 0, "denoising needs a mask token");
+  if (special_.mask < 0) {
+    throw Error(ExitCode::kBadModel, "denoising needs a tokenizer with a mask token");
+  }
   for (const std::string& paragraph : paragraphs) {
     Sentences sentences;
     for (const std::string& sentence : split_sentences(paragraph)) {
@@ -140,18 +142,34 @@ std::vector<EncodedExample> DenoisingStream::next_batch() {
 }
 
 std::string DenoisingStream::state() const {
-  return to_json_line({{"epoch", epoch_state_}, {"position", position_}, {"rng", rng_.state()}});
+  return to_json_line({{"paragraphs", paragraphs_.size()},
+                       {"epoch", epoch_state_},
+                       {"position", position_},
+                       {"rng", rng_.state()}});
 }
 
 void DenoisingStream::set_state(const std::string& state) {
-  const Json json = parse_json(state, "stream state");
-  rng_.set_state(json_get<std::string>(json, "epoch", "stream state"));
-  start_epoch();
-  position_ = json_get<size_t>(json, "position", "stream state");
-  if (position_ > order_.size()) {
-    throw Error(ExitCode::kBadModel, "the snapshot's position lies past the end of the text");
+  constexpr const char* kName = "the text's saved state";
+  std::string epoch_state, rng_state;
+  size_t position = 0, paragraphs = 0;
+  try {
+    const Json json = parse_json(state, kName);
+    epoch_state = json_get<std::string>(json, "epoch", kName);
+    rng_state = json_get<std::string>(json, "rng", kName);
+    position = json_get<size_t>(json, "position", kName);
+    paragraphs = json_get<size_t>(json, "paragraphs", kName);
+  } catch (const Error& e) {
+    throw Error(ExitCode::kBadModel, e.what());
   }
-  rng_.set_state(json_get<std::string>(json, "rng", "stream state"));
+  if (paragraphs != paragraphs_.size() || position > order_.size()) {
+    throw Error(ExitCode::kBadModel, std::string(kName) + " is of " + std::to_string(paragraphs) +
+                                         " paragraphs; the data now has " +
+                                         std::to_string(paragraphs_.size()));
+  }
+  rng_.set_state(epoch_state);
+  start_epoch();
+  position_ = position;
+  rng_.set_state(rng_state);
 }
 
 }  // namespace trivium

@@ -29,7 +29,8 @@ std::vector<std::string> split_sentences(const std::string& paragraph);
 // Source: the corrupted paragraph; target: the paragraph. New noise in every epoch.
 class DenoisingStream : public ExampleStream {
  public:
-  // Paragraphs of fewer than 8 tokens are left out. Error kBadData when none is left.
+  // Paragraphs of fewer than 8 tokens are left out. Error kBadData when none is left, kBadModel
+  // when the tokenizer has no mask token.
   DenoisingStream(const std::vector<std::string>& paragraphs, const Tokenizer& tokenizer,
                   const DenoisingOptions& options, uint64_t seed);
 
