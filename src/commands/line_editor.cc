@@ -35,6 +35,24 @@ std::string narrow(std::wstring_view wide) {
   return replace_invalid_utf8(utf8);
 }
 
+// `prompt` with its escape sequences for colour, "ESC [ … m", bracketed for libedit.
+std::wstring mark_escapes(std::string_view prompt) {
+  std::wstring marked;
+  bool escape = false;
+  for (const wchar_t c : widen(prompt)) {
+    if (c == L'\x1b') {
+      marked += kEscapeMark;
+      escape = true;
+    }
+    marked += c;
+    if (escape && c == L'm') {
+      marked += kEscapeMark;
+      escape = false;
+    }
+  }
+  return marked;
+}
+
 std::string common_prefix(const std::vector<std::string>& words) {
   std::string prefix = words.front();
   for (const std::string& word : words) {
@@ -73,12 +91,13 @@ struct LineEditor::Impl {
   InterruptWatch& interrupts;
   LineHistory& history;
   Completer completer;
-  TerminalStyle style;
+  const TerminalStyle& style;
   EditLine* editor = nullptr;
   HistoryW* lines = nullptr;
   std::wstring prompt;
   std::string partial;  // the bytes of a character that has begun
   bool interrupted = false;
+  bool brackets_paste = false;  // whether the terminal can be asked to mark what is pasted
 };
 
 LineEditor::Impl::Impl(InterruptWatch& interrupts, LineHistory& history, Completer completer,
@@ -107,6 +126,8 @@ LineEditor::Impl::Impl(InterruptWatch& interrupts, LineHistory& history, Complet
   for (const auto& [key, function] : bindings) {
     el_wset(editor, EL_BIND, key, function, static_cast<wchar_t*>(nullptr));
   }
+  const char* terminal = std::getenv("TERM");
+  brackets_paste = terminal != nullptr && std::string_view(terminal) != "dumb";
   el_source(editor, nullptr);  // the user's own ~/.editrc
 }
 
@@ -231,12 +252,12 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
   const InterruptWatch::Scope scope({SIGWINCH, SIGTSTP, SIGTERM, SIGHUP});
   impl.interrupted = false;
   impl.partial.clear();
-  impl.prompt = widen(prompt);
-  std::fputs("\x1b[?2004h", stdout);  // the terminal brackets what is pasted
+  impl.prompt = mark_escapes(prompt);
+  if (impl.brackets_paste) std::fputs("\x1b[?2004h", stdout);
   std::fflush(stdout);
   int length = 0;
   const wchar_t* text = el_wgets(impl.editor, &length);
-  std::fputs("\x1b[?2004l", stdout);
+  if (impl.brackets_paste) std::fputs("\x1b[?2004l", stdout);
   Result result;
   if (text != nullptr) {
     result = {Outcome::kLine, narrow({text, static_cast<size_t>(length)})};

@@ -63,7 +63,7 @@ ExitCode run_piped(const ReplFlags& flags) {
 // kInterrupted when the user left with Ctrl-C.
 ExitCode run_interactive(const ReplFlags& flags) {
   InterruptWatch interrupts;
-  LoadedModel model = load_model(flags.model);
+  LoadedModel model = load_model(flags.model, {.stop = &interrupts.interrupted()});
   LineHistory history(flags.no_history ? "" : LineHistory::default_file());
   TerminalStyle style = style_of_standard_output(/*interactive=*/true);
   ReplSession session(model, history, style, /*streams=*/true, interrupts.interrupted(), std::cout);
@@ -78,17 +78,14 @@ ExitCode run_interactive(const ReplFlags& flags) {
   bool asked_to_leave = false;
   while (!session.wants_to_quit()) {
     style = style_of_standard_output(/*interactive=*/true);
-    const LineEditor::Result line = editor.read_line('\n' + session.prompt());
+    std::cout << std::endl;
+    const LineEditor::Result line = editor.read_line(session.prompt());
     if (line.outcome == LineEditor::Outcome::kEnd) break;
-    if (line.outcome == LineEditor::Outcome::kInterrupted) {
-      if (!line.text.empty()) continue;
-      if (asked_to_leave) return ExitCode::kInterrupted;
-      std::cout << "Ctrl-C again leaves; so do Ctrl-D and /quit" << std::endl;
-      asked_to_leave = true;
-      continue;
-    }
-    asked_to_leave = false;
-    run_guarded(session, line.text, "");
+    const bool leaves = line.outcome == LineEditor::Outcome::kInterrupted && line.text.empty();
+    if (leaves && asked_to_leave) return ExitCode::kInterrupted;
+    if (leaves) std::cout << "Ctrl-C again leaves; so do Ctrl-D and /quit" << std::endl;
+    asked_to_leave = leaves;
+    if (line.outcome == LineEditor::Outcome::kLine) run_guarded(session, line.text, "");
   }
   return ExitCode::kOk;
 }

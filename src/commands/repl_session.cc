@@ -144,23 +144,26 @@ void ReplSession::answer(const std::string& text) {
     say("(the prompt was cut to its first " + std::to_string(answer.source_tokens) + " tokens)",
         Ink::kWarning);
   }
-  show_route(display_);
+  if (!stop_.load()) show_route(display_);
 }
 
 // Answers the last prompt by `route`, and prints it.
 Answer ReplSession::generate(const TaskRoute& route) {
   const Prompt prompt{last_->prompt.text, route};
   AnswerStream stream(out_, style_);
+  std::string so_far;  // what a stop leaves
   Answer answer;
   if (search_.num_beams > 1) {
     answer = model_.generator().generate({prompt}, search_).at(0);
   } else {
     answer = model_.generator().stream(prompt, search_, [&](const std::string& text) {
+      so_far = text;
       if (streams_) stream.update(text);
       return !stop_.load();
     });
   }
-  stream.finish(answer.text);
+  if (answer.text.empty()) answer.text = so_far;
+  if (!answer.text.empty()) stream.finish(answer.text);
   if (stop_.load()) {
     say("(stopped)", Ink::kDim);
   } else if (!answer.finished) {

@@ -168,28 +168,33 @@ std::string names_of(const std::vector<LayerPlace>& places) {
   return text;
 }
 
+std::string layer_in_words(const std::vector<float>& weights) {
+  std::vector<size_t> order(weights.size());
+  for (size_t e = 0; e < order.size(); ++e) order[e] = e;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return weights[a] > weights[b]; });
+  std::string text;
+  for (size_t expert : order) {
+    if (!text.empty() && weights[expert] < kNoWeight) break;
+    char share[16];
+    std::snprintf(share, sizeof share, " (%.2f)", static_cast<double>(weights[expert]));
+    text += (text.empty() ? "takes expert " : ", ") + std::to_string(expert + 1) + share;
+  }
+  return text;
+}
+
 std::string stack_in_words(const std::string& name, const std::vector<std::vector<float>>& stack) {
-  std::string text = name + ":";
+  std::string text, ordinary;
   for (size_t l = 0; l < stack.size(); ++l) {
-    text += l == 0 ? " " : "; ";
-    text += "layer " + std::to_string(l + 1);
+    const std::string number = std::to_string(l + 1);
     if (stack[l].size() == 1) {
-      text += " is an ordinary layer";
-      continue;
-    }
-    std::vector<size_t> order(stack[l].size());
-    for (size_t e = 0; e < order.size(); ++e) order[e] = e;
-    std::stable_sort(order.begin(), order.end(),
-                     [&](size_t a, size_t b) { return stack[l][a] > stack[l][b]; });
-    for (size_t i = 0; i < order.size(); ++i) {
-      const float weight = stack[l][order[i]];
-      if (i > 0 && weight < kNoWeight) break;
-      char share[16];
-      std::snprintf(share, sizeof share, " (%.2f)", static_cast<double>(weight));
-      text += (i == 0 ? " takes expert " : ", ") + std::to_string(order[i] + 1) + share;
+      ordinary += (ordinary.empty() ? "" : ", ") + number;
+    } else {
+      text += (text.empty() ? " layer " : "; layer ") + number + ' ' + layer_in_words(stack[l]);
     }
   }
-  return text + '.';
+  if (!ordinary.empty()) text += (text.empty() ? " " : "; ") + ("without a choice: " + ordinary);
+  return name + ':' + text + '.';
 }
 
 }  // namespace

@@ -14,6 +14,26 @@ namespace {
 // on average before the batch gets fewer prompts.
 constexpr int64_t kRowsPerPrompt = 16;
 
+// What ends a search between two of its tokens.
+struct Stopped {};
+
+class StoppableDecoder : public StepDecoder {
+ public:
+  StoppableDecoder(StepDecoder& decoder, const std::atomic<bool>* stop)
+      : decoder_(decoder), stop_(stop) {}
+  int64_t vocab_size() const override { return decoder_.vocab_size(); }
+  int64_t rows() const override { return decoder_.rows(); }
+  std::span<const float> step(std::span<const int32_t> tokens) override {
+    if (stop_ != nullptr && stop_->load()) throw Stopped{};
+    return decoder_.step(tokens);
+  }
+  void select_rows(std::span<const int32_t> parents) override { decoder_.select_rows(parents); }
+
+ private:
+  StepDecoder& decoder_;
+  const std::atomic<bool>* stop_;
+};
+
 }  // namespace
 
 TextGenerator::TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
@@ -53,8 +73,7 @@ void TextGenerator::for_each_batch(
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return encoded[a].ids.size() > encoded[b].ids.size();
   });
-  const auto stopped = [&] { return options_.stop != nullptr && options_.stop->load(); };
-  for (size_t begin = 0; begin < order.size() && !stopped();) {
+  for (size_t begin = 0; begin < order.size();) {
     const auto longest = static_cast<int64_t>(encoded[order[begin]].ids.size());
     size_t end = begin;
     int64_t rows = 0;
@@ -75,7 +94,12 @@ void TextGenerator::for_each_batch(
     const SourceBatch source = collate_sources(sources, model_->config().pad_token_id);
     TorchStepDecoder decoder(model_, source.ids.to(device), source.mask.to(device),
                              routing_weights(routes, model_->config(), device));
-    handle(batch, decoder);
+    StoppableDecoder stoppable(decoder, options_.stop);
+    try {
+      handle(batch, stoppable);
+    } catch (const Stopped&) {
+      return;
+    }
     begin = end;
   }
 }

@@ -33,7 +33,7 @@ struct GeneratorOptions {
   int64_t max_source_length = 512;  // ids of the input, cut on the right
   int64_t batch_tokens = 4096;      // padded source tokens in a batch
   int64_t batch_size = 64;          // rows in a batch
-  // Asked before each batch (not owned): once it is true, the prompts left over get no answer.
+  // Asked before each token (not owned): once it is true, the prompts left over get no answer.
   const std::atomic<bool>* stop = nullptr;
 };
 
