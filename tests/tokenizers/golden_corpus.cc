@@ -131,4 +131,13 @@ std::string random_text(GoldenRandom& random, int count) {
   return text;
 }
 
+std::string damaged(GoldenRandom& random, std::string bytes) {
+  const auto size = static_cast<uint32_t>(bytes.size());
+  for (uint32_t i = 1 + random.below(8); i > 0; --i) {
+    bytes[random.below(size)] = static_cast<char>(random.below(256));
+  }
+  if (random.below(8) == 0) bytes.resize(random.below(size));
+  return bytes;
+}
+
 }  // namespace trivium

@@ -74,4 +74,7 @@ std::filesystem::path shared_vocab();
 std::string random_bytes(GoldenRandom& random, int count);
 std::string random_text(GoldenRandom& random, int count);
 
+// `bytes` with up to eight of them changed and, now and then, the end cut off.
+std::string damaged(GoldenRandom& random, std::string bytes);
+
 }  // namespace trivium

@@ -150,11 +150,7 @@ TEST(SentencePieceTokenizer, DamagedFilesAreErrorsOrHarmless) {
   EXPECT_THAT(error_of([] { load(""); }), StartsWith("76: "));
   for (uint64_t seed = 0; seed < 60; ++seed) {
     GoldenRandom random(seed);
-    std::string bad = good;
-    for (uint32_t i = 1 + random.below(8); i > 0; --i) {
-      bad[random.below(static_cast<uint32_t>(bad.size()))] = static_cast<char>(random.below(256));
-    }
-    if (random.below(8) == 0) bad.resize(random.below(static_cast<uint32_t>(bad.size())));
+    const std::string bad = damaged(random, good);
     const std::string error = error_of([&] {
       const auto tokenizer = load(bad);
       tokenizer->decode(tokenizer->encode("the \u00C0 \uFB01 \u00BD \u4E2D\u6587 \u2460 \uFF21"));

@@ -54,5 +54,31 @@ TEST(Tokenizer, SaysWhatIsMissingOrUnsupported) {
   EXPECT_THAT(error_of([&] { load_tokenizer(folder.path()); }), StartsWith("76: "));
 }
 
+// The file `name` of the golden folder `golden`, damaged, beside the sound others of the folder.
+void expect_error_or_harmless(const std::string& golden, const std::string& name) {
+  const TemporaryFolder folder;
+  for (const auto& entry : std::filesystem::directory_iterator(golden_folder() / golden)) {
+    std::filesystem::copy(entry.path(), folder.path());
+  }
+  const std::string good = read_file(folder.path() / name);
+  for (uint64_t seed = 0; seed < 150; ++seed) {
+    GoldenRandom random(seed);
+    folder.write(name, damaged(random, good));
+    const std::string error = error_of([&] {
+      const auto tokenizer = load_tokenizer(folder.path());
+      tokenizer->decode(tokenizer->encode("The caf\u00E9's <mask> [SEP] \u4E2D\u6587 1234"));
+    });
+    EXPECT_TRUE(error.empty() || error.starts_with("76: ")) << "seed " << seed << ": " << error;
+  }
+}
+
+TEST(Tokenizer, DamagedFilesAreErrorsOrHarmless) {
+  expect_error_or_harmless("wordpiece", "vocab.txt");
+  expect_error_or_harmless("wordpiece_json", "tokenizer.json");
+  expect_error_or_harmless("bpe", "vocab.json");
+  expect_error_or_harmless("bpe", "merges.txt");
+  expect_error_or_harmless("bpe_json", "tokenizer.json");
+}
+
 }  // namespace
 }  // namespace trivium
