@@ -113,7 +113,7 @@ std::vector<std::string> arguments_of(const std::string& command,
   if (command == "/compare") return tasks;
   if (command == "/help") return command_names();
   if (command == "/route") return {"full", "brief", "off"};
-  if (command == "/pin") return {"encoder.", "decoder.", "off"};
+  if (command == "/pin") return {"enc.", "dec.", "off"};
   std::vector<std::string> words;
   if (command == "/set") {
     SearchOptions search;
@@ -135,14 +135,14 @@ const std::vector<SlashCommand>& slash_commands() {
        "the present task."},
       {"/tasks", "[FILTER]", "list the tasks that the model knows",
        "With a filter, only tasks whose name, family or description contains it."},
-      {"/route", "[full|brief|off]", "the route of the last prompt, or what to show after answers",
+      {"/route", "[full|brief|off]", "the last route; or what to show of the next ones",
        "brief shows the picture after each answer, full the picture and every weight, off nothing. "
        "Without an argument it shows the last prompt's route (before any prompt, the task's) in "
        "full."},
-      {"/pin", "STACK.LAYER=EXPERT... | off", "make a layer take an expert of your choice",
-       "/pin encoder.3=2 decoder.1=1 makes the encoder's layer 3 take expert 2 and the decoder's "
-       "layer 1 expert 1 from now on, whatever the task's route says, and answers the last prompt "
-       "again to show what changed. Without an argument it lists the pins; off removes them."},
+      {"/pin", "enc|dec.LAYER=EXPERT... | off", "make a layer take an expert of your choice",
+       "/pin enc.3=2 dec.1=1 makes the encoder's layer 3 take expert 2 and the decoder's layer 1 "
+       "expert 1 from now on, whatever the task's route says, and answers the last prompt again to "
+       "show what changed. Without an argument it lists the pins; off removes them."},
       {"/set", "[KEY=VALUE...]", "how to search for an answer",
        "Without an argument it lists the settings and their values."},
       {"/why", "", "why the last prompt went to its task",
@@ -185,25 +185,31 @@ std::string help_text(const std::string& command, const TerminalStyle& style) {
   for (const SlashCommand& each : slash_commands()) {
     widest = std::max(widest, usage_of(each).size());
   }
-  const bool narrow = widest + 2 + 40 > style.width;
+  const bool narrow = style.width < 72;
   for (const SlashCommand& each : slash_commands()) {
-    const std::string usage = pad(usage_of(each), narrow ? 0 : widest);
-    text += paint(usage, Ink::kBold, style) + (narrow ? "\n    " : "  ") + each.summary + '\n';
+    const std::string usage = usage_of(each);
+    text += paint(usage, Ink::kBold, style);
+    if (narrow) {
+      text += '\n' + wrap("    " + std::string(each.summary), style, 4) + '\n';
+    } else {
+      const std::string line = wrap(pad(usage, widest) + "  " + each.summary, style, widest + 2);
+      text += line.substr(usage.size()) + '\n';
+    }
   }
-  return text +
-         wrap(
-             "//text sends /text to the model. Tab completes, Ctrl-R searches the history, "
-             "Ctrl-C stops an answer, Ctrl-D leaves.",
-             style) +
-         '\n';
+  const char* keys =
+      "//text sends /text to the model. Tab completes, Ctrl-R searches the history, Ctrl-C stops "
+      "an "
+      "answer, Ctrl-D leaves.";
+  return text + wrap(keys, style) + '\n';
 }
 
 Pin parse_pin(const std::string& text, const TaskRoute& shape) {
   static const std::regex kForm("(e|enc|encoder|d|dec|decoder)\\.?([0-9]{1,6})=([0-9]{1,6})");
   std::smatch match;
   if (text.size() > 64 || !std::regex_match(text, match, kForm)) {
-    throw Error(ExitCode::kUsage,
-                sanitise(text) + " is no pin; write encoder.3=2 for layer 3, expert 2");
+    throw Error(
+        ExitCode::kUsage,
+        sanitise(text) + " is no pin; write enc.3=2 for the encoder's layer 3 and expert 2");
   }
   Pin pin;
   pin.place.in_decoder = match[1].str().front() == 'd';

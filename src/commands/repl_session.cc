@@ -77,12 +77,17 @@ void ReplSession::choose_task(const std::string& name) {
 
 std::string ReplSession::banner() const {
   const ModelConfig& config = model_.model()->config();
-  const auto experts = static_cast<size_t>(config.routing.num_experts);
   char millions[32];
   std::snprintf(millions, sizeof millions, "%.1f", parameter_count(config) / 1e6);
-  std::string facts = std::string(millions) + " million parameters, " + layers_text(config);
-  facts += experts > 1 ? " with pools of " + count_of(experts, "expert") : " (dense: no experts)";
-  facts += ", " + count_of(model_.tasks().entries().size(), "task");
+  std::string facts = std::string(millions) + " million parameters; " + layers_text(config);
+  size_t pools = 0;
+  for (const LayerPlace& place : places_of(model_.route(-1))) {
+    pools += weights_at(model_.route(-1), place).size() > 1;
+  }
+  facts += pools > 0 ? ", " + std::to_string(pools) + " of them pools of " +
+                           count_of(num_experts(model_.route(-1)), "expert")
+                     : " (dense: no experts)";
+  facts += "; " + count_of(model_.tasks().entries().size(), "task");
   const std::string name = sanitise(model_.folder().string());
   return paint("Trivium", Ink::kBold, style_) + ' ' + name + '\n' +
          paint(wrap(facts, style_), Ink::kDim, style_) + '\n' +
@@ -264,10 +269,10 @@ void ReplSession::show_change(const std::vector<Pin>& pins_before) {
     return;
   }
   if (last_) {
-    say("before:", Ink::kDim);
+    out_ << paint("before: ", Ink::kDim, style_);
     generate(before);
     if (stop_.load()) return;
-    say("now:", Ink::kDim);
+    out_ << paint("now:    ", Ink::kDim, style_);
     generate(after);
   }
   show_route(display_);

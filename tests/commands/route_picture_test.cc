@@ -84,7 +84,7 @@ TEST(RoutePictureTest, MarksPinnedLayers) {
   EXPECT_EQ(route.decoder[0], (std::vector<float>{0, 0, 1}));
   EXPECT_EQ(route.encoder[1], example().encoder[1]);
   EXPECT_THAT(route_picture(route, pins, style(80)),
-              HasSubstr("\npinned                         ▲              ▲\n"));
+              HasSubstr("\npinned                         ▲            ▲\n"));
 }
 
 TEST(RoutePictureTest, ColoursOnlyWhenAsked) {

@@ -52,7 +52,7 @@ TEST(TerminalTextTest, WrapsAndCutsAtColumns) {
 }
 
 TEST(TerminalTextTest, SetsWordsInColumns) {
-  EXPECT_EQ(in_columns({"a", "bb", "c", "d", "e"}, plain(10)), "a   d\nbb  e\nc\n");
+  EXPECT_EQ(in_columns({"a", "bb", "c", "d", "e"}, plain(10)), "a   c   e\nbb  d\n");
   EXPECT_EQ(in_columns({"longer than the width"}, plain(5)), "longer than the width\n");
 }
 
