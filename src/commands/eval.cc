@@ -131,7 +131,7 @@ class Evaluation {
     if (model.tasks().has(name)) {
       route = static_cast<int64_t>(model.tasks().index_of(name));
       row.route = "own";
-    } else if (model.finder()) {
+    } else if (model.finder() && !task.train_inputs.empty()) {
       const TaskChoice choice = vote_for_task(*model.finder(), task.train_inputs);
       route = static_cast<int64_t>(model.tasks().index_of(choice.task));
       row.route = fmt::format("{} ({} of {})", choice.task, choice.votes, choice.inputs);

@@ -13,6 +13,37 @@ namespace {
 
 constexpr size_t kTrainInputs = 32;
 
+class MajorityBaseline {
+ public:
+  void add(const Example& example) {
+    const std::string& target = example.targets.at(0);
+    const auto place = std::find(example.options.begin(), example.options.end(), target);
+    ++targets_[target];
+    has_options_ = has_options_ && place != example.options.end();
+    if (has_options_) ++places_[place - example.options.begin()];
+  }
+
+  std::string answer_to(const Example& example) const {
+    if (targets_.empty()) return "";
+    if (!has_options_ || example.options.empty()) return most_frequent(targets_);
+    const auto last = static_cast<int64_t>(example.options.size()) - 1;
+    return example.options[static_cast<size_t>(std::min(most_frequent(places_), last))];
+  }
+
+ private:
+  // The first of equals.
+  template <typename Key>
+  static Key most_frequent(const std::map<Key, size_t>& counts) {
+    return std::max_element(counts.begin(), counts.end(),
+                            [](const auto& a, const auto& b) { return a.second < b.second; })
+        ->first;
+  }
+
+  std::map<std::string, size_t> targets_;
+  std::map<int64_t, size_t> places_;  // of the target among its options
+  bool has_options_ = true;           // every example's target was among its options
+};
+
 // "- 4. 35", which is how a WordPiece vocabulary writes -4.35, as the number that it is, since no
 // correlation could read it; any other text as it is.
 std::string join_number(const std::string& text) {
@@ -29,25 +60,21 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
                                     const std::string& name, Split split, size_t limit) {
   const Task task = gym.load_task(name);
   const auto prompt = prompts.templates_of(task).at(0);
-  EvaluationTask result{task.name, task.family, task.metric, {}, "", {}};
+  EvaluationTask result{task.name, task.family, task.metric, {}, {}, {}};
   const std::vector<Record>& records = task.records.at(split);
   if (records.empty()) {
     throw Error(ExitCode::kBadData, "task " + name + " has no examples in this split");
   }
   const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
   for (size_t i = 0; i < count; ++i) result.examples.push_back(prompt->render(task, records[i]));
-  std::map<std::string, size_t> frequency;
+  MajorityBaseline baseline;
   for (const Record& record : task.records.at(Split::kTrain)) {
     const Example example = prompt->render(task, record);
-    ++frequency[example.targets.at(0)];
+    baseline.add(example);
     if (result.train_inputs.size() < kTrainInputs) result.train_inputs.push_back(example.input);
   }
-  size_t most = 0;
-  for (const auto& [target, n] : frequency) {
-    if (n > most) {
-      most = n;
-      result.majority_answer = target;
-    }
+  for (const Example& example : result.examples) {
+    result.majority_answers.push_back(baseline.answer_to(example));
   }
   return result;
 }
@@ -86,11 +113,10 @@ TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route
   const std::vector<std::string> predictions = predict(task, route, mode);
   TaskScore result{task.name, task.metric, 0, {}, 0, task.examples.size(), {}};
   std::vector<Scored> majority;
-  const std::string majority_answer = canonical(task.majority_answer);
   for (size_t i = 0; i < task.examples.size(); ++i) {
     Scored item{canonical(predictions[i]), {}};
     for (const std::string& gold : task.examples[i].targets) item.golds.push_back(canonical(gold));
-    majority.push_back({majority_answer, item.golds});
+    majority.push_back({canonical(task.majority_answers[i]), item.golds});
     result.items.push_back(std::move(item));
   }
   const std::unique_ptr<Metric> metric = make_metric(task.metric);

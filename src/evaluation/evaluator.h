@@ -18,8 +18,11 @@ struct EvaluationTask {
   std::string family;
   std::string metric;
   std::vector<Example> examples;
-  std::string majority_answer;            // the most frequent target of the task's train split
-  std::vector<std::string> train_inputs;  // the first few inputs of that split
+  // The majority baseline's answer to each example. A task with options: the option at the place
+  // (first, second...) where the train split's targets are most often, which for a fixed label set
+  // is the most frequent label. An open task: the train split's most frequent target.
+  std::vector<std::string> majority_answers;
+  std::vector<std::string> train_inputs;  // the first few inputs of the train split
 };
 
 // Renders the split with the task's first template; `limit` > 0 takes the first so many examples.

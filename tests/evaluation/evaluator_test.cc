@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/file.h"
+#include "checkpoint/temporary_folder.h"
 #include "inference/tiny_checkpoint.h"
 
 namespace trivium {
@@ -17,9 +19,10 @@ class EvaluatorTest : public ::testing::Test {
   // A task whose examples have these answers, and all of them as options.
   static EvaluationTask task_of(const std::string& metric,
                                 const std::vector<std::string>& answers) {
-    EvaluationTask task{"made_up", "made up", metric, {}, answers.at(0), {}};
+    EvaluationTask task{"made_up", "made up", metric, {}, {}, {}};
     for (const std::string& answer : answers) {
       task.examples.push_back({"made_up", "an input of " + answer, {answer}, answers, "test"});
+      task.majority_answers.push_back(answers.at(0));
     }
     return task;
   }
@@ -33,6 +36,48 @@ class EvaluatorTest : public ::testing::Test {
   TextGenerator generator_{checkpoint_.model, checkpoint_.tokenizer, {}};
   TaskRoute route_ = route_of_task(checkpoint_.model, 0, 1.0);
 };
+
+// A gym with one task, "pick", whose records are {text, choices, label}.
+class MajorityTest : public ::testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories((temporary_.path() / name).parent_path());
+    write_file_atomically(temporary_.path() / name, text);
+  }
+  // Records of [choices..., label].
+  void write_records(const std::string& name,
+                     const std::vector<std::vector<std::string>>& records) {
+    std::string lines;
+    for (std::vector<std::string> choices : records) {
+      const std::string label = choices.back();
+      choices.pop_back();
+      lines += Json{{"text", "who"}, {"choices", choices}, {"label", label}}.dump() + "\n";
+    }
+    write("pick/" + name, lines);
+  }
+  std::vector<std::string> majority_answers(const Json& inputs) {
+    write("split.json", R"({"seen": ["pick"]})");
+    write("pick/task.json", Json{{"name", "pick"},
+                                 {"family", "qa"},
+                                 {"fields", {"text", "choices", "label"}},
+                                 {"inputs", inputs},
+                                 {"target", "label"},
+                                 {"labels", Json::array()},
+                                 {"metric", "accuracy"}}
+                                .dump());
+    const PromptLibrary prompts(temporary_.path() / "pick");  // a folder without templates
+    return load_evaluation_task(Gym(temporary_.path()), prompts, "pick", Split::kTest)
+        .majority_answers;
+  }
+  TemporaryFolder temporary_;
+};
+
+TEST_F(MajorityTest, IsThePlaceAmongOptionsThatDiffer) {
+  write_records("train.jsonl", {{"a", "b", "b"}, {"b", "c", "c"}, {"b", "d", "b"}});
+  write_records("dev.jsonl", {{"a", "b", "b"}});
+  write_records("test.jsonl", {{"x", "y", "x"}, {"z", "b", "w", "z"}, {"b", "b"}});
+  EXPECT_EQ(majority_answers({"text", "choices"}), (std::vector<std::string>{"y", "b", "b"}));
+}
 
 // The vocabulary, an uncased one, takes "4.35" apart and would write "4. 35".
 TEST_F(EvaluatorTest, NumbersStayNumbers) {
