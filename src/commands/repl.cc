@@ -77,9 +77,9 @@ ExitCode run_interactive(const ReplFlags& flags) {
   if (!history.problem().empty()) spdlog::warn("{}", history.problem());
   bool asked_to_leave = false;
   while (!session.wants_to_quit()) {
-    style = style_of_standard_output(/*interactive=*/true);
     std::cout << std::endl;
     const LineEditor::Result line = editor.read_line(session.prompt());
+    style = style_of_standard_output(/*interactive=*/true);  // the window may have another width
     if (line.outcome == LineEditor::Outcome::kEnd) break;
     const bool leaves = line.outcome == LineEditor::Outcome::kInterrupted && line.text.empty();
     if (leaves && asked_to_leave) return ExitCode::kInterrupted;

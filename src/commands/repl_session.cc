@@ -198,7 +198,8 @@ void ReplSession::show_route(RouteDisplay display) {
   if (display == RouteDisplay::kOff || own == nullptr || num_experts(*own) == 1) return;
   const TaskRoute route = pinned_route(*own, pins_);
   const std::string task = last_ ? last_->task : task_;
-  out_ << '\n' << paint("route of " + sanitise(task), Ink::kBold, style_) << '\n';
+  const std::string title = task.empty() ? "route" : "route of " + sanitise(task);
+  out_ << '\n' << paint(title, Ink::kBold, style_) << '\n';
   out_ << route_picture(route, pins_, style_);
   if (display == RouteDisplay::kFull) out_ << route_in_words(route, style_);
   if (display == RouteDisplay::kFull || !legend_shown_) {
@@ -368,7 +369,9 @@ void ReplSession::do_why() {
     }
     char probability[16];
     std::snprintf(probability, sizeof probability, "  %.2f  ", guess.probability);
-    out_ << pad(guess.task, widest) << probability << paint(sanitise(words), Ink::kDim, style_)
+    const std::string head = pad(sanitise(guess.task), widest) + probability;
+    const std::string line = wrap(head + sanitise(words), style_, widest + 8);
+    out_ << line.substr(0, head.size()) << paint(line.substr(head.size()), Ink::kDim, style_)
          << '\n';
   }
   say("(a word's number: how much likelier it is in texts of the task than in all texts)",

@@ -135,15 +135,17 @@ std::string cut(std::string_view text, size_t columns, const TerminalStyle& styl
 std::string wrap(std::string_view text, const TerminalStyle& style, size_t indent) {
   std::string result;
   size_t column = 0;
+  bool first = true;
   for (const std::string& word : split(text, ' ')) {
     const size_t width = display_width(word);
-    if (column > 0 && column + 1 + width > style.width) {
+    if (!first && column > indent && column + 1 + width > style.width) {
       result += '\n' + std::string(indent, ' ');
       column = indent;
-    } else if (column > 0 || !result.empty()) {
+    } else if (!first) {
       result += ' ';
       ++column;
     }
+    first = false;
     result += word;
     column += width;
   }

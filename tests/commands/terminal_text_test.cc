@@ -42,7 +42,9 @@ TEST(TerminalTextTest, MeasuresColumns) {
 
 TEST(TerminalTextTest, WrapsAndCutsAtColumns) {
   EXPECT_EQ(wrap("one two three", plain(7), 2), "one two\n  three");
+  EXPECT_EQ(wrap("  one two", plain(6), 2), "  one\n  two");
   EXPECT_EQ(wrap("unbreakable", plain(5)), "unbreakable");
+  EXPECT_EQ(wrap("a unbreakable b", plain(5)), "a\nunbreakable\nb");
   EXPECT_EQ(wrap("", plain()), "");
   EXPECT_EQ(cut("東京都", 5, plain()), "東京…");
   EXPECT_EQ(cut("abc", 3, plain()), "abc");
