@@ -124,7 +124,7 @@ TEST_F(TextGeneratorTest, StreamingEndsInTheGreedyAnswer) {
     });
     expect_same(answer, answers[i]);
     EXPECT_EQ(static_cast<int64_t>(texts.size()), answer.target_tokens);
-    if (!texts.empty()) EXPECT_EQ(texts.back(), answer.text);
+    EXPECT_EQ(texts.empty() ? "" : texts.back(), answer.text);
   }
   search_.num_beams = 2;
   EXPECT_THROW(generator().stream(prompts_[0], search_, {}), std::logic_error);
