@@ -19,7 +19,8 @@ namespace {
 
 constexpr const char* kFooter =
     "Prints, for every task, its score with a 95 % bootstrap interval, the score of always giving\n"
-    "the train split's most frequent answer (majority), and whose route it took. A task that the\n"
+    "the train split's most frequent label or answer (majority; where every record has options of\n"
+    "its own, the option at the most frequent place), and whose route it took. A task that the\n"
     "checkpoint does not know takes the route of the known task that most of its first 32 train\n"
     "inputs are nearest to: that is zero-shot.\n"
     "Example:\n"

@@ -29,7 +29,7 @@ void add_search_flags(CLI::App& command, SearchFlags& flags) {
       .add_option("--max-length", flags.max_length, "longest answer in tokens [the checkpoint's]")
       ->check(CLI::Range(2, 4096));
   command.add_flag("--sample", flags.sample, "draw tokens by their probability, without beams");
-  command.add_option("--temperature", flags.temperature, "with --sample: below 1 is bolder")
+  command.add_option("--temperature", flags.temperature, "with --sample: below 1 keeps nearer to the likeliest")
       ->check(CLI::Range(1e-3, 1e3))
       ->capture_default_str();
   command.add_option("--top-k", flags.top_k, "with --sample: only the k likeliest; 0: all")
