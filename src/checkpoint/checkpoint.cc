@@ -26,11 +26,17 @@ std::string shape_text(at::IntArrayRef shape) {
   return "[" + text + "]";
 }
 
-// The rows of the task vectors; 0 for a dense model.
+// The rows of the task vectors, or of the table of routes; 0 for a dense model.
 int64_t count_tasks(const ModelConfig& config, const NamedTensors& tensors) {
-  const auto vectors = tensors.find("task_vectors.weight");
-  if (config.routing.num_experts <= 1 || vectors == tensors.end()) return 0;
-  return vectors->second.dim() > 0 ? vectors->second.size(0) : 0;
+  const bool is_table = config.routing.route_source == RouteSource::kTable;
+  const auto rows = tensors.find(is_table ? "route_table.weight" : "task_vectors.weight");
+  if (config.routing.num_experts <= 1 || rows == tensors.end()) return 0;
+  return rows->second.dim() > 0 ? rows->second.size(0) : 0;
+}
+
+bool are_routes(const torch::Tensor& table, const ModelConfig& config) {
+  const torch::Tensor sums = table.view({-1, config.routing.num_experts}).sum(1);
+  return (table >= 0).all().item<bool>() && ((sums - 1).abs() < 1e-3).all().item<bool>();
 }
 
 // A hostile config.json beside small weights must not make the model allocate gigabytes.
@@ -56,7 +62,7 @@ void load_tasks(Checkpoint& checkpoint, const fs::path& folder) {
       count != static_cast<size_t>(checkpoint.model->num_tasks())) {
     throw Error(ExitCode::kBadModel,
                 file.string() + " has " + std::to_string(count) + " tasks, but the model has " +
-                    std::to_string(checkpoint.model->num_tasks()) + " task vectors");
+                    std::to_string(checkpoint.model->num_tasks()) + " tasks' routes");
   }
   const fs::path finder = folder / kFinderFile;
   checkpoint.finder =
@@ -111,6 +117,9 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
     target.set_data(source);
   }
   if (!tensors.empty()) fail(tensors.begin()->first, "is unknown: config.json has no place for it");
+  if (model->is_routed() && !model->has_router() && !are_routes(model->route_table(), config)) {
+    fail("route_table.weight", "must hold weights over experts, each layer's adding up to 1");
+  }
   return model;
 }
 

@@ -47,7 +47,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder, Verify verify = 
 
 // A model of `config` that holds `tensors`: every parameter by its name and shape, none missing,
 // none unknown (Error kBadModel beginning with `where`). The tensors become the model's own; no two
-// may share memory. The number of tasks is the rows of task_vectors.weight.
+// may share memory. The number of tasks is the rows of task_vectors.weight, or
+// of route_table.weight.
 Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
                                 const std::string& where);
 

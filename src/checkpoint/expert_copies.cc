@@ -54,10 +54,22 @@ NamedTensors copy_to_experts(NamedTensors dense, const ModelConfig& config,
 
 }  // namespace
 
+torch::Tensor route_table(const torch::Tensor& weights) {
+  return weights.transpose(0, 1).flatten(1).contiguous();
+}
+
 NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
                          const ExpertOptions& options) {
   if (config.routing.num_experts == 1) return dense;
   NamedTensors tensors = copy_to_experts(std::move(dense), config, options);
+  if (config.routing.route_source == RouteSource::kTable) {
+    const int64_t layers = config.encoder_layers + config.decoder_layers;
+    const int64_t num_experts = config.routing.num_experts;
+    tensors.emplace("route_table.weight",
+                    route_table(torch::full({layers, options.num_tasks, num_experts},
+                                            1.0 / static_cast<double>(num_experts))));
+    return tensors;
+  }
   torch::manual_seed(options.seed);
   const auto router = make_router(config.routing, config.encoder_layers + config.decoder_layers);
   router->init_weights(options.router_std > 0 ? options.router_std : config.init_std);
@@ -67,6 +79,23 @@ NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
   tensors.emplace("task_vectors.weight",
                   torch::randn({options.num_tasks, config.routing.task_vector_dim}));
   return tensors;
+}
+
+Checkpoint with_constant_routes(const Checkpoint& routed, const torch::Tensor& weights,
+                                const TaskCatalog& tasks) {
+  check(routed.model->is_routed(), "a dense model has no routes");
+  Checkpoint result = routed;
+  result.tasks = tasks;
+  result.finder.reset();
+  result.config.routing.route_source = RouteSource::kTable;
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : model_tensors(routed.model)) {
+    if (name.starts_with("router.") || name.starts_with("task_vectors.")) continue;
+    tensors[name] = tensor.clone();
+  }
+  tensors["route_table.weight"] = route_table(weights);
+  result.model = model_from_tensors(result.config, std::move(tensors), "the model");
+  return result;
 }
 
 Checkpoint make_routed(const Checkpoint& dense, const ExpertOptions& options) {

@@ -16,12 +16,23 @@ struct ExpertOptions {
   uint64_t seed = 42;          // of the noise, the router and the task vectors
 };
 
+// A constant table of routes as the model holds it, [num_tasks, layers * num_experts], from weights
+// [layers, num_tasks, num_experts].
+torch::Tensor route_table(const torch::Tensor& weights);
+
 // `dense` with every layer that is a pool in `config` copied to its experts, and a new router with
-// task vectors ~ N(0, 1). `config` has options.routing. With one expert: `dense` itself.
+// task vectors ~ N(0, 1); a model whose routes are a table gets one of averages (1 / num_experts)
+// instead. `config` has options.routing. With one expert: `dense` itself.
 NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
                          const ExpertOptions& options);
 
 // The same for a checkpoint. Error kConfig when it is routed already.
 Checkpoint make_routed(const Checkpoint& dense, const ExpertOptions& options);
+
+// A copy of a routed checkpoint whose tasks take the constant routes `weights`, [layers, num_tasks,
+// num_experts]; its router and task vectors, where it had any, are left out. `tasks` are the
+// table's rows in order, or empty.
+Checkpoint with_constant_routes(const Checkpoint& routed, const torch::Tensor& weights,
+                                const TaskCatalog& tasks);
 
 }  // namespace trivium

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -23,8 +24,21 @@ constexpr int64_t kMaxLayers = 256;
 constexpr int64_t kMaxExperts = 256;
 constexpr double kMaxParameters = 8e9;  // 32 GB in float32
 
-constexpr std::array<std::pair<RouterKind, const char*>, 1> kRouterNames{{
+constexpr std::array<std::pair<RouterKind, const char*>, 10> kRouterNames{{
+    {RouterKind::kLinear, "linear"},
     {RouterKind::kLinearLayerSpecific, "linear_layer_specific"},
+    {RouterKind::kRnn, "rnn"},
+    {RouterKind::kRnnLayerSpecific, "rnn_layer_specific"},
+    {RouterKind::kGru, "gru"},
+    {RouterKind::kGruLayerSpecific, "gru_layer_specific"},
+    {RouterKind::kLstm, "lstm"},
+    {RouterKind::kLstmLayerSpecific, "lstm_layer_specific"},
+    {RouterKind::kTransformer, "transformer"},
+    {RouterKind::kTransformerLayerSpecific, "transformer_layer_specific"},
+}};
+constexpr std::array<std::pair<RouteSource, const char*>, 2> kRouteSourceNames{{
+    {RouteSource::kRouter, "router"},
+    {RouteSource::kTable, "table"},
 }};
 constexpr std::array<std::pair<SelectionKind, const char*>, 3> kSelectionNames{{
     {SelectionKind::kSoftmax, "softmax"},
@@ -89,6 +103,7 @@ void visit_trivium_keys(Config& c, Visitor& v) {
   v.number("num_experts", r.num_experts, 1, kMaxExperts);
   v.layers("encoder_vanilla_layers", r.encoder_vanilla_layers, c.encoder_layers);
   v.layers("decoder_vanilla_layers", r.decoder_vanilla_layers, c.decoder_layers);
+  v.name("route_source", r.route_source, kRouteSourceNames);
   v.name("router", r.router, kRouterNames);
   v.name("selection", r.selection, kSelectionNames);
   v.number("selection_temperature", r.selection_temperature, 1e-3, 1e6);
@@ -247,11 +262,59 @@ void check_together(const ModelConfig& c, const KeyReader& reader) {
                            std::to_string(c.d_model));
     }
   }
+  const RoutingConfig& r = c.routing;
+  const bool shared = r.router == RouterKind::kTransformer;
+  if (r.num_experts > 1 && (shared || r.router == RouterKind::kTransformerLayerSpecific) &&
+      (shared ? r.task_vector_dim : r.router_hidden_dim) % kRouterHeads != 0) {
+    reader.fail(shared ? "trivium.task_vector_dim" : "trivium.router_hidden_dim",
+                "must be a multiple of " + std::to_string(kRouterHeads) +
+                    ", the heads of the transformer router");
+  }
   if (parameter_count(c) > kMaxParameters) {
     reader.fail("d_model", "and the layer and expert counts ask for more than " +
                                std::to_string(static_cast<int64_t>(kMaxParameters / 1e9)) +
                                " billion parameters");
   }
+}
+
+// in * out weights and out biases.
+double linear(int64_t in, int64_t out) { return (in + 1.0) * static_cast<double>(out); }
+
+double router_parameter_count(const RoutingConfig& r, int64_t layers) {
+  const int64_t hidden = r.router_hidden_dim, dim = r.task_vector_dim;
+  const auto recurrent = [&](int64_t in, double gates) {
+    return 2 * gates * (linear(in, hidden) + linear(hidden, hidden)) +
+           linear(2 * hidden, r.num_experts);
+  };
+  const auto transformer = [&](int64_t in) {
+    return 4 * linear(in, in) + linear(in, hidden) + linear(hidden, in) +
+           4 * static_cast<double>(in) + linear(in, r.num_experts);
+  };
+  const double positions = static_cast<double>(layers) * static_cast<double>(dim);
+  const double expand = linear(dim, hidden * layers);
+  switch (r.router) {
+    case RouterKind::kLinear:
+      return linear(dim, hidden) + linear(hidden, r.num_experts * layers);
+    case RouterKind::kLinearLayerSpecific:
+      return static_cast<double>(layers) * (linear(dim, hidden) + linear(hidden, r.num_experts));
+    case RouterKind::kRnn:
+      return positions + recurrent(dim, 1);
+    case RouterKind::kRnnLayerSpecific:
+      return expand + recurrent(hidden, 1);
+    case RouterKind::kGru:
+      return positions + recurrent(dim, 3);
+    case RouterKind::kGruLayerSpecific:
+      return expand + recurrent(hidden, 3);
+    case RouterKind::kLstm:
+      return positions + recurrent(dim, 4);
+    case RouterKind::kLstmLayerSpecific:
+      return expand + recurrent(hidden, 4);
+    case RouterKind::kTransformer:
+      return positions + transformer(dim);
+    case RouterKind::kTransformerLayerSpecific:
+      return expand + transformer(hidden);
+  }
+  throw std::logic_error("unknown router kind");
 }
 
 bool is_pool(const RoutingConfig& routing, const std::vector<int64_t>& vanilla, int64_t layer) {
@@ -260,6 +323,19 @@ bool is_pool(const RoutingConfig& routing, const std::vector<int64_t>& vanilla, 
 }
 
 }  // namespace
+
+std::vector<std::string> router_names() {
+  std::vector<std::string> names;
+  for (const auto& [kind, name] : kRouterNames) names.emplace_back(name);
+  return names;
+}
+
+RouterKind router_kind(const std::string& name) {
+  for (const auto& [kind, known] : kRouterNames) {
+    if (name == known) return kind;
+  }
+  throw std::logic_error("no router is named " + name);
+}
 
 bool ModelConfig::encoder_layer_is_pool(int64_t layer) const {
   return is_pool(routing, routing.encoder_vanilla_layers, layer);
@@ -270,7 +346,6 @@ bool ModelConfig::decoder_layer_is_pool(int64_t layer) const {
 }
 
 double parameter_count(const ModelConfig& c) {
-  const auto linear = [](int64_t in, int64_t out) { return (in + 1.0) * static_cast<double>(out); };
   const double attention = 4 * linear(c.d_model, c.d_model), norm = 2.0 * c.d_model;
   const auto feed_forward = [&](int64_t width) {
     return linear(c.d_model, width) + linear(width, c.d_model);
@@ -286,10 +361,8 @@ double parameter_count(const ModelConfig& c) {
     total += decoder_layer * (c.decoder_layer_is_pool(l) ? c.routing.num_experts : 1);
   }
   const RoutingConfig& r = c.routing;
-  if (r.num_experts > 1) {
-    total += static_cast<double>(c.encoder_layers + c.decoder_layers) *
-             (linear(r.task_vector_dim, r.router_hidden_dim) +
-              linear(r.router_hidden_dim, r.num_experts));
+  if (r.num_experts > 1 && r.route_source == RouteSource::kRouter) {
+    total += router_parameter_count(r, c.encoder_layers + c.decoder_layers);
   }
   return total;
 }

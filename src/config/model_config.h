@@ -10,8 +10,30 @@
 
 namespace trivium {
 
+// From a task's vector to logits over experts (spec: task_level_moe.md, section 2). A shared router
+// has one body for all layers.
 enum class RouterKind {
-  kLinearLayerSpecific,  // "linear_layer_specific"
+  kLinear,                    // "linear"
+  kLinearLayerSpecific,       // "linear_layer_specific"
+  kRnn,                       // "rnn"
+  kRnnLayerSpecific,          // "rnn_layer_specific"
+  kGru,                       // "gru"
+  kGruLayerSpecific,          // "gru_layer_specific"
+  kLstm,                      // "lstm"
+  kLstmLayerSpecific,         // "lstm_layer_specific"
+  kTransformer,               // "transformer"
+  kTransformerLayerSpecific,  // "transformer_layer_specific"
+};
+constexpr int64_t kRouterHeads = 4;  // of the transformer routers' attention
+
+// The names of all kinds, and a name's kind; another name is a bug.
+std::vector<std::string> router_names();
+RouterKind router_kind(const std::string& name);
+
+// Where a task's route comes from.
+enum class RouteSource {
+  kRouter,  // "router": a learned router reads the task's vector
+  kTable,   // "table": a constant route a task, which no training moves (random, average, given)
 };
 
 enum class SelectionKind {
@@ -25,6 +47,7 @@ struct RoutingConfig {
   int64_t num_experts = 1;                      // 1: a dense model
   std::vector<int64_t> encoder_vanilla_layers;  // layers that stay one ordinary layer
   std::vector<int64_t> decoder_vanilla_layers;
+  RouteSource route_source = RouteSource::kRouter;
   RouterKind router = RouterKind::kLinearLayerSpecific;
   SelectionKind selection = SelectionKind::kSoftmax;
   double selection_temperature = 1.0;  // at use; training leaves here what it ended with

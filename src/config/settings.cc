@@ -106,6 +106,9 @@ class Reader : public SettingsVisitor {
       value = v;
     });
   }
+  void numbers(const char* key, std::vector<double>& value, const char*) override {
+    read_list<double>(key, "a list of numbers", value);
+  }
   void integers(const char* key, std::vector<int64_t>& value, const char*) override {
     read_list<int64_t>(key, "a list of integers", value);
   }
@@ -187,6 +190,12 @@ class Lister : public SettingsVisitor {
     std::string range;
     for (const std::string& choice : choices) range += (range.empty() ? "" : ", ") + choice;
     sink_(key, quote(value), range.empty() ? "text" : range, help);
+  }
+  void numbers(const char* key, std::vector<double>& value, const char* help) override {
+    std::ostringstream list;
+    for (size_t i = 0; i < value.size(); ++i)
+      list << (i ? ", " : "") << toml::value<double>(value[i]);
+    sink_(key, "[" + list.str() + "]", "numbers", help);
   }
   void integers(const char* key, std::vector<int64_t>& value, const char* help) override {
     std::string list;

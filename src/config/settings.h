@@ -21,6 +21,7 @@ class SettingsVisitor {
   // An empty `choices` allows any text.
   virtual void text(const char* key, std::string& value, const std::vector<std::string>& choices,
                     const char* help) = 0;
+  virtual void numbers(const char* key, std::vector<double>& value, const char* help) = 0;
   virtual void integers(const char* key, std::vector<int64_t>& value, const char* help) = 0;
   virtual void texts(const char* key, std::vector<std::string>& value, const char* help) = 0;
 };

@@ -1,5 +1,7 @@
 #include "config/train_settings.h"
 
+#include "config/model_config.h"
+
 namespace trivium {
 
 void OptimiserSettings::visit(SettingsVisitor& v) {
@@ -20,6 +22,12 @@ void OptimiserSettings::visit(SettingsVisitor& v) {
   v.number("train.clip", clip, 0, 1e6, "largest gradient norm; 0: no clipping");
   v.text("train.clip_by", clip_by, {"global", "group"},
          "one norm over all, or one a parameter group");
+  v.integer("train.alternate_every", alternate_every, 0, 1'000'000,
+            "steps in turn of router and task vectors alone, then of the Transformer alone; 0: all "
+            "in every step");
+  v.number("train.expert_regularisation", expert_regularisation, 0, 1e6,
+           "coefficient of the loss that pulls the experts of a layer together: the sum of the "
+           "distances of their tensors");
   v.number("train.label_smoothing", label_smoothing, 0, 0.99, "mass spread over the vocabulary");
   v.text("train.loss", loss, {"token_mean", "example_mean", "token_sum"},
          "mean over target tokens, mean over examples of their mean, or the sum over tokens");
@@ -40,6 +48,17 @@ void RunSettings::visit(SettingsVisitor& v) {
             "steps between writings of last/, from which --resume goes on");
 }
 
+void SecondStageSettings::visit(SettingsVisitor& v) {
+  v.integer("second_stage.steps", steps, 0, 100'000'000,
+            "optimiser steps of the second stage, which freezes the routes that the first has "
+            "learned and trains the experts anew; 0: one stage");
+  v.text("second_stage.selection", selection, {"softmax", "gumbel_softmax", "gumbel_softmax_st"},
+         "its selection; softmax anneals from the average of the experts to the routes");
+  v.number("second_stage.temperature", temperature, 1e-3, 1e6, "its temperature at step 0");
+  v.number("second_stage.temperature_min", temperature_min, 1e-3, 1e6, "the floor");
+  v.number("second_stage.temperature_rate", temperature_rate, 0, 1, "exponential decay a step");
+}
+
 void TrainSettings::visit(SettingsVisitor& v) {
   v.text("model.init", init, {},
          "checkpoint to start from; a dense one gives every expert its layer");
@@ -51,13 +70,22 @@ void TrainSettings::visit(SettingsVisitor& v) {
              "decoder layers that stay one ordinary layer");
   v.number("model.expert_noise", expert_noise, 0, 1,
            "std of the noise that tells copied experts apart");
+  v.text("model.routes", routes, {"learned", "average", "task_random", "instance_random"},
+         "learned by a router; or constant: all experts alike, model.random_experts drawn once a "
+         "task and layer, or one drawn anew for every example, step and layer");
+  v.integer("model.random_experts", random_experts, 1, 64,
+            "experts that task_random gives each task in each layer");
   v.text("model.selection", selection, {"softmax", "gumbel_softmax", "gumbel_softmax_st"},
          "from router logits to weights over experts");
   v.integer("model.task_vector_dim", task_vector_dim, 1, 65536, "length of a task's vector");
   v.text("model.task_vectors", task_vectors, {"learned", "text"},
          "learned: random at first; text: mean encoder state of the task's train inputs, "
          "standardised");
+  v.text("model.router", router, router_names(),
+         "from a task's vector to logits over experts; _layer_specific: weights for every layer");
   v.number("model.router_init_std", router_init_std, 0, 10, "std of a new router's weights");
+  v.number("model.exploration", exploration, 0, 1,
+           "probability, for each example and layer in training, of a random expert instead");
   v.number("model.temperature", temperature, 1e-3, 1e6, "selection temperature at step 0");
   v.number("model.temperature_min", temperature_min, 1e-3, 1e6, "its floor");
   v.number("model.temperature_rate", temperature_rate, 0, 1, "its exponential decay a step");
@@ -80,6 +108,7 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.integer("data.eval_examples", eval_examples, 1, INT64_MAX,
             "dev examples a task at each evaluation");
   optimiser.visit(v);
+  second_stage.visit(v);
   run.visit(v);
 }
 

@@ -21,6 +21,8 @@ struct OptimiserSettings {
   double warmup = 0.06;  // share of the steps
   double clip = 1.0;     // gradient norm; 0: off
   std::string clip_by = "global";
+  int64_t alternate_every = 0;       // steps a turn; 0: everything moves in every step
+  double expert_regularisation = 0;  // coefficient
   double label_smoothing = 0.1;
   std::string loss = "token_mean";
   double dropout = 0.1;
@@ -39,6 +41,15 @@ struct RunSettings {
   void visit(SettingsVisitor& visitor);
 };
 
+// After the first stage, which learns routes: the experts begin anew and train along the learned
+// routes, which are frozen (task_level_moe.md, section 8).
+struct SecondStageSettings {
+  int64_t steps = 0;  // 0: no second stage
+  std::string selection = "softmax";
+  double temperature = 300, temperature_min = 1, temperature_rate = 1e-4;
+  void visit(SettingsVisitor& visitor);
+};
+
 // Multi-task training of experts and routes.
 struct TrainSettings : Settings {
   // [model]
@@ -46,10 +57,14 @@ struct TrainSettings : Settings {
   int64_t num_experts = 3;
   std::vector<int64_t> encoder_vanilla_layers, decoder_vanilla_layers;
   double expert_noise = 1e-8;
+  std::string routes = "learned";
+  int64_t random_experts = 1;
   std::string selection = "gumbel_softmax_st";
   int64_t task_vector_dim = 128;
   std::string task_vectors = "learned";
+  std::string router = "linear_layer_specific";
   double router_init_std = 0.02;
+  double exploration = 0;
   double temperature = 2.0, temperature_min = 0.1, temperature_rate = 3e-4;
   bool freeze_routes = false;
   // [data]
@@ -65,6 +80,7 @@ struct TrainSettings : Settings {
   double share_alpha = 1.0;
   int64_t eval_examples = 50;
   OptimiserSettings optimiser;
+  SecondStageSettings second_stage;
   RunSettings run;
   void visit(SettingsVisitor& visitor) override;
 };

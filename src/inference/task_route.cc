@@ -5,7 +5,6 @@
 #include <functional>
 
 #include "base/error.h"
-#include "model/selection.h"
 
 namespace trivium {
 namespace {
@@ -71,10 +70,8 @@ TaskRoute route_of_task(Seq2SeqModel& model, int64_t task, double temperature) {
     check(task >= 0 && task < model->num_tasks(), "the task has a row of task vectors");
     const torch::Tensor id =
         torch::full({1}, task, torch::dtype(torch::kInt64).device(model->shared_weight().device()));
-    const RoutingWeights weights =
-        model->split_stacks(select_experts_for_inference(model->router_logits(id),
-                                                         config.routing.selection, temperature)
-                                .to(torch::kCPU, torch::kFloat32));
+    const RoutingWeights weights = model->split_stacks(
+        model->inference_routes(id, temperature).to(torch::kCPU, torch::kFloat32));
     encoder = weights.encoder.squeeze(1);
     decoder = weights.decoder.squeeze(1);
   }

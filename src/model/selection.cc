@@ -38,4 +38,20 @@ torch::Tensor draw_gumbel(at::IntArrayRef shape, torch::Generator generator) {
   return torch::empty(shape).exponential_(1.0, std::move(generator)).log_().neg_();
 }
 
+torch::Tensor draw_random_routes(at::IntArrayRef shape, int64_t count, torch::Generator generator) {
+  check(count >= 1 && count <= shape.back(), "as many experts as there are");
+  const torch::Tensor order =
+      torch::rand(shape, std::move(generator)).argsort(/*dim=*/-1, /*descending=*/false);
+  return torch::zeros(shape).scatter_(-1, order.narrow(-1, 0, count),
+                                      1.0 / static_cast<double>(count));
+}
+
+torch::Tensor explore(const torch::Tensor& weights, double epsilon, torch::Generator generator) {
+  if (epsilon <= 0) return weights;
+  const torch::Tensor explores =
+      torch::rand({weights.size(0), weights.size(1), 1}, generator) < epsilon;
+  const torch::Tensor random = draw_random_routes(weights.sizes(), /*count=*/1, generator);
+  return torch::where(explores.to(weights.device()), random.to(weights.options()), weights);
+}
+
 }  // namespace trivium

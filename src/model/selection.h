@@ -30,6 +30,15 @@ torch::Tensor select_experts(const torch::Tensor& logits, SelectionKind kind, do
 torch::Tensor select_experts_for_inference(const torch::Tensor& logits, SelectionKind kind,
                                            double temperature);
 
+// Constant routes (task_level_moe.md, section 10): every row of [layers, rows, num_experts] gives
+// `count` experts, drawn without replacement, the weight 1 / count.
+torch::Tensor draw_random_routes(at::IntArrayRef shape, int64_t count, torch::Generator generator);
+
+// Exploration, in training only: each row of `weights` [layers, batch, num_experts] becomes, with
+// probability `epsilon`, a random expert's one-hot, through which no gradient flows. Both stacks
+// alike, and not in place (the reference's decoder averages instead: parity_notes A12).
+torch::Tensor explore(const torch::Tensor& weights, double epsilon, torch::Generator generator);
+
 // Independent Gumbel(0, 1) draws: -log(Exp(1)).
 torch::Tensor draw_gumbel(at::IntArrayRef shape, torch::Generator generator);
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/selection.h"
 
 namespace trivium {
 namespace {
@@ -96,9 +97,16 @@ Seq2SeqModelImpl::Seq2SeqModelImpl(const ModelConfig& config, int64_t num_tasks)
       "decoder", DecoderStack(config, LayerOptions::decoder(config),
                               pool_layers(config.decoder_layers, config, /*is_encoder=*/false)));
   final_logits_bias_ = register_buffer("final_logits_bias", torch::zeros({1, config.vocab_size}));
-  if (config.routing.num_experts > 1) {
-    router_ = register_module(
-        "router", make_router(config.routing, config.encoder_layers + config.decoder_layers));
+  if (!is_routed()) return;
+  if (config.routing.route_source == RouteSource::kTable) {
+    const double average = 1.0 / static_cast<double>(config.routing.num_experts);
+    route_table_ =
+        register_module("route_table", make_container())
+            ->register_buffer(
+                "weight",
+                torch::full({num_tasks, num_layers() * config.routing.num_experts}, average));
+  } else {
+    router_ = register_module("router", make_router(config.routing, num_layers()));
     task_vectors_ =
         register_table(*this, "task_vectors", num_tasks, config.routing.task_vector_dim);
   }
@@ -108,6 +116,7 @@ void Seq2SeqModelImpl::init_weights(uint64_t seed) {
   torch::NoGradGuard no_grad;
   torch::manual_seed(seed);
   for (const auto& item : named_parameters()) {
+    if (item.key().starts_with("router.")) continue;
     torch::Tensor value = item.value();
     if (item.key().find("layer_norm") != std::string::npos ||
         item.key().find("layernorm") != std::string::npos) {
@@ -118,6 +127,7 @@ void Seq2SeqModelImpl::init_weights(uint64_t seed) {
       value.normal_(0, item.key().starts_with("task_vectors") ? 1.0 : config_.init_std);
     }
   }
+  if (has_router()) router_->init_weights(config_.init_std);
   shared_weight_.select(0, config_.pad_token_id).zero_();
 }
 
@@ -127,8 +137,22 @@ void Seq2SeqModelImpl::set_dropout(const DropoutRates& rates) {
 }
 
 torch::Tensor Seq2SeqModelImpl::router_logits(const torch::Tensor& task_ids) {
-  check(is_routed(), "a dense model has no router");
+  check(has_router(), "the model has no router");
   return router_->forward(torch::embedding(task_vectors_, task_ids));
+}
+
+torch::Tensor Seq2SeqModelImpl::inference_routes(const torch::Tensor& task_ids,
+                                                 double temperature) {
+  torch::NoGradGuard no_grad;
+  if (has_router()) {
+    return select_experts_for_inference(router_logits(task_ids), config_.routing.selection,
+                                        temperature);
+  }
+  check(is_routed(), "a dense model has no routes");
+  return route_table_.index_select(0, task_ids)
+      .view({-1, num_layers(), config_.routing.num_experts})
+      .transpose(0, 1)
+      .contiguous();
 }
 
 RoutingWeights Seq2SeqModelImpl::split_stacks(const torch::Tensor& weights) const {

@@ -54,6 +54,8 @@ class Seq2SeqModelImpl : public torch::nn::Module {
 
   const ModelConfig& config() const { return config_; }
   int64_t num_tasks() const { return num_tasks_; }
+  // Of both stacks together, the encoder's first: the rows of every routing tensor.
+  int64_t num_layers() const { return config_.encoder_layers + config_.decoder_layers; }
 
   // N(0, init_std) weights, zero biases, unit LayerNorms, zero pad row (task_level_moe.md, section
   // 2); task vectors N(0, 1).
@@ -63,8 +65,11 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   void set_dropout(const DropoutRates& rates);
 
   // Router logits of tasks: task_ids int64 [batch] -> [encoder_layers + decoder_layers, batch,
-  // num_experts]. Only for a routed model.
+  // num_experts]. Only for a model with a router.
   torch::Tensor router_logits(const torch::Tensor& task_ids);
+  // The routes that tasks take outside training, without noise or gradient: weights of the same
+  // shape. `temperature` acts on a router's softmax selection only.
+  torch::Tensor inference_routes(const torch::Tensor& task_ids, double temperature);
   // Splits [encoder_layers + decoder_layers, batch, num_experts] in the two stacks' weights.
   RoutingWeights split_stacks(const torch::Tensor& weights) const;
 
@@ -83,16 +88,19 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   EncoderStack& encoder() { return encoder_; }
   DecoderStack& decoder() { return decoder_; }
   torch::Tensor& shared_weight() { return shared_weight_; }
-  bool is_routed() const { return router_ != nullptr; }
+  bool is_routed() const { return config_.routing.num_experts > 1; }
+  bool has_router() const { return router_ != nullptr; }
   std::shared_ptr<TaskRouterImpl> router() { return router_; }
   torch::Tensor& task_vectors() { return task_vectors_; }
+  torch::Tensor& route_table() { return route_table_; }
 
  private:
   ModelConfig config_;
   int64_t num_tasks_;
   torch::Tensor shared_weight_;      // [vocab_size, d_model]
   torch::Tensor final_logits_bias_;  // [1, vocab_size]
-  torch::Tensor task_vectors_;       // [num_tasks, task_vector_dim]
+  torch::Tensor task_vectors_;       // [num_tasks, task_vector_dim]; of a model with a router
+  torch::Tensor route_table_;        // [num_tasks, layers * num_experts]; of a model with a table
   EncoderStack encoder_{nullptr};
   DecoderStack decoder_{nullptr};
   std::shared_ptr<TaskRouterImpl> router_;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "checkpoint/expert_copies.h"
+#include "model/selection.h"
 
 namespace trivium {
 namespace {
@@ -15,13 +16,32 @@ SelectionKind selection_of(const std::string& name) {
 }
 
 void freeze(Seq2SeqModel& model, const TrainSettings& settings) {
-  if (!model->is_routed()) return;
+  if (!model->has_router()) return;
   if (settings.freeze_routes) {
     for (torch::Tensor& parameter : model->router()->parameters()) parameter.requires_grad_(false);
   }
   if (settings.freeze_routes || settings.optimiser.task_vector_learning_rate == 0) {
     model->task_vectors().requires_grad_(false);
   }
+}
+
+// The constant routes that the settings ask for, [layers, num_tasks, num_experts]. For
+// instance-level random routes the table is what evaluation uses: one draw for all tasks, by the
+// seed (parity_notes A5 has a fresh one at every evaluation).
+torch::Tensor constant_routes(const ModelConfig& config, const TrainSettings& settings,
+                              int64_t num_tasks) {
+  const int64_t layers = config.encoder_layers + config.decoder_layers;
+  const int64_t num_experts = config.routing.num_experts;
+  auto generator =
+      at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(settings.optimiser.seed));
+  if (settings.routes == "average") {
+    return draw_random_routes({layers, num_tasks, num_experts}, num_experts, generator);
+  }
+  if (settings.routes == "task_random") {
+    return draw_random_routes({layers, num_tasks, num_experts}, settings.random_experts, generator);
+  }
+  return draw_random_routes({layers, 1, num_experts}, 1, generator)
+      .expand({layers, num_tasks, num_experts});
 }
 
 void check_routed(const Checkpoint& start, const TrainSettings& settings, int64_t num_tasks) {
@@ -32,6 +52,18 @@ void check_routed(const Checkpoint& start, const TrainSettings& settings, int64_
   if (routing.num_experts != settings.num_experts) {
     fail("has pools of " + std::to_string(routing.num_experts) +
          " experts, but model.num_experts is " + std::to_string(settings.num_experts));
+  }
+  if ((settings.routes == "learned") != start.model->has_router()) {
+    fail("has " + std::string(start.model->has_router() ? "learned" : "constant") +
+         " routes, but model.routes is " + settings.routes);
+  }
+  // The reference silently takes the shape that it finds (parity_notes A11).
+  if (start.model->has_router() && routing.router != router_kind(settings.router)) {
+    fail("has a router of another kind than model.router, " + settings.router);
+  }
+  if (routing.encoder_vanilla_layers != settings.encoder_vanilla_layers ||
+      routing.decoder_vanilla_layers != settings.decoder_vanilla_layers) {
+    fail("has its pools in other layers than model.*_vanilla_layers leave");
   }
   if (start.model->num_tasks() != num_tasks) {
     fail("knows " + std::to_string(start.model->num_tasks()) + " tasks, but the data has " +
@@ -76,13 +108,23 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
     options.routing.encoder_vanilla_layers = settings.encoder_vanilla_layers;
     options.routing.decoder_vanilla_layers = settings.decoder_vanilla_layers;
     options.routing.selection = selection_of(settings.selection);
-    const bool text = settings.task_vectors == "text";
+    options.routing.router = router_kind(settings.router);
+    const bool learned = settings.routes == "learned";
+    if (!learned) options.routing.route_source = RouteSource::kTable;
+    const bool text = learned && settings.task_vectors == "text";
     options.routing.task_vector_dim = text ? start.config.d_model : settings.task_vector_dim;
     options.num_tasks = num_tasks;
     options.expert_noise = settings.expert_noise;
     options.router_std = settings.router_init_std;
     options.seed = static_cast<uint64_t>(settings.optimiser.seed);
+    if (settings.random_experts > settings.num_experts) {
+      throw Error(ExitCode::kConfig, "model.random_experts is more than model.num_experts");
+    }
     result = make_routed(start, options);
+    if (!learned) {
+      result.model->route_table().copy_(
+          route_table(constant_routes(result.config, settings, num_tasks)));
+    }
     if (text) {
       torch::NoGradGuard no_grad;
       Seq2SeqModel dense = start.model;

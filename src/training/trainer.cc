@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/logging.h"
+#include "model/expert_distance.h"
 #include "model/loss.h"
 #include "training/snapshot.h"
 
@@ -66,17 +67,22 @@ RoutingWeights Trainer::route(const torch::Tensor& task_ids) {
   Seq2SeqModel& model = checkpoint_.model;
   if (!model->is_routed()) return {};
   const TrainingRoutes& routes = options_.routes;
-  if (routes.frozen) {
-    torch::NoGradGuard no_grad;
-    return model->split_stacks(select_experts_for_inference(model->router_logits(task_ids),
-                                                            routes.selection, temperature()));
+  if (routes.instance_random) {
+    return model->split_stacks(draw_random_routes({model->num_layers(), task_ids.size(0),
+                                                   model->config().routing.num_experts},
+                                                  /*count=*/1, noise_)
+                                   .to(task_ids.device()));
+  }
+  if (routes.frozen || !model->has_router()) {
+    return model->split_stacks(model->inference_routes(task_ids, temperature()));
   }
   const torch::Tensor logits = model->router_logits(task_ids);
   torch::Tensor gumbel;
   if (routes.selection != SelectionKind::kSoftmax) {
     gumbel = draw_gumbel(logits.sizes(), noise_).to(logits.device());
   }
-  return model->split_stacks(select_experts(logits, routes.selection, temperature(), gumbel));
+  const torch::Tensor weights = select_experts(logits, routes.selection, temperature(), gumbel);
+  return model->split_stacks(explore(weights, routes.exploration, noise_));
 }
 
 // The loss of every real target token of the batch, row after row: [label_mask.sum()].
@@ -106,6 +112,11 @@ torch::Tensor Trainer::reduce(const torch::Tensor& losses, const Batch& batch) c
 
 Trainer::StepResult Trainer::step() {
   checkpoint_.model->train();
+  // The inference-time routes have no dropout in the router.
+  if (options_.routes.frozen && checkpoint_.model->has_router()) {
+    checkpoint_.model->router()->eval();
+  }
+  optimiser_.take_turns(step_);
   StepResult result;
   const int64_t accumulation = options_.optimiser.accumulation;
   double loss_sum = 0;
@@ -121,6 +132,9 @@ Trainer::StepResult Trainer::step() {
     loss_sum += losses.detach().sum().item<double>();
     result.tokens += losses.numel();
     result.examples += batch.size();
+  }
+  if (options_.optimiser.expert_regularisation > 0) {
+    add_expert_distance_gradients(*checkpoint_.model, options_.optimiser.expert_regularisation);
   }
   result.loss = loss_sum / static_cast<double>(result.tokens);
   result.gradient_norm = optimiser_.clip_gradients();

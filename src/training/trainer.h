@@ -24,6 +24,9 @@ struct TrainingRoutes {
   SelectionKind selection = SelectionKind::kGumbelStraightThrough;
   TemperatureSchedule temperature;
   bool frozen = false;  // routes are the inference-time ones and carry no gradient
+  // Every example and layer takes a random expert at every step; at evaluation the table's.
+  bool instance_random = false;
+  double exploration = 0;  // probability of a random expert, for each example and layer
 };
 
 // What an evaluation says of the model; `score` is to be maximised.

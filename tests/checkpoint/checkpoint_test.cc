@@ -191,7 +191,7 @@ TEST_F(CheckpointTest, TasksMustBeTheModelsOwn) {
   checkpoint_.tasks = TaskCatalog::from_json(tasks, "tasks");
   save_checkpoint(checkpoint_, folder_);
   EXPECT_THAT(error_of([&] { load_checkpoint(folder_); }).what(),
-              HasSubstr("tasks.json has 4 tasks, but the model has 5 task vectors"));
+              HasSubstr("tasks.json has 4 tasks, but the model has 5 tasks' routes"));
   checkpoint_.tasks = TaskCatalog();  // a model before its first training
   checkpoint_.finder.reset();
   save_checkpoint(checkpoint_, folder_);

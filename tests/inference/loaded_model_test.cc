@@ -121,7 +121,7 @@ TEST_F(LoadedModelTest, RefusesTasksThatDoNotFitTheTaskVectors) {
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kBadModel);
-    EXPECT_THAT(error.what(), HasSubstr("has 4 tasks, but the model has 3 task vectors"));
+    EXPECT_THAT(error.what(), HasSubstr("has 4 tasks, but the model has 3 tasks' routes"));
   }
 }
 

@@ -96,5 +96,19 @@ TEST(TemperatureScheduleTest, DecaysToItsFloor) {
   EXPECT_EQ(stage_two.at(57'038), 1.0);
 }
 
+TEST(DrawRandomRoutes, GivesEachRowThatManyExpertsOfEqualWeight) {
+  for (const int64_t count : {1, 2, 3}) {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
+    const torch::Tensor routes = draw_random_routes({4, 500, 3}, count, generator);
+    EXPECT_TRUE(routes.sum(-1).allclose(torch::ones({4, 500})));
+    EXPECT_TRUE(((routes > 0).sum(-1) == count).all().item<bool>());
+    // Every expert gets its share: 2000 rows, so 5 deviations are 0.056 at most.
+    EXPECT_TRUE(
+        routes.mean(std::vector<int64_t>{0, 1}).allclose(torch::full({3}, 1.0 / 3), 0, 0.056));
+    auto again = at::make_generator<at::CPUGeneratorImpl>(7);
+    EXPECT_TRUE(torch::equal(routes, draw_random_routes({4, 500, 3}, count, again)));
+  }
+}
+
 }  // namespace
 }  // namespace trivium

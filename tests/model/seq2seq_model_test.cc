@@ -119,5 +119,25 @@ TEST(Seq2SeqModelTest, RouterLogitsAreSplitBetweenTheStacks) {
   EXPECT_THROW(dense->router_logits(torch::tensor({0}, torch::kInt64)), std::logic_error);
 }
 
+TEST(ConstantRoutes, ComeFromTheTableAndCarryNoGradient) {
+  ModelConfig config = small_config(3);
+  config.routing.route_source = RouteSource::kTable;
+  Seq2SeqModel model(config, /*num_tasks=*/2);
+  model->init_weights(1);
+  EXPECT_FALSE(model->has_router());
+  const torch::Tensor tasks = torch::tensor({1, 0, 1}, torch::kInt64);
+  const torch::Tensor average = model->inference_routes(tasks, 1.0);
+  EXPECT_EQ(average.sizes(), (std::vector<int64_t>{model->num_layers(), 3, 3}));
+  EXPECT_TRUE(average.allclose(torch::full_like(average, 1.0 / 3)));
+  model->route_table().zero_().slice(1, 2, std::nullopt, 3).fill_(1);
+  model->route_table().select(0, 1).copy_(torch::zeros({model->num_layers() * 3}));
+  model->route_table().select(0, 1).slice(0, 0, std::nullopt, 3).fill_(1);
+  const torch::Tensor routes = model->inference_routes(tasks, 1.0);
+  EXPECT_EQ(routes[0][0].argmax().item<int64_t>(), 0);
+  EXPECT_EQ(routes[0][1].argmax().item<int64_t>(), 2);
+  EXPECT_FALSE(routes.requires_grad());
+  for (const auto& item : model->named_parameters()) EXPECT_NE(item.key(), "route_table.weight");
+}
+
 }  // namespace
 }  // namespace trivium

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "training/toy_gym.h"
 #include "training/toy_training.h"
 
 namespace trivium {
@@ -45,20 +46,7 @@ TEST(MultiTaskStreamTest, CountsSourcesAndTargets) {
 
 TEST(EncodeTrainingExamplesTest, RendersEncodesAndCutsTheTrainSplits) {
   TemporaryFolder folder;
-  for (const std::string task : {"first", "second"}) {
-    folder.write("gym/" + task + "/task.json", "{\"name\": \"" + task + R"(", "metric": "accuracy",
-      "fields": ["text", "label"], "inputs": ["text"], "target": "label"})");
-    for (const char* split : {"train", "dev", "test"}) {
-      folder.write("gym/" + task + "/" + split + ".jsonl",
-                   "{\"text\": \"a b c\", \"label\": \"x\"}\n"
-                   "{\"text\": \"d e f g h i j k l m n o\", \"label\": \"y\"}\n");
-    }
-    folder.write("prompts/" + task + ".toml",
-                 "description = \"x\"\n[example]\ntext = \"y\"\n"
-                 "[[template]]\nname = \"one\"\ninput = \"q {{text}}\"\n"
-                 "[[template]]\nname = \"two\"\ninput = \"{{text}} z\"\n");
-  }
-  folder.write("gym/split.json", R"({"seen": ["first", "second"]})");
+  write_toy_gym(folder);
   const Gym gym(folder.path() / "gym");
   const PromptLibrary prompts(folder.path() / "prompts");
   const auto tokenizer = tiny_tokenizer();

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "checkpoint/expert_copies.h"
 #include "model/loss.h"
+#include "model/selection.h"
 #include "training/snapshot.h"
 #include "training/toy_training.h"
 
@@ -319,6 +321,56 @@ TEST_F(TrainerTest, Bfloat16StaysNearFloat32) {
   EXPECT_NEAR(bf16.loss, fp32.loss, 0.02 * fp32.loss);
   EXPECT_NEAR(bf16.gradient_norm, fp32.gradient_norm, 0.1 * fp32.gradient_norm);
   EXPECT_EQ(moved["bf16"], moved["fp32"]);  // no weight lost its gradient in autocast's cache
+}
+
+// parity_notes A4: the reference's random routes drift, since they are parameters.
+TEST_F(TrainerTest, ReferenceDefectA4_ConstantRoutesDoNotMove) {
+  ModelConfig config = toy_config();
+  config.routing.route_source = RouteSource::kTable;
+  Checkpoint checkpoint = toy_checkpoint(config);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const torch::Tensor routes =
+      draw_random_routes({checkpoint.model->num_layers(), 2, 3}, 2, generator);
+  checkpoint.model->route_table().copy_(route_table(routes));
+  const torch::Tensor before =
+      model_tensors(checkpoint.model).at("encoder.layers.0.experts.0.fc1.weight").clone();
+  auto stream = toy_stream();
+  Trainer trainer(checkpoint, *stream, toy_options(output_), nullptr);
+  EXPECT_TRUE(trainer.run());
+  EXPECT_TRUE(torch::equal(checkpoint.model->route_table(), route_table(routes)));
+  EXPECT_FALSE(torch::equal(
+      model_tensors(checkpoint.model).at("encoder.layers.0.experts.0.fc1.weight"), before));
+  // Saved and read with the rest.
+  Checkpoint loaded = load_checkpoint(output_ / "last");
+  EXPECT_TRUE(torch::equal(loaded.model->route_table(), route_table(routes)));
+}
+
+// parity_notes A5: training draws anew at each step, evaluation has one fixed route for all tasks.
+TEST_F(TrainerTest, ReferenceDefectA5_InstanceRandomRoutesAreFixedAtEvaluation) {
+  ModelConfig config = toy_config();
+  config.routing.route_source = RouteSource::kTable;
+  Checkpoint checkpoint = toy_checkpoint(config);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const torch::Tensor route =
+      draw_random_routes({checkpoint.model->num_layers(), 1, 3}, 1, generator);
+  checkpoint.model->route_table().copy_(
+      route_table(route.expand({checkpoint.model->num_layers(), 2, 3})));
+  auto stream = toy_stream();
+  TrainerOptions options = toy_options(output_);
+  options.routes.instance_random = true;
+  Trainer trainer(checkpoint, *stream, options, nullptr);
+  // All experts of a pool are trained within few steps, though the table names one of them.
+  std::vector<torch::Tensor> before;
+  const auto bias = [&](int e) {
+    return model_tensors(checkpoint.model)
+        .at("decoder.layers.1.experts." + std::to_string(e) + ".fc1.bias");
+  };
+  for (int e = 0; e < 3; ++e) before.push_back(bias(e).clone());
+  for (int step = 0; step < 5; ++step) trainer.step();
+  for (int e = 0; e < 3; ++e) EXPECT_FALSE(torch::equal(bias(e), before[e])) << e;
+  const torch::Tensor tasks = torch::tensor({0, 1}, torch::kInt64);
+  EXPECT_TRUE(torch::equal(checkpoint.model->inference_routes(tasks, 1.0).narrow(1, 0, 1), route));
+  EXPECT_TRUE(torch::equal(checkpoint.model->inference_routes(tasks, 1.0).narrow(1, 1, 1), route));
 }
 
 }  // namespace

@@ -1,0 +1,104 @@
+#include "training/multi_task_training.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "training/toy_gym.h"
+#include "training/toy_training.h"
+
+namespace trivium {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TwoStageTraining : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_toy_gym(folder_);
+    settings_.gym = (folder_.path() / "gym").string();
+    settings_.prompts = (folder_.path() / "prompts").string();
+    settings_.task_vector_dim = 8;
+    settings_.max_source_length = 16;
+    settings_.max_target_length = 8;
+    settings_.eval_examples = 2;
+    settings_.optimiser.steps = 3;
+    settings_.optimiser.learning_rate = 1e-2;
+    settings_.optimiser.router_learning_rate = 1e-2;
+    settings_.optimiser.task_vector_learning_rate = 1e-2;
+    settings_.optimiser.batch_tokens = 64;
+    settings_.second_stage.steps = 3;
+    settings_.run.save_every = 2;
+    settings_.run.eval_every = 2;
+    mixture_ = load_task_mixture(settings_, *tiny_tokenizer());
+  }
+
+  fs::path output(const std::string& name) {
+    settings_.run.output = (folder_.path() / name).string();
+    return settings_.run.output;
+  }
+
+  TemporaryFolder folder_;
+  TrainSettings settings_;
+  TaskMixture mixture_;
+  Checkpoint dense_ = toy_checkpoint(toy_config(1));
+};
+
+TEST_F(TwoStageTraining, SecondStageKeepsTheRoutesAndBeginsTheExpertsAnew) {
+  const fs::path run = output("run");
+  settings_.second_stage.temperature = 300;
+  settings_.second_stage.temperature_rate = 10;  // at the floor, 1, after one step
+  ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
+  const Checkpoint first = load_checkpoint(run / "first_stage" / "best");
+  const Checkpoint second = load_checkpoint(run / "last");
+  EXPECT_EQ(first.config.routing.selection, SelectionKind::kGumbelStraightThrough);
+  EXPECT_EQ(second.config.routing.selection, SelectionKind::kSoftmax);
+  EXPECT_EQ(second.config.routing.selection_temperature, 1);
+  EXPECT_EQ(second.tasks.names(), (std::vector<std::string>{"first", "second"}));
+  const NamedTensors learned = model_tensors(first.model), kept = model_tensors(second.model);
+  for (const auto& [name, tensor] : learned) {
+    const bool is_route = name.starts_with("router.") || name.starts_with("task_vectors.");
+    if (is_route) EXPECT_TRUE(torch::equal(tensor, kept.at(name))) << name;
+  }
+  // One step of warm-up-free AdamW moves a weight by its rate at most, so three move it by 3e-2:
+  // the experts are near the dense layers, not 3 + 3 steps away.
+  const torch::Tensor start = model_tensors(dense_.model).at("encoder.layers.0.fc1.weight");
+  const torch::Tensor expert = kept.at("encoder.layers.0.experts.1.fc1.weight");
+  EXPECT_GT((expert - start).abs().max().item<float>(), 1e-4);
+  EXPECT_LT((expert - start).abs().max().item<float>(), 3.1e-2);
+}
+
+TEST_F(TwoStageTraining, StoppedAtEveryStepGivesTheBytesOfAnUnbrokenRun) {
+  const fs::path straight = output("straight");
+  ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
+  const fs::path broken = output("broken");
+  const std::atomic<bool> stop = true;
+  int runs = 0;
+  for (bool finished = false; !finished; ++runs) {
+    ASSERT_LT(runs, 10);
+    finished = train_on_mixture(dense_, mixture_, settings_, {.stop = &stop, .resume = runs > 0});
+  }
+  EXPECT_EQ(runs, 5);  // the last step of the first stage and the first of the second are one run
+  EXPECT_EQ(differing_files(straight, broken), std::vector<std::string>{});
+}
+
+TEST_F(TwoStageTraining, RefusesWhatItCannotDo) {
+  output("run");
+  const auto refusal = [&](const Checkpoint& start, TrainingContext context) {
+    try {
+      train_on_mixture(start, mixture_, settings_, context);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(refusal(dense_, {.resume = true}), testing::HasSubstr("no training to resume"));
+  EXPECT_THAT(refusal(toy_checkpoint(), {}), testing::HasSubstr("dense checkpoint to start from"));
+  settings_.routes = "average";
+  EXPECT_THAT(refusal(dense_, {}), testing::HasSubstr("learned routes"));
+  settings_.second_stage.steps = 0;
+  EXPECT_EQ(refusal(dense_, {}), "no error");
+  EXPECT_THAT(refusal(dense_, {}), testing::HasSubstr("holds a training"));
+}
+
+}  // namespace
+}  // namespace trivium
