@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "model/selection.h"
 
 namespace trivium {
 namespace {
@@ -21,6 +22,20 @@ std::vector<std::vector<float>> stack_rows(const torch::Tensor& weights, int64_t
     rows.emplace_back(row.data_ptr<float>(), row.data_ptr<float>() + row.numel());
   }
   return rows;
+}
+
+// weights: [layers, 1, num_experts]; undefined for a dense model.
+TaskRoute route_from_weights(const ModelConfig& config, const torch::Tensor& weights) {
+  torch::Tensor encoder, decoder;
+  if (weights.defined()) {
+    const torch::Tensor rows = weights.to(torch::kCPU, torch::kFloat32).squeeze(1);
+    encoder = rows.narrow(0, 0, config.encoder_layers);
+    decoder = rows.narrow(0, config.encoder_layers, config.decoder_layers);
+  }
+  return {stack_rows(encoder, config.encoder_layers,
+                     [&](int64_t l) { return config.encoder_layer_is_pool(l); }),
+          stack_rows(decoder, config.decoder_layers,
+                     [&](int64_t l) { return config.decoder_layer_is_pool(l); })};
 }
 
 torch::Tensor stack_tensor(const std::vector<const TaskRoute*>& rows, int64_t num_experts,
@@ -62,23 +77,33 @@ int64_t TaskRoute::main_expert(const std::vector<float>& weights) {
   return std::max_element(weights.begin(), weights.end()) - weights.begin();
 }
 
-TaskRoute route_of_task(Seq2SeqModel& model, int64_t task, double temperature) {
-  const ModelConfig& config = model->config();
+TaskRoute route_of_vector(Seq2SeqModel& model, const torch::Tensor& vector, double temperature) {
   torch::NoGradGuard no_grad;
-  torch::Tensor encoder, decoder;
-  if (model->is_routed()) {
-    check(task >= 0 && task < model->num_tasks(), "the task has a row of task vectors");
-    const torch::Tensor id =
-        torch::full({1}, task, torch::dtype(torch::kInt64).device(model->shared_weight().device()));
-    const RoutingWeights weights = model->split_stacks(
-        model->inference_routes(id, temperature).to(torch::kCPU, torch::kFloat32));
-    encoder = weights.encoder.squeeze(1);
-    decoder = weights.decoder.squeeze(1);
+  check(model->has_router(), "only a router reads task vectors");
+  return route_from_weights(model->config(), select_experts_for_inference(
+                                                 model->router()->forward(vector.unsqueeze(0)),
+                                                 model->config().routing.selection, temperature));
+}
+
+TaskRoute main_experts_only(const TaskRoute& route) {
+  TaskRoute result = route;
+  for (auto* stack : {&result.encoder, &result.decoder}) {
+    for (std::vector<float>& weights : *stack) {
+      const int64_t expert = TaskRoute::main_expert(weights);
+      std::fill(weights.begin(), weights.end(), 0.0f);
+      weights[expert] = 1;
+    }
   }
-  return {stack_rows(encoder, config.encoder_layers,
-                     [&](int64_t l) { return config.encoder_layer_is_pool(l); }),
-          stack_rows(decoder, config.decoder_layers,
-                     [&](int64_t l) { return config.decoder_layer_is_pool(l); })};
+  return result;
+}
+
+TaskRoute route_of_task(Seq2SeqModel& model, int64_t task, double temperature) {
+  if (!model->is_routed()) return route_from_weights(model->config(), {});
+  torch::NoGradGuard no_grad;
+  check(task >= 0 && task < model->num_tasks(), "the task is one of the model's rows");
+  const torch::Tensor id =
+      torch::full({1}, task, torch::dtype(torch::kInt64).device(model->shared_weight().device()));
+  return route_from_weights(model->config(), model->inference_routes(id, temperature));
 }
 
 RoutingWeights routing_weights(const std::vector<const TaskRoute*>& rows, const ModelConfig& config,
