@@ -27,13 +27,21 @@ class AdamW {
   };
 
   // Two groups (with and without decay) for each of encoder, decoder, router and task vectors;
-  // parameters that need no gradient are left out. Shared embeddings belong to the encoder.
+  // parameters that need no gradient are left out. Shared embeddings belong to the encoder. Error
+  // kConfig when turns are asked for and one side has no parameters.
   AdamW(Seq2SeqModelImpl& model, const OptimiserSettings& settings);
+
+  // Alternate updates (task_level_moe.md, section 6): with train.alternate_every k > 0, only the
+  // groups whose turn step `step` is ask for a gradient: router and task vectors where step / k is
+  // even, the Transformer where it is odd. The others then count in no norm, and neither momentum
+  // nor decay moves them (parity_notes A7). Call it before the forward pass.
+  void take_turns(int64_t step);
 
   // Clips as the settings say and returns the norm before clipping, over all groups.
   double clip_gradients();
   // One step with every group's learning rate times `factor`. Parameters with no gradient stay.
   void step(double factor);
+  // Ends a step: no gradients, and all groups ask for one again.
   void zero_gradients();
 
   const std::vector<Group>& groups() const { return groups_; }
