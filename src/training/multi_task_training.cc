@@ -21,7 +21,8 @@ TrainerOptions trainer_options(const TrainSettings& settings, SelectionKind sele
   options.routes = {selection,
                     {settings.temperature, settings.temperature_min, settings.temperature_rate},
                     settings.freeze_routes,
-                    settings.routes == "instance_random"};
+                    settings.routes == "instance_random",
+                    settings.exploration};
   options.device = context.device;
   options.stop = context.stop;
   return options;
@@ -92,6 +93,7 @@ TrainSettings second_stage_settings(const TrainSettings& settings) {
   second.temperature_min = stage.temperature_min;
   second.temperature_rate = stage.temperature_rate;
   second.optimiser.steps = stage.steps;
+  second.optimiser.alternate_every = 0;  // frozen routes take no turns
   return second;
 }
 

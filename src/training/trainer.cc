@@ -1,40 +1,17 @@
 #include "training/trainer.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <cmath>
 #include <limits>
 
 #include "base/error.h"
 #include "base/logging.h"
+#include "model/bfloat16_scope.h"
 #include "model/expert_distance.h"
 #include "model/loss.h"
 #include "training/snapshot.h"
 
 namespace trivium {
 namespace {
-
-// Matrix products in bfloat16 while in scope; weights and their gradients stay float32.
-class Bfloat16Scope {
- public:
-  Bfloat16Scope(bool enabled, torch::DeviceType device) : enabled_(enabled), device_(device) {
-    if (!enabled_) return;
-    at::autocast::set_autocast_enabled(device_, true);
-    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
-    at::autocast::increment_nesting();
-  }
-  ~Bfloat16Scope() {
-    if (!enabled_) return;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(device_, false);
-  }
-  Bfloat16Scope(const Bfloat16Scope&) = delete;
-  Bfloat16Scope& operator=(const Bfloat16Scope&) = delete;
-
- private:
-  bool enabled_;
-  torch::DeviceType device_;
-};
 
 void restore_generator(torch::Generator generator, const torch::Tensor& state) {
   try {
@@ -55,6 +32,7 @@ Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOpt
       optimiser_(*checkpoint.model, options.optimiser),
       noise_(at::detail::createCPUGenerator(static_cast<uint64_t>(options.optimiser.seed))),
       curves_(std::filesystem::path(options.run.output) / "metrics.csv"),
+      route_file_(std::filesystem::path(options.run.output) / "routes.jsonl"),
       progress_(options.optimiser.steps) {
   checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
                                   .attention = options.optimiser.attention_dropout,
@@ -155,13 +133,18 @@ bool Trainer::run() {
   const int64_t steps = options_.optimiser.steps;
   // Curves of a run that ended before its first snapshot, or went on after its last one.
   curves_.truncate_after(step_);
+  route_file_.truncate_after(step_ > 0 ? step_ : -1);
   progress_.start(step_);
+  if (step_ == 0) record_routes();
   while (step_ < steps) {
     const StepResult result = step();
     progress_.add(result.examples);
     loss_sum_ += result.loss;
     ++loss_steps_;
-    if (step_ % options_.run.log_every == 0 || step_ == steps) log_point(result);
+    if (step_ % options_.run.log_every == 0 || step_ == steps) {
+      log_point(result);
+      record_routes();
+    }
     if (step_ % options_.run.eval_every == 0 || step_ == steps) validate();
     const bool stop = options_.stop != nullptr && options_.stop->load();
     if (stop || step_ % options_.run.save_every == 0 || step_ == steps) save_snapshot();
@@ -182,6 +165,16 @@ void Trainer::log_point(const StepResult& result) {
   progress_.report(step_, loss);
   loss_sum_ = 0;
   loss_steps_ = 0;
+}
+
+// Learned routes as they would be used now; routes of a table stay what they are.
+void Trainer::record_routes() {
+  if (!checkpoint_.model->has_router() || checkpoint_.tasks.entries().empty()) return;
+  checkpoint_.model->eval();  // a router may have dropout
+  std::vector<std::string> families;
+  for (const TaskEntry& entry : checkpoint_.tasks.entries()) families.push_back(entry.task.family);
+  route_file_.add(
+      step_, dump_routes(checkpoint_.model, checkpoint_.tasks.names(), families, temperature()));
 }
 
 void Trainer::validate() {

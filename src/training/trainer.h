@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "checkpoint/checkpoint.h"
 #include "config/train_settings.h"
+#include "inference/route_file.h"
 #include "model/selection.h"
 #include "training/example_stream.h"
 #include "training/optimiser.h"
@@ -79,6 +80,7 @@ class Trainer {
   torch::Tensor token_losses(const Batch& batch);
   torch::Tensor reduce(const torch::Tensor& losses, const Batch& batch) const;
   void log_point(const StepResult& result);
+  void record_routes();
   void validate();
   void save_snapshot();
   // What dropout draws from.
@@ -92,6 +94,7 @@ class Trainer {
   AdamW optimiser_;
   torch::Generator noise_;
   CurveFile curves_;
+  RouteFile route_file_;
   Progress progress_;
   int64_t step_ = 0;
   std::optional<double> best_score_;

@@ -1,0 +1,21 @@
+#include "model/bfloat16_scope.h"
+
+#include <ATen/autocast_mode.h>
+
+namespace trivium {
+
+Bfloat16Scope::Bfloat16Scope(bool enabled, torch::DeviceType device)
+    : enabled_(enabled), device_(device) {
+  if (!enabled_) return;
+  at::autocast::set_autocast_enabled(device_, true);
+  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+  at::autocast::increment_nesting();
+}
+
+Bfloat16Scope::~Bfloat16Scope() {
+  if (!enabled_) return;
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_, false);
+}
+
+}  // namespace trivium

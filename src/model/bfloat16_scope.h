@@ -1,0 +1,21 @@
+// Mixed precision on the CPU and on GPUs.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace trivium {
+
+// Matrix products in bfloat16 while in scope; weights and their gradients stay float32.
+class Bfloat16Scope {
+ public:
+  Bfloat16Scope(bool enabled, torch::DeviceType device);
+  ~Bfloat16Scope();
+  Bfloat16Scope(const Bfloat16Scope&) = delete;
+  Bfloat16Scope& operator=(const Bfloat16Scope&) = delete;
+
+ private:
+  bool enabled_;
+  torch::DeviceType device_;
+};
+
+}  // namespace trivium
