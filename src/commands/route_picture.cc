@@ -199,25 +199,6 @@ std::string stack_in_words(const std::string& name, const std::vector<std::vecto
 
 }  // namespace
 
-std::string name_of(const LayerPlace& place) {
-  return (place.in_decoder ? "decoder " : "encoder ") + std::to_string(place.layer + 1);
-}
-
-std::vector<float>& weights_at(TaskRoute& route, const LayerPlace& place) {
-  return (place.in_decoder ? route.decoder : route.encoder).at(place.layer);
-}
-
-const std::vector<float>& weights_at(const TaskRoute& route, const LayerPlace& place) {
-  return (place.in_decoder ? route.decoder : route.encoder).at(place.layer);
-}
-
-std::vector<LayerPlace> places_of(const TaskRoute& route) {
-  std::vector<LayerPlace> places;
-  for (size_t l = 0; l < route.encoder.size(); ++l) places.push_back({false, l});
-  for (size_t l = 0; l < route.decoder.size(); ++l) places.push_back({true, l});
-  return places;
-}
-
 size_t num_experts(const TaskRoute& route) {
   size_t experts = 1;
   for (const LayerPlace& place : places_of(route)) {

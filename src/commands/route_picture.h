@@ -6,33 +6,16 @@
 #include <vector>
 
 #include "commands/terminal_text.h"
+#include "inference/layer_place.h"
 #include "inference/task_route.h"
 
 namespace trivium {
-
-// One layer of a route. People count layers and experts from 1, and so do pins, pictures and texts;
-// these numbers are from 0.
-struct LayerPlace {
-  bool in_decoder = false;
-  size_t layer = 0;
-  auto operator<=>(const LayerPlace&) const = default;
-};
 
 // A layer whose expert the user chose, whatever the task's route says.
 struct Pin {
   LayerPlace place;
   size_t expert = 0;
 };
-
-// "encoder 3"
-std::string name_of(const LayerPlace& place);
-
-// The weights of a layer.
-std::vector<float>& weights_at(TaskRoute& route, const LayerPlace& place);
-const std::vector<float>& weights_at(const TaskRoute& route, const LayerPlace& place);
-
-// Every layer, the encoder's first.
-std::vector<LayerPlace> places_of(const TaskRoute& route);
 
 // The experts of a layer that is a pool; 1 for a dense model, whose route has no picture.
 size_t num_experts(const TaskRoute& route);

@@ -1,4 +1,6 @@
 // Pearson's and Spearman's correlation of predicted numbers with the first gold.
+#include "metrics/correlation.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -33,26 +35,6 @@ double gold_number(const Scored& item) {
   throw Error(ExitCode::kBadData, "the gold answer \"" + gold.substr(0, 40) +
                                       "\" is not a number, which a correlation needs; "
                                       "use another metric for this task");
-}
-
-// 0 when either is constant: no correlation is defined there, and a NaN would poison every mean.
-double pearson(const std::vector<double>& x, const std::vector<double>& y) {
-  const auto is_constant = [](const std::vector<double>& values) {
-    const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    return *low == *high;  // exact, where the variance of equal values may round to more than 0
-  };
-  if (is_constant(x) || is_constant(y)) return 0;
-  const double count = static_cast<double>(x.size());
-  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / count;
-  const double mean_y = std::accumulate(y.begin(), y.end(), 0.0) / count;
-  double xx = 0, yy = 0, xy = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const double dx = x[i] - mean_x, dy = y[i] - mean_y;
-    xx += dx * dx;
-    yy += dy * dy;
-    xy += dx * dy;
-  }
-  return std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0);
 }
 
 // Ranks from 1; equal values share the mean of their ranks.
@@ -121,6 +103,25 @@ class Correlation : public Metric {
 };
 
 }  // namespace
+
+double pearson(const std::vector<double>& x, const std::vector<double>& y) {
+  const auto is_constant = [](const std::vector<double>& values) {
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    return *low == *high;  // exact, where the variance of equal values may round to more than 0
+  };
+  if (is_constant(x) || is_constant(y)) return 0;
+  const double count = static_cast<double>(x.size());
+  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / count;
+  const double mean_y = std::accumulate(y.begin(), y.end(), 0.0) / count;
+  double xx = 0, yy = 0, xy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double dx = x[i] - mean_x, dy = y[i] - mean_y;
+    xx += dx * dx;
+    yy += dy * dy;
+    xy += dx * dy;
+  }
+  return std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0);
+}
 
 std::unique_ptr<Metric> make_pearson() { return std::make_unique<Correlation>("pearson", pearson); }
 std::unique_ptr<Metric> make_spearman() {
