@@ -153,6 +153,33 @@ TEST(ModelConfig, CountsParameters) {
   EXPECT_EQ(parameter_count(routed), 139420416.0 + 2 * 6 * decoder_layer + router);
 }
 
+// tests/model counts the other kinds' in real models.
+TEST(ModelConfig, NamesTheTenRouters) {
+  const std::vector<std::string> names = router_names();
+  EXPECT_EQ(names.size(), 10u);
+  for (const std::string& name : names) {
+    ModelConfig config;
+    config.routing.router = router_kind(name);
+    EXPECT_EQ(to_json(config).at("trivium").at("router"), name);
+    EXPECT_EQ(model_config_from_json(to_json(config), "").routing.router, router_kind(name));
+  }
+  EXPECT_THROW(router_kind("mlp"), std::logic_error);
+}
+
+TEST(ModelConfig, TransformerRoutersNeedAWidthThatTheirHeadsDivide) {
+  ModelConfig config;
+  config.routing.num_experts = 3;
+  config.routing.router = RouterKind::kTransformer;
+  config.routing.task_vector_dim = 30;
+  EXPECT_THAT(refusal(to_json(config)), HasSubstr("trivium.task_vector_dim"));
+  config.routing.router = RouterKind::kTransformerLayerSpecific;
+  EXPECT_EQ(refusal(to_json(config)), "");
+  config.routing.router_hidden_dim = 6;
+  EXPECT_THAT(refusal(to_json(config)), HasSubstr("trivium.router_hidden_dim"));
+  config.routing.router = RouterKind::kLstm;
+  EXPECT_EQ(refusal(to_json(config)), "");
+}
+
 TEST(ModelConfig, RefusesUnsupportedVariantsByName) {
   const std::vector<std::pair<const char*, Json>> cases = {
       {"model_type", "mbart"},

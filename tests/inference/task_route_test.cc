@@ -39,6 +39,29 @@ TEST(TaskRouteTest, RouteOfATaskIsTheRoutersChoice) {
   }
 }
 
+// parity_notes A3: the slides' cost of one expert is that of the argmax of a soft route, which the
+// reference never evaluates. Here both can be.
+TEST(TaskRouteTest, ReferenceDefectA3_SoftRoutesCanBeTakenByTheirMainExperts) {
+  ModelConfig config = small_config(3);
+  config.routing.decoder_vanilla_layers = {1};
+  Seq2SeqModel model = random_model(config);
+  const TaskRoute soft = route_of_task(model, 2, 0.5);
+  const TaskRoute hard = main_experts_only(soft);
+  for (const auto stack : {&TaskRoute::encoder, &TaskRoute::decoder}) {
+    for (size_t l = 0; l < 2; ++l) {
+      const std::vector<float>& weights = (hard.*stack)[l];
+      ASSERT_EQ(weights.size(), (soft.*stack)[l].size());
+      const int64_t main = TaskRoute::main_expert((soft.*stack)[l]);
+      for (size_t e = 0; e < weights.size(); ++e) {
+        EXPECT_EQ(weights[e], static_cast<int64_t>(e) == main ? 1.0f : 0.0f);
+      }
+    }
+  }
+  EXPECT_NE(soft, hard);
+  EXPECT_TRUE(
+      make_stack_plan(routing_weights({&hard}, config, torch::kCPU).encoder)[0].unit_weights);
+}
+
 TEST(TaskRouteTest, DenseModelsHaveOneExpertThroughout) {
   Seq2SeqModel model = random_model(small_config(1));
   const TaskRoute route = route_of_task(model, -1, 1);

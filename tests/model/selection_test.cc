@@ -52,7 +52,7 @@ TEST_P(SelectionTest, BackwardIsTheSoftmaxJacobian) {
   }
 }
 
-TEST_P(SelectionTest, InferenceHasNoNoise) {
+TEST_P(SelectionTest, ReferenceDefectA2_InferenceHasNoNoise) {
   const torch::Tensor weights =
       select_experts_for_inference(logits_.detach(), GetParam(), kTemperature);
   const torch::Tensor expected =
