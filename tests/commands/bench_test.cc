@@ -1,0 +1,36 @@
+#include <gtest/gtest.h>
+
+#include "checkpoint/temporary_folder.h"
+#include "commands/program.h"
+#include "inference/tiny_checkpoint.h"
+
+namespace trivium {
+namespace {
+
+TEST(BenchTest, StraightThroughPrintsItsFigures) {
+  TemporaryFolder folder;
+  const std::string model = (folder.path() / "model").string();
+  save_checkpoint(tiny_checkpoint(), model);
+  const Outcome outcome = run_program(
+      {"bench", "straight-through", "--checkpoint", model, "--threads", "1", "--rounds", "2",
+       "--batch", "2", "--source-tokens", "6", "--target-tokens", "3", "--precision", "fp32"},
+      "");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json result = Json::parse(outcome.out);
+  for (const char* variant : {"straight_through", "all_experts", "dense"}) {
+    const double seconds = result.at(variant).at("seconds");
+    EXPECT_GT(seconds, 0) << variant;
+    EXPECT_NEAR(result.at(variant).at("examples_per_second").get<double>() * seconds, 2, 1e-9);
+  }
+  for (const char* ratio : {"ratio_to_all_experts", "ratio_to_dense"}) {
+    EXPECT_GT(result.at(ratio).at("min"), 0);
+    EXPECT_LE(result.at(ratio).at("min"), result.at(ratio).at("median"));
+    EXPECT_LE(result.at(ratio).at("median"), result.at(ratio).at("max"));
+  }
+  const Outcome longer = run_program(
+      {"bench", "straight-through", "--checkpoint", model, "--source-tokens", "4000"}, "");
+  EXPECT_EQ(longer.code, 2);
+}
+
+}  // namespace
+}  // namespace trivium
