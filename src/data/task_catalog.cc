@@ -79,13 +79,17 @@ std::string TaskEntry::example_prompt() const {
 }
 
 void TaskCatalog::add(const Task& task, const PromptLibrary& prompts) {
-  check(!has(task.name), "a catalog holds a task once");
   TaskEntry entry;
   entry.task = task;
   entry.task.records.clear();
   entry.description = prompts.description_of(task.name);
   entry.example = prompts.example_of(task.name);
   entry.prompt = prompts.templates_of(task).front();
+  add(std::move(entry));
+}
+
+void TaskCatalog::add(TaskEntry entry) {
+  check(!has(entry.task.name), "a catalog holds a task once");
   entries_.push_back(std::move(entry));
 }
 

@@ -24,6 +24,7 @@ class TaskCatalog {
  public:
   // Appends a task with its default template. A name that is there already is a bug.
   void add(const Task& task, const PromptLibrary& prompts);
+  void add(TaskEntry entry);
 
   // In order: an entry's index is the task's row among the model's task vectors.
   const std::vector<TaskEntry>& entries() const { return entries_; }
