@@ -127,18 +127,10 @@ class Evaluation {
     const EvaluationTask task = load_evaluation_task(
         gym_, prompts_, name, flags_.records == "dev" ? Split::kDev : Split::kTest,
         static_cast<size_t>(flags_.limit));
-    ReportRow row{task.family, "none", {}};
-    int64_t route = -1;
-    if (model.tasks().has(name)) {
-      route = static_cast<int64_t>(model.tasks().index_of(name));
-      row.route = "own";
-    } else if (model.finder() && !task.train_inputs.empty()) {
-      const TaskChoice choice = vote_for_task(*model.finder(), task.train_inputs);
-      route = static_cast<int64_t>(model.tasks().index_of(choice.task));
-      row.route = fmt::format("{} ({} of {})", choice.task, choice.votes, choice.inputs);
-    }
+    const RouteChoice choice = choose_route(model.tasks(), model.finder(), name, task.train_inputs);
+    ReportRow row{task.family, choice.source, {}};
     row.score = evaluator.evaluate(
-        task, model.route(route),
+        task, model.route(choice.row),
         flags_.mode == "ranking" ? EvaluationMode::kRanking : EvaluationMode::kGeneration);
     if (stop_requested()) return false;
     write_predictions(task, row.score);

@@ -56,20 +56,11 @@ std::string join_number(const std::string& text) {
 
 }  // namespace
 
-EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
-                                    const std::string& name, Split split, size_t limit) {
-  const Task task = gym.load_task(name);
-  const auto prompt = prompts.templates_of(task).at(0);
-  EvaluationTask result{task.name, task.family, task.metric, {}, {}, {}};
-  const std::vector<Record>& records = task.records.at(split);
-  if (records.empty()) {
-    throw Error(ExitCode::kBadData, "task " + name + " has no examples in this split");
-  }
-  const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
-  for (size_t i = 0; i < count; ++i) result.examples.push_back(prompt->render(task, records[i]));
+EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examples,
+                                    const std::vector<Example>& train) {
+  EvaluationTask result{task.name, task.family, task.metric, std::move(examples), {}, {}};
   MajorityBaseline baseline;
-  for (const Record& record : task.records.at(Split::kTrain)) {
-    const Example example = prompt->render(task, record);
+  for (const Example& example : train) {
     baseline.add(example);
     if (result.train_inputs.size() < kTrainInputs) result.train_inputs.push_back(example.input);
   }
@@ -77,6 +68,23 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
     result.majority_answers.push_back(baseline.answer_to(example));
   }
   return result;
+}
+
+EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
+                                    const std::string& name, Split split, size_t limit) {
+  const Task task = gym.load_task(name);
+  const auto prompt = prompts.templates_of(task).at(0);
+  const std::vector<Record>& records = task.records.at(split);
+  if (records.empty()) {
+    throw Error(ExitCode::kBadData, "task " + name + " has no examples in this split");
+  }
+  const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
+  std::vector<Example> examples, train;
+  for (size_t i = 0; i < count; ++i) examples.push_back(prompt->render(task, records[i]));
+  for (const Record& record : task.records.at(Split::kTrain)) {
+    train.push_back(prompt->render(task, record));
+  }
+  return make_evaluation_task(task, std::move(examples), train);
 }
 
 std::string Evaluator::canonical(const std::string& text) const {

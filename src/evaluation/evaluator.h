@@ -25,6 +25,10 @@ struct EvaluationTask {
   std::vector<std::string> train_inputs;  // the first few inputs of the train split
 };
 
+// `examples` of the task, with the majority answers of `train`.
+EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examples,
+                                    const std::vector<Example>& train);
+
 // Renders the split with the task's first template; `limit` > 0 takes the first so many examples.
 EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
                                     const std::string& name, Split split, size_t limit = 0);

@@ -22,4 +22,14 @@ TaskChoice vote_for_task(const TaskFinder& finder, const std::vector<std::string
   return {best->first, best->second.first, inputs.size()};
 }
 
+RouteChoice choose_route(const TaskCatalog& tasks, const std::optional<TaskFinder>& finder,
+                         const std::string& task, const std::vector<std::string>& inputs) {
+  if (tasks.has(task)) return {static_cast<int64_t>(tasks.index_of(task)), "own"};
+  if (!finder || inputs.empty()) return {};
+  const TaskChoice choice = vote_for_task(*finder, inputs);
+  return {static_cast<int64_t>(tasks.index_of(choice.task)),
+          choice.task + " (" + std::to_string(choice.votes) + " of " +
+              std::to_string(choice.inputs) + ")"};
+}
+
 }  // namespace trivium

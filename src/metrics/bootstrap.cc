@@ -4,19 +4,16 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "metrics/metric.h"
+#include "metrics/quantile.h"
 
 namespace trivium {
-namespace {
 
-// Linear interpolation between order statistics, as numpy.percentile.
 double quantile(const std::vector<double>& sorted, double fraction) {
   const double position = fraction * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<size_t>(std::floor(position));
   const size_t above = std::min(below + 1, sorted.size() - 1);
   return std::lerp(sorted[below], sorted[above], position - static_cast<double>(below));
 }
-
-}  // namespace
 
 Interval bootstrap_interval(const Metric& metric, const std::vector<Scored>& items, int resamples,
                             double confidence, uint64_t seed) {

@@ -1,0 +1,12 @@
+// Quantiles of a sample.
+#pragma once
+
+#include <vector>
+
+namespace trivium {
+
+// Linear interpolation between order statistics, as numpy.percentile does. `sorted` ascends and is
+// not empty; 0 <= fraction <= 1.
+double quantile(const std::vector<double>& sorted, double fraction);
+
+}  // namespace trivium
