@@ -78,9 +78,9 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.text("model.selection", selection, {"softmax", "gumbel_softmax", "gumbel_softmax_st"},
          "from router logits to weights over experts");
   v.integer("model.task_vector_dim", task_vector_dim, 1, 65536, "length of a task's vector");
-  v.text("model.task_vectors", task_vectors, {"learned", "text"},
+  v.text("model.task_vectors", task_vectors, {},
          "learned: random at first; text: mean encoder state of the task's train inputs, "
-         "standardised");
+         "standardised; else a file that `trivium task vector` wrote");
   v.text("model.router", router, router_names(),
          "from a task's vector to logits over experts; _layer_specific: weights for every layer");
   v.number("model.router_init_std", router_init_std, 0, 10, "std of a new router's weights");

@@ -61,8 +61,7 @@ bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const Trai
       {settings.batching == "homogeneous" ? Batching::kHomogeneous : Batching::kHeterogeneous,
        settings.optimiser.batch_tokens, settings.share_alpha},
       static_cast<uint64_t>(settings.optimiser.seed));
-  Checkpoint checkpoint =
-      routed_start(start, settings, mixture.examples, static_cast<int64_t>(mixture.tasks.size()));
+  Checkpoint checkpoint = routed_start(start, settings, mixture.examples, mixture.tasks);
   checkpoint.tasks = mixture.catalog;
   checkpoint.finder = mixture.finder;
   checkpoint.config.max_length = static_cast<int>(settings.max_target_length);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "checkpoint/expert_copies.h"
 #include "model/selection.h"
+#include "training/task_vectors.h"
 
 namespace trivium {
 namespace {
@@ -71,32 +72,30 @@ void check_routed(const Checkpoint& start, const TrainSettings& settings, int64_
   }
 }
 
-}  // namespace
-
-torch::Tensor text_task_vectors(Seq2SeqModel& model, const std::vector<EncodedExample>& examples,
-                                int64_t num_tasks, int64_t per_task) {
-  check(!model->is_routed(), "text vectors are the dense model's");
-  torch::NoGradGuard no_grad;
-  model->eval();
-  std::vector<std::vector<std::vector<int32_t>>> inputs(num_tasks);
-  for (const EncodedExample& example : examples) {
-    auto& texts = inputs.at(example.task);
-    if (static_cast<int64_t>(texts.size()) < per_task) texts.push_back(example.source);
+// The vectors that the settings ask for, [num_tasks, dim]; undefined where they are learned.
+torch::Tensor given_vectors(const Checkpoint& dense, const TrainSettings& settings,
+                            const std::vector<EncodedExample>& examples,
+                            const std::vector<std::string>& tasks) {
+  if (settings.task_vectors == "learned") return {};
+  if (settings.task_vectors == "text") {
+    Seq2SeqModel model = dense.model;
+    return text_task_vectors(model, examples, static_cast<int64_t>(tasks.size()), kTextsPerTask);
   }
-  std::vector<torch::Tensor> rows;
-  for (const auto& texts : inputs) {
-    check(!texts.empty(), "every task has an example");
-    const SourceBatch source = collate_sources(texts, model->config().pad_token_id);
-    const torch::Tensor hidden = model->encode(source.ids, source.mask, {});
-    const torch::Tensor mask = source.mask.unsqueeze(2).to(hidden.scalar_type());
-    rows.push_back(((hidden * mask).sum(1) / mask.sum(1)).mean(0));
+  if (!std::filesystem::exists(settings.task_vectors)) {
+    throw Error(ExitCode::kConfig,
+                "model.task_vectors is neither learned nor text, and there is "
+                "no file " +
+                    settings.task_vectors);
   }
-  const torch::Tensor vectors = torch::stack(rows);
-  return (vectors - vectors.mean(0)) / (vectors.std(0, /*unbiased=*/false) + 1e-6);
+  return load_task_vectors(settings.task_vectors).rows_of(tasks, settings.task_vectors);
 }
 
+}  // namespace
+
 Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
-                        const std::vector<EncodedExample>& examples, int64_t num_tasks) {
+                        const std::vector<EncodedExample>& examples,
+                        const std::vector<std::string>& tasks) {
+  const auto num_tasks = static_cast<int64_t>(tasks.size());
   Checkpoint result = start;
   if (start.model->is_routed()) {
     check_routed(start, settings, num_tasks);
@@ -111,8 +110,10 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
     options.routing.router = router_kind(settings.router);
     const bool learned = settings.routes == "learned";
     if (!learned) options.routing.route_source = RouteSource::kTable;
-    const bool text = learned && settings.task_vectors == "text";
-    options.routing.task_vector_dim = text ? start.config.d_model : settings.task_vector_dim;
+    const torch::Tensor vectors =
+        learned ? given_vectors(start, settings, examples, tasks) : torch::Tensor();
+    options.routing.task_vector_dim =
+        vectors.defined() ? vectors.size(1) : settings.task_vector_dim;
     options.num_tasks = num_tasks;
     options.expert_noise = settings.expert_noise;
     options.router_std = settings.router_init_std;
@@ -125,11 +126,9 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
       result.model->route_table().copy_(
           route_table(constant_routes(result.config, settings, num_tasks)));
     }
-    if (text) {
+    if (vectors.defined()) {
       torch::NoGradGuard no_grad;
-      Seq2SeqModel dense = start.model;
-      result.model->task_vectors().copy_(
-          text_task_vectors(dense, examples, num_tasks, kTextsPerTask));
+      result.model->task_vectors().copy_(vectors);
     }
   }
   freeze(result.model, settings);
