@@ -1,0 +1,109 @@
+// trivium experiment: a comparison of the sources, from training to the report.
+#include <cstdio>
+#include <memory>
+
+#include "analysis/correlation_report.h"
+#include "analysis/task_features.h"
+#include "base/error.h"
+#include "base/logging.h"
+#include "commands/command.h"
+#include "config/experiment_settings.h"
+#include "experiments/task_level_experiment.h"
+#include "experiments/task_level_report.h"
+#include "inference/route_dump.h"
+
+namespace trivium {
+namespace {
+
+constexpr const char* kFooter =
+    "Trains every method of configs/task_level/ on the gym's seen tasks from one start, scores each\n"
+    "on seen and unseen tasks, and writes the report (Markdown and HTML) into the output folder.\n"
+    "Stopped, it goes on where it was when it is started again. Presets: configs/task_level_*.toml.\n"
+    "Example:\n"
+    "  trivium experiment task-level --preset quick";
+
+struct ExperimentFlags {
+  std::string preset = "quick", config;
+  std::vector<std::string> overrides;
+  bool reference = false;
+};
+
+std::string command_line(const ExperimentFlags& flags) {
+  std::string text = "tools/trivium experiment task-level " +
+                     (flags.config.empty() ? "--preset " + flags.preset : flags.config);
+  for (const std::string& value : flags.overrides) text += " --set " + value;
+  return text;
+}
+
+FeatureTable features_of(const RouteDump& routes, const TaskLevelSettings& settings) {
+  const Gym gym(settings.gym);
+  std::vector<Task> tasks;
+  for (const RouteRow& row : routes.tasks) tasks.push_back(gym.load_task(row.task));
+  return task_features(tasks, PromptLibrary(settings.prompts),
+                       HandLabels(home_folder() / "configs" / "task_features.toml"));
+}
+
+std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
+                                          const TaskLevelSettings& settings) {
+  std::vector<LearnedRoutes> learned;
+  for (const std::string& method : settings.methods) {
+    Checkpoint checkpoint = experiment.trained(method);
+    if (!checkpoint.model->has_router()) continue;
+    checkpoint.model->eval();
+    std::vector<std::string> families;
+    for (const TaskEntry& entry : checkpoint.tasks.entries()) families.push_back(entry.task.family);
+    const RouteDump routes = dump_routes(checkpoint.model, checkpoint.tasks.names(), families,
+                                         checkpoint.config.routing.selection_temperature);
+    learned.push_back({method, routes, correlate(routes, features_of(routes, settings))});
+  }
+  return learned;
+}
+
+int run_task_level(const ExperimentFlags& flags) {
+  TaskLevelSettings settings;
+  if (flags.reference) {
+    std::fputs(settings_reference(settings).c_str(), stdout);
+    return 0;
+  }
+  const std::filesystem::path config =
+      flags.config.empty() ? home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
+                           : std::filesystem::path(flags.config);
+  load_settings(settings, config, flags.overrides);
+  if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
+  watch_stop_signals();
+  TaskLevelExperiment experiment(settings, &stop_requested());
+  if (!experiment.run()) {
+    spdlog::warn("stopped; the same command goes on");
+    return static_cast<int>(ExitCode::kStopped);
+  }
+  const ReportDocument report =
+      task_level_report(experiment.runs(), settings, command_line(flags),
+                        learned_routes(experiment, settings));
+  report.write(settings.output, "task_level");
+  ReportDocument summary("Task-level mixtures of experts: ways to route");
+  summary.table(comparison_table(experiment.runs(), settings.methods));
+  summary.table(claims_table(experiment.runs(), settings.methods));
+  std::fputs(summary.to_markdown().c_str(), stdout);
+  spdlog::info("wrote {}/task_level.md and .html", settings.output);
+  return 0;
+}
+
+}  // namespace
+
+void add_experiment_command(CLI::App& app, int& status) {
+  auto flags = std::make_shared<ExperimentFlags>();
+  CLI::App* command = app.add_subcommand("experiment", "a comparison of the sources, with report");
+  command->require_subcommand(1);
+  CLI::App* task_level = command->add_subcommand(
+      "task-level", "ways to route whole tasks: dense, random, averaged, learned");
+  task_level->add_option("config", flags->config, "settings file (TOML) instead of a preset");
+  task_level->add_option("--preset", flags->preset, "quick: 30 minutes of 2 cores; full: a night")
+      ->check(CLI::IsMember({"quick", "full"}))
+      ->capture_default_str();
+  task_level->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
+  task_level->add_flag("--settings", flags->reference, "print every setting and its default");
+  task_level->footer(kFooter);
+  task_level->callback([flags, &status] { status = run_task_level(*flags); });
+}
+
+}  // namespace trivium

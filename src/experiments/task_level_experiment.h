@@ -1,0 +1,70 @@
+// The comparison of ways to route: trains every method on the seen tasks and scores it on seen and
+// unseen ones (task_level_moe.md, sections 10 to 12).
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adaptation/few_shot.h"
+#include "checkpoint/checkpoint.h"
+#include "config/experiment_settings.h"
+#include "config/train_settings.h"
+#include "experiments/method_run.h"
+#include "training/task_mixture.h"
+
+namespace trivium {
+
+// The method that trains on no task: the start itself, tuned on each unseen task.
+constexpr const char* kDirect = "direct";
+
+class TaskLevelExperiment {
+ public:
+  // Reads the gym and the checkpoint to start from, and all of the methods' settings. Every method
+  // learns the mixture that the first one's [data] describes. Error kConfig, kMissingInput.
+  TaskLevelExperiment(const TaskLevelSettings& settings, const std::atomic<bool>* stop);
+
+  // Does what is not done yet: a method's results are kept in OUTPUT/METHOD-SEED/results.json, and
+  // a training that was cut off goes on from its snapshot. Returns false when it was stopped.
+  bool run();
+
+  // One a method and seed that is done: kDirect, then the methods in the settings' order.
+  const std::vector<MethodRun>& runs() const { return runs_; }
+  // The trained checkpoint of a method and the first seed.
+  Checkpoint trained(const std::string& method) const;
+
+ private:
+  // Text vectors of seen and unseen tasks together, so that a router that learned the seen ones'
+  // can read the unseen ones'.
+  void make_task_vectors(const Gym& gym, const PromptLibrary& prompts,
+                         const TrainSettings& settings);
+  std::filesystem::path vectors_file() const;
+  TrainSettings method_settings(const std::string& method, int64_t seed) const;
+  std::filesystem::path run_folder(const std::string& method, int64_t seed) const;
+  // Nothing when they were stopped.
+  std::optional<MethodRun> run_direct();
+  std::optional<MethodRun> run_method(const std::string& method, int64_t seed);
+  void score_seen(const Checkpoint& trained, const TrainSettings& settings, MethodRun& run) const;
+  // Zero-shot and few-shot; false when it was stopped.
+  bool score_unseen(const Checkpoint& trained, const TrainSettings& settings, MethodRun& run) const;
+  void score_zero_shot(const Checkpoint& trained, const TrainSettings& settings,
+                       MethodRun& run) const;
+  void tune_few_shot(const Checkpoint& trained, const TrainSettings& settings,
+                     MethodRun& run) const;
+  // What an unseen task takes: for a learned model the router's choice by the task's vector.
+  TaskRoute unseen_route(const Checkpoint& trained, const TrainSettings& settings, int64_t seed,
+                         size_t task) const;
+
+  TaskLevelSettings settings_;
+  const std::atomic<bool>* stop_;
+  Checkpoint start_;
+  TaskMixture mixture_;
+  std::vector<EvaluationTask> seen_tests_;
+  std::vector<FewShotTask> unseen_;
+  torch::Tensor unseen_vectors_;  // [unseen tasks, d_model]
+  std::vector<MethodRun> runs_;
+};
+
+}  // namespace trivium

@@ -1,0 +1,37 @@
+// The comparison of ways to route, as tables, pictures and plain statements.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/correlation_report.h"
+#include "config/experiment_settings.h"
+#include "experiments/method_run.h"
+#include "experiments/report_document.h"
+#include "inference/route_dump.h"
+
+namespace trivium {
+
+// What was learned by the method with learned routes, if there is one.
+struct LearnedRoutes {
+  std::string method;
+  RouteDump routes;
+  CorrelationReport correlation;
+};
+
+// The baseline x {seen, unseen zero-shot, unseen few-shot} table alone, with intervals and ARG.
+ReportTable comparison_table(const std::vector<MethodRun>& runs,
+                             const std::vector<std::string>& methods);
+
+// What the slides say, and what these runs say of it: "agrees" where the 95 % interval of the
+// difference is on the claimed side of 0, "disagrees" where it is on the other, "open" between.
+ReportTable claims_table(const std::vector<MethodRun>& runs,
+                         const std::vector<std::string>& methods);
+
+// The whole report. `settings` are printed, so that a reader can run it again.
+ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSettings settings,
+                                 const std::string& command,
+                                 const std::vector<LearnedRoutes>& learned);
+
+}  // namespace trivium

@@ -1,0 +1,48 @@
+#include "experiments/report_document.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "data/temporary_folder.h"
+
+namespace trivium {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(ReportDocument, SaysTheSameInMarkdownAndHtml) {
+  ReportDocument report("A <title>");
+  report.heading("One & two");
+  report.paragraph("Some text.");
+  report.list({"first", "second"});
+  report.code("trivium <x>");
+  report.table({{"method", "score"}, {false, true}, {{"a|b", "0.5"}}});
+  report.figure("bars.svg", "Bars", "<svg><rect/></svg>");
+  const std::string markdown = report.to_markdown(), html = report.to_html();
+  EXPECT_THAT(markdown, HasSubstr("# A <title>\n"));
+  EXPECT_THAT(markdown, HasSubstr("## One & two\n"));
+  EXPECT_THAT(markdown, HasSubstr("- first\n- second\n"));
+  EXPECT_THAT(markdown, HasSubstr("```\ntrivium <x>\n```"));
+  EXPECT_THAT(markdown, HasSubstr("a\\|b"));
+  EXPECT_THAT(markdown, HasSubstr("![Bars](bars.svg)"));
+  EXPECT_THAT(html, HasSubstr("<h1>A &lt;title&gt;</h1>"));
+  EXPECT_THAT(html, HasSubstr("<h2>One &amp; two</h2>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"number\">0.5</td>"));
+  EXPECT_THAT(html, HasSubstr("<svg><rect/></svg>"));
+  EXPECT_THAT(html, Not(HasSubstr("trivium <x>")));
+}
+
+TEST(ReportDocument, WritesItsFigures) {
+  TemporaryFolder folder;
+  ReportDocument report("t");
+  report.figure("bars.svg", "Bars", "<svg/>");
+  report.write(folder.path() / "out", "report");
+  EXPECT_EQ(read_file(folder.path() / "out" / "bars.svg"), "<svg/>");
+  EXPECT_EQ(read_file(folder.path() / "out" / "report.md"), report.to_markdown());
+  EXPECT_EQ(read_file(folder.path() / "out" / "report.html"), report.to_html());
+}
+
+}  // namespace
+}  // namespace trivium
