@@ -18,7 +18,6 @@ struct SearchOptions {
   int no_repeat_ngram_size = 0;  // 0: off
   int32_t start_id = 2;          // decoder_start_token_id
   int32_t eos_id = 2;
-  int32_t pad_id = 1;
   int32_t forced_bos_id = -1;  // -1: none
   int32_t forced_eos_id = -1;  // -1: none; forced at max_length
   bool sample = false;

@@ -53,7 +53,6 @@ SearchOptions TextGenerator::default_search() const {
   search.no_repeat_ngram_size = config.no_repeat_ngram_size;
   search.start_id = config.decoder_start_token_id;
   search.eos_id = config.eos_token_id;
-  search.pad_id = config.pad_token_id;
   search.forced_bos_id = config.forced_bos_token_id;
   search.forced_eos_id = config.forced_eos_token_id;
   return search;
