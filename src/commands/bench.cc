@@ -99,11 +99,11 @@ Json ratio(const std::vector<double>& that, const std::vector<double>& seconds) 
 }
 
 ModelConfig bench_config(const StraightThroughFlags& flags) {
-  const std::filesystem::path folder =
-      flags.checkpoint.empty() ? default_checkpoint() : flags.checkpoint;
-  const std::filesystem::path file = folder / "config.json";
-  ModelConfig config =
-      model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string());
+  ModelConfig config;
+  if (!flags.checkpoint.empty()) {
+    const std::filesystem::path file = std::filesystem::path(flags.checkpoint) / "config.json";
+    config = model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string());
+  }
   if (std::max(flags.source_tokens, flags.target_tokens) > config.max_position_embeddings) {
     throw Error(ExitCode::kUsage,
                 "--source-tokens and --target-tokens must be at most the model's " +
@@ -172,8 +172,9 @@ void add_bench_command(CLI::App& app) {
   auto flags = std::make_shared<StraightThroughFlags>();
   CLI::App* command = bench->add_subcommand(
       "straight-through", "the training step of hard routes against running all experts in full");
-  command->add_option("--checkpoint", flags->checkpoint,
-                      "folder whose config.json gives the shape [the one shipped in checkpoints/]");
+  command->add_option(
+      "--checkpoint", flags->checkpoint,
+      "folder whose config.json gives the shape [facebook/bart-base's, a pool in every layer]");
   command->add_option("--num-experts", flags->num_experts, "experts in a pool")
       ->check(CLI::Range(2, 64))
       ->capture_default_str();

@@ -111,6 +111,45 @@ TEST_F(TrainerTest, StoppedAndResumedGivesTheBytesOfAnUnbrokenRun) {
   }
 }
 
+// A checkpoint that knows the names of its two tasks.
+Checkpoint named_checkpoint() {
+  Checkpoint checkpoint = toy_checkpoint();
+  const PromptLibrary prompts(fs::path(TRIVIUM_SOURCE_DIR) / "prompts");
+  for (const char* name : {"sst2", "sst5"}) {
+    Task task;
+    task.name = name;
+    task.family = "sentiment";
+    task.inputs = {"text"};
+    task.target = "label";
+    task.labels = {"negative", "positive"};
+    if (task.name == "sst5") {
+      task.labels = {"negative", "neutral", "positive", "very negative", "very positive"};
+    }
+    checkpoint.tasks.add(task, prompts);
+  }
+  // tests/inference/tiny_checkpoint.h: a word speaks for a task from three texts on.
+  checkpoint.finder = TaskFinder::train({{"sst2", {"a film", "a film", "a film"}},
+                                         {"sst5", {"a play", "a play", "a play"}}});
+  return checkpoint;
+}
+
+TEST_F(TrainerTest, WritesHowRoutesChange) {
+  for (const bool second : {false, true}) {  // a run into the same folder begins anew
+    Checkpoint checkpoint = named_checkpoint();
+    auto stream = toy_stream();
+    Trainer trainer(checkpoint, *stream, toy_options(output_), nullptr);
+    ASSERT_TRUE(trainer.run());
+    const std::vector<RouteMoment> moments = read_route_file(output_ / "routes.jsonl", 100);
+    ASSERT_EQ(moments.size(), 4u) << second;
+    for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(moments[static_cast<size_t>(i)].step, 4 * i);
+    EXPECT_NE(moments[0].routes.tasks, moments[3].routes.tasks);
+    checkpoint.model->eval();
+    EXPECT_EQ(to_json(moments[3].routes),
+              to_json(dump_routes(checkpoint.model, {"sst2", "sst5"}, {"sentiment", "sentiment"},
+                                  trainer.temperature())));
+  }
+}
+
 // A kill between two snapshots leaves curves and best/ of steps that are done again.
 TEST_F(TrainerTest, KilledAndResumedGivesTheBytesOfAnUnbrokenRun) {
   const fs::path straight = temporary_.path() / "straight", broken = temporary_.path() / "broken";
@@ -180,7 +219,7 @@ TEST_F(TrainerTest, DivergenceLeavesTheLastSnapshot) {
   EXPECT_EQ(load_training_snapshot(output_ / "last").step, 6);
 }
 
-TEST_F(TrainerTest, BestIsTheFirstOfStrictlyGreaterScores) {
+TEST_F(TrainerTest, ReferenceDefectA17_BestIsTheFirstOfStrictlyGreaterScores) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> scores = {nan, 0.5, 0.5, 0.4, nan, 0.7, 0.6};
   const std::vector<bool> is_best = {false, true, false, false, false, true, false};
@@ -241,7 +280,7 @@ TEST_F(TrainerTest, HomogeneousBatchesHaveOneTask) {
   EXPECT_EQ(batches, (std::map<int64_t, int>{{0, 10}, {1, 10}}));
 }
 
-TEST_F(TrainerTest, LossesAreReducedAsTheSettingsSay) {
+TEST_F(TrainerTest, ReferenceDefectA13_LossesAreReducedAsTheSettingsSay) {
   // Homogeneous batches are not sorted by length: the first one's targets differ.
   const auto first_step = [&](const std::string& loss, int64_t accumulation) {
     Checkpoint checkpoint = toy_checkpoint(toy_config(1));
