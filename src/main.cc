@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
     trivium::add_generate_command(app, status);
     trivium::add_score_command(app, status);
     trivium::add_eval_command(app, status);
+    trivium::add_routes_command(app);
     app.parse(argc, argv);
     return status;
   } catch (const CLI::ParseError& e) {

@@ -72,6 +72,17 @@ class Disabler {
 
   const std::vector<double>& scores_before() const { return before_; }
 
+  TaskRoute route_without(size_t task, const LayerPlace& place, size_t expert) {
+    return route_without_expert(model_, rows_[task], temperature_, place, expert);
+  }
+  // Whether a task with the feature takes the expert.
+  bool serves(const LayerPlace& place, size_t expert, const std::vector<bool>& has) {
+    for (size_t task = 0; task < rows_.size(); ++task) {
+      if (has[task] && route_without(task, place, expert) != routes_[task]) return true;
+    }
+    return false;
+  }
+
   struct Drop {
     double value = 0;
     bool changed = false;  // the route is another one
@@ -83,8 +94,7 @@ class Disabler {
     if (known != drops_.end()) return known->second;
     std::vector<Drop>& drops = drops_[key];
     for (size_t task = 0; task < rows_.size(); ++task) {
-      const TaskRoute route =
-          route_without_expert(model_, rows_[task], temperature_, place, expert);
+      const TaskRoute route = route_without(task, place, expert);
       const bool changed = route != routes_[task];
       drops.push_back({changed ? before_[task] - score_(task, route) : 0, changed});
     }
@@ -186,13 +196,17 @@ DisablingReport disable_experts(Seq2SeqModel& model, const std::vector<int64_t>&
                                 const DisablingOptions& options) {
   check(rows.size() == features.tasks.size() && !rows.empty(), "a row for every task");
   Disabler disabler(model, rows, score, options.temperature);
-  DisablingReport report{mean(disabler.scores_before()), {}};
+  DisablingReport report{mean(disabler.scores_before()), 0, {}};
   Rng rng(options.seed);
   for (const FeatureExpert& pair : pairs) {
     if (report.pairs.size() == options.pairs) break;
     const std::vector<bool>& has = values_of(features, pair.feature);
     const auto tasks_with = static_cast<size_t>(std::count(has.begin(), has.end(), true));
     if (pair.r <= 0 || tasks_with == 0 || tasks_with == has.size()) continue;
+    if (!disabler.serves(pair.place, pair.expert, has)) {
+      ++report.unused;
+      continue;
+    }
     PairEffect result{pair, tasks_with, has.size() - tasks_with, {}, {}, {}};
     std::vector<double> with, without;
     result.effect = effect_of(disabler, pair.place, pair.expert, has, with, without);
@@ -209,8 +223,13 @@ DisablingReport disable_experts(Seq2SeqModel& model, const std::vector<int64_t>&
 }
 
 std::string to_markdown(const DisablingReport& report) {
+  const std::string unused =
+      report.unused == 0 ? ""
+                         : std::to_string(report.unused) +
+                               " pairs were left out: no task with the feature takes the expert, "
+                               "however likely it is to.\n";
   if (report.pairs.empty()) {
-    return "No pair of a feature and an expert with r > 0 was found: nothing to disable.\n";
+    return unused + "No pair of a feature and an expert in use with r > 0: nothing to disable.\n";
   }
   MarkdownTable table({"feature", "disabled", "tasks", "drop", "other tasks", "drop", "difference",
                        "95 % interval", "random experts", "specific"},
@@ -239,11 +258,11 @@ std::string to_markdown(const DisablingReport& report) {
          " pairs the tasks with the feature surely lose more than the others (the interval is "
          "above "
          "0), and more than with any random expert. The mean score with nothing disabled is " +
-         formatted("%.4f", report.mean_score) + ".\n";
+         formatted("%.4f", report.mean_score) + ".\n" + unused;
 }
 
 Json to_json(const DisablingReport& report) {
-  Json json{{"mean_score", report.mean_score}, {"pairs", Json::array()}};
+  Json json{{"mean_score", report.mean_score}, {"unused", report.unused}, {"pairs", Json::array()}};
   for (const PairEffect& pair : report.pairs) {
     Json item = to_json(pair.effect);
     item["feature"] = pair.pair.feature;

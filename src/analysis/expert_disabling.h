@@ -45,6 +45,7 @@ struct PairEffect {
 
 struct DisablingReport {
   double mean_score = 0;  // of all tasks, nothing disabled
+  size_t unused = 0;      // pairs left out: no task with the feature takes the expert
   std::vector<PairEffect> pairs;
 };
 
@@ -59,7 +60,8 @@ struct DisablingOptions {
 };
 
 // `rows`: of the features' tasks among the model's. A task is scored once a route: most experts
-// serve few tasks. Pairs with a feature that all tasks or none have are left out.
+// serve few tasks. Left out are pairs with a feature that all tasks or none have, or with an expert
+// that no task with the feature takes.
 DisablingReport disable_experts(Seq2SeqModel& model, const std::vector<int64_t>& rows,
                                 const FeatureTable& features,
                                 const std::vector<FeatureExpert>& pairs, const RouteScorer& score,

@@ -20,9 +20,9 @@ constexpr double kRow = 17;        // from row to row
 constexpr double kCellHeight = 16;
 constexpr double kFamilyGap = 6;
 constexpr double kLayerGap = 4, kStackGap = 14;
-constexpr double kCellsWidth = 560;
+constexpr double kCellsWidth = 572;                       // at most, with the gaps
 constexpr double kLegend = 46;                            // height below the rows
-constexpr size_t kLongestName = 26, kLongestFamily = 21;  // code points
+constexpr size_t kLongestName = 26, kLongestFamily = 24;  // code points
 
 constexpr const char* kStyle = R"css(<style>
   .route-map { --ink: #1f2430; --muted: #667085; --heat: #0b5cad; --cell: #e9edf2; --dot: #fff;
@@ -67,15 +67,17 @@ std::string text_at(double x, double y, const char* classes, const std::string& 
 class HeatMap {
  public:
   explicit HeatMap(const RouteDump& dump) : dump_(dump) {
-    const auto columns = static_cast<double>(dump.columns());
-    cell_ = std::clamp(std::floor(kCellsWidth / columns), 9.0, 34.0);
+    double gaps = 0;
+    for (size_t p = 1; p < dump.places.size(); ++p) gaps += gap_before(p);
+    cell_ = std::clamp(std::floor((kCellsWidth - gaps) / static_cast<double>(dump.columns())), 9.0,
+                       34.0);
     double x = kLeft;
     for (size_t p = 0; p < dump.places.size(); ++p) {
-      if (p > 0) x += starts_stack(p) ? kStackGap : kLayerGap;
+      if (p > 0) x += gap_before(p);
       lefts_.push_back(x);
       x += layer_width();
     }
-    width_ = x + 12;
+    width_ = x + 4;
   }
 
   std::string draw() const {
@@ -100,6 +102,7 @@ class HeatMap {
   bool starts_stack(size_t place) const {
     return place == 0 || dump_.places[place].in_decoder != dump_.places[place - 1].in_decoder;
   }
+  double gap_before(size_t place) const { return starts_stack(place) ? kStackGap : kLayerGap; }
   double layer_width() const { return cell_ * static_cast<double>(dump_.num_experts); }
   double cell_left(size_t place, size_t expert) const {
     return lefts_[place] + cell_ * static_cast<double>(expert);

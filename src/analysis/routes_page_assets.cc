@@ -14,7 +14,7 @@ const char* const kRoutesPageStyle = R"css(
     background: var(--paper); font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto,
     "Helvetica Neue", sans-serif; }
   h1 { margin: 0; font-size: 22px; line-height: 1.25; overflow-wrap: anywhere; }
-  header p { margin: 4px 0 14px; color: var(--muted); max-width: 110ch; }
+  header p { margin: 4px 0 14px; color: var(--muted); }
   .tools, .player { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center;
     margin-bottom: 12px; }
   select, button { font: inherit; color: inherit; background: var(--card); border-radius: 6px;

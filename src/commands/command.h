@@ -20,6 +20,7 @@ void add_repl_command(CLI::App& app, int& status);
 void add_generate_command(CLI::App& app, int& status);
 void add_score_command(CLI::App& app, int& status);
 void add_eval_command(CLI::App& app, int& status);
+void add_routes_command(CLI::App& app);
 
 // The folder that holds prompts/, configs/ and checkpoints/: $TRIVIUM_HOME, which tools/trivium
 // sets, or the source tree that the program was built from.

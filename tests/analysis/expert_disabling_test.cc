@@ -136,7 +136,19 @@ TEST_F(DisablingTest, SeesThatAnExpertDoesNotMatter) {
 TEST_F(DisablingTest, LeavesOutWhatCannotBeCompared) {
   const DisablingReport report = disable({pair("all", 0.9), pair("uses it", -0.9)}, 0.25);
   EXPECT_TRUE(report.pairs.empty());
+  EXPECT_EQ(report.unused, 0u);
   EXPECT_THAT(to_markdown(report), HasSubstr("nothing to disable"));
+}
+
+TEST_F(DisablingTest, LeavesOutExpertsThatNobodyTakes) {
+  // Only the tasks without the feature take the expert.
+  std::vector<bool>& has = features_.features[0].has;
+  has.flip();
+  ASSERT_GT(features_.features[0].count(), 0u);
+  const DisablingReport report = disable({pair("uses it", 0.9)}, 0.25);
+  EXPECT_TRUE(report.pairs.empty());
+  EXPECT_EQ(report.unused, 1u);
+  EXPECT_THAT(to_markdown(report), HasSubstr("1 pairs were left out"));
 }
 
 TEST_F(DisablingTest, ScoresARouteOnce) {
