@@ -49,7 +49,11 @@ int main(int argc, char** argv) {
     trivium::add_generate_command(app, status);
     trivium::add_score_command(app, status);
     trivium::add_eval_command(app, status);
+    trivium::add_adapt_command(app);
+    trivium::add_task_command(app);
+    trivium::add_experiment_command(app, status);
     trivium::add_routes_command(app);
+    trivium::add_bench_command(app);
     app.parse(argc, argv);
     return status;
   } catch (const CLI::ParseError& e) {

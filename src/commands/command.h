@@ -20,7 +20,11 @@ void add_repl_command(CLI::App& app, int& status);
 void add_generate_command(CLI::App& app, int& status);
 void add_score_command(CLI::App& app, int& status);
 void add_eval_command(CLI::App& app, int& status);
+void add_adapt_command(CLI::App& app);
+void add_task_command(CLI::App& app);
 void add_routes_command(CLI::App& app);
+void add_experiment_command(CLI::App& app, int& status);
+void add_bench_command(CLI::App& app);
 
 // The folder that holds prompts/, configs/ and checkpoints/: $TRIVIUM_HOME, which tools/trivium
 // sets, or the source tree that the program was built from.
