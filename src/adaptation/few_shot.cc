@@ -44,36 +44,38 @@ TaskScore score(const Checkpoint& checkpoint, const EvaluationTask& task,
 // One cell's training: steps, and the weights of the best dev score.
 class CellRun {
  public:
-  CellRun(Checkpoint& checkpoint, const EvaluationTask& dev, const FewShotSettings& settings,
-          GridCell& cell)
-      : checkpoint_(checkpoint), dev_(dev), settings_(settings), cell_(cell) {
+  // `checkpoint` is a copy of `start`, and ends with the best weights.
+  CellRun(const Checkpoint& start, Checkpoint& checkpoint, const EvaluationTask& dev,
+          const FewShotSettings& settings, GridCell& cell)
+      : start_(start), checkpoint_(checkpoint), dev_(dev), settings_(settings), cell_(cell) {
     cell_.dev_score = -std::numeric_limits<double>::infinity();
   }
 
   void run(Trainer& trainer) {
+    try {
+      train(trainer);
+    } catch (const Error& error) {
+      // The loss, or the logits of a dev example, are no longer finite: another cell may do better.
+      if (error.code() != ExitCode::kDiverged && error.code() != ExitCode::kBadModel) throw;
+      cell_.diverged = true;
+    }
+    if (best_.empty()) {
+      checkpoint_.model = copy_of(start_).model;
+      keep_if_best(0);
+    }
+    checkpoint_.model = model_from_tensors(checkpoint_.config, std::move(best_), "the tuned model");
+  }
+
+ private:
+  void train(Trainer& trainer) {
     const int64_t steps = settings_.optimiser.steps;
     while (trainer.steps_done() < steps) {
       if (settings_.stop != nullptr && settings_.stop->load()) {
         throw Error(ExitCode::kInterrupted, "the tuning was stopped");
       }
-      if (!take_step(trainer)) break;
+      trainer.step();
       const int64_t step = trainer.steps_done();
       if (step % settings_.eval_every == 0 || step == steps) keep_if_best(step);
-    }
-    if (best_.empty()) keep_if_best(trainer.steps_done());  // diverged before the first score
-    restore_best();
-  }
-
- private:
-  // False where the loss is no longer finite: another cell may do better.
-  bool take_step(Trainer& trainer) {
-    try {
-      trainer.step();
-      return true;
-    } catch (const Error& error) {
-      if (error.code() != ExitCode::kDiverged) throw;
-      cell_.diverged = true;
-      return false;
     }
   }
 
@@ -87,10 +89,7 @@ class CellRun {
     }
   }
 
-  void restore_best() {
-    checkpoint_.model = model_from_tensors(checkpoint_.config, std::move(best_), "the tuned model");
-  }
-
+  const Checkpoint& start_;
   Checkpoint& checkpoint_;
   const EvaluationTask& dev_;
   const FewShotSettings& settings_;
@@ -156,7 +155,7 @@ TunedModel tune(const Checkpoint& start, const FewShotTask& task, const FewShotS
                          sample.seed);
   Trainer trainer(tuned.checkpoint, stream, options, /*validator=*/{});
   const EvaluationTask dev = make_evaluation_task(task.task, sample.dev, sample.train);
-  CellRun(tuned.checkpoint, dev, settings, tuned.cell).run(trainer);
+  CellRun(start, tuned.checkpoint, dev, settings, tuned.cell).run(trainer);
   return tuned;
 }
 

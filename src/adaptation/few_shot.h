@@ -39,8 +39,8 @@ struct GridCell {
   double learning_rate = 0;
   int64_t batch_size = 0;
   double dev_score = 0;
-  int64_t step = 0;       // of the best dev score
-  bool diverged = false;  // the loss stopped being finite; the best step before that counts
+  int64_t step = 0;       // of the best dev score; 0: the start
+  bool diverged = false;  // stopped being finite; the best step before that, or the start, counts
 };
 
 struct TunedModel {

@@ -132,6 +132,7 @@ TEST(FewShotTest, ADivergedCellCountsUpToItsBestStep) {
   const FewShotResult result = adapt_to_task(quiet_checkpoint(1), task, settings);
   const SampleResult& sample = result.samples.at(0);
   EXPECT_TRUE(sample.cells[0].diverged);
+  EXPECT_EQ(sample.cells[0].step, 0);
   EXPECT_EQ(sample.best, 1u);
 }
 
