@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/logging.h"
+#include "base/memory.h"
 #include "commands/command.h"
 
 namespace {
@@ -27,6 +28,7 @@ int fail(trivium::ExitCode code, const char* message) {
 int main(int argc, char** argv) {
   using trivium::ExitCode;
   int status = 0;
+  trivium::keep_freed_memory();
   CLI::App app(kDescription, "trivium");
   app.footer(kFooter);
   app.require_subcommand(1);
