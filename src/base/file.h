@@ -15,8 +15,7 @@ namespace trivium {
 std::string read_file(const std::filesystem::path& path);
 
 // Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and
-// nothing between: temporary file, fsync, rename, fsync of the folder. Error kMissingInput where
-// its folder is not there, kIo.
+// nothing between: temporary file, fsync, rename, fsync of the folder. Error kMissingInput, kIo.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 // The same for bytes that lie in several places, one after the other.
 void write_file_atomically(const std::filesystem::path& path,
