@@ -4,6 +4,7 @@
 #include "checkpoint/expert_copies.h"
 #include "model/selection.h"
 #include "training/task_vectors.h"
+#include "training/tuned_copy.h"
 
 namespace trivium {
 namespace {
@@ -96,11 +97,12 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
                         const std::vector<EncodedExample>& examples,
                         const std::vector<std::string>& tasks) {
   const auto num_tasks = static_cast<int64_t>(tasks.size());
-  Checkpoint result = start;
+  Checkpoint result;
   if (start.model->is_routed()) {
     check_routed(start, settings, num_tasks);
+    result = copy_of(start);
     result.config.routing.selection = selection_of(settings.selection);
-    result.model = model_from_tensors(result.config, model_tensors(start.model), settings.init);
+    result.model = model_from_tensors(result.config, model_tensors(result.model), settings.init);
   } else if (settings.num_experts > 1) {
     ExpertOptions options;
     options.routing.num_experts = settings.num_experts;
@@ -130,6 +132,8 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
       torch::NoGradGuard no_grad;
       result.model->task_vectors().copy_(vectors);
     }
+  } else {
+    result = copy_of(start);
   }
   freeze(result.model, settings);
   return result;

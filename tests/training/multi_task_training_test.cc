@@ -100,5 +100,25 @@ TEST_F(TwoStageTraining, RefusesWhatItCannotDo) {
   EXPECT_THAT(refusal(dense_, {}), testing::HasSubstr("holds a training"));
 }
 
+TEST_F(TwoStageTraining, TrainingLeavesItsStartAsItIs) {
+  settings_.second_stage.steps = 0;
+  const std::string name = "encoder.layers.0.fc1.weight";
+  const torch::Tensor before = model_tensors(dense_.model).at(name).clone();
+  settings_.num_experts = 1;
+  output("dense");
+  ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
+  EXPECT_TRUE(torch::equal(model_tensors(dense_.model).at(name), before));
+  EXPECT_FALSE(torch::equal(
+      model_tensors(load_checkpoint(folder_.path() / "dense" / "last").model).at(name), before));
+
+  const Checkpoint routed = toy_checkpoint();
+  const std::string expert = "encoder.layers.0.experts.0.fc1.weight";
+  const torch::Tensor expert_before = model_tensors(routed.model).at(expert).clone();
+  settings_.num_experts = 3;
+  output("routed");
+  ASSERT_TRUE(train_on_mixture(routed, mixture_, settings_, {}));
+  EXPECT_TRUE(torch::equal(model_tensors(routed.model).at(expert), expert_before));
+}
+
 }  // namespace
 }  // namespace trivium
