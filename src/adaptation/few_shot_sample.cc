@@ -31,7 +31,11 @@ FewShotSample draw_few_shot_sample(const FewShotTask& task, int64_t per_class, i
   std::map<std::string, std::vector<Example>> classes;
   for (size_t index : order) {
     Example example = task.entry.prompt->render(task.task, records[index]);
-    const std::string label = task.task.labels.empty() ? "" : example.targets.at(0);
+    // The raw label: a template may answer with an option's own text, which every record has anew.
+    const std::string label =
+        task.task.labels.empty()
+            ? ""
+            : json_get<std::string>(records[index].fields, task.task.target.c_str(), example.where);
     classes[label].push_back(std::move(example));
   }
   FewShotSample sample;

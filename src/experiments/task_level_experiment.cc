@@ -225,7 +225,11 @@ bool TaskLevelExperiment::score_unseen(const Checkpoint& trained, const TrainSet
                                        MethodRun& run) const {
   const auto stopped = [&] { return stop_ != nullptr && stop_->load(); };
   score_zero_shot(trained, settings, run);
-  if (!stopped()) tune_few_shot(trained, settings, run);
+  try {
+    if (!stopped()) tune_few_shot(trained, settings, run);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kInterrupted) throw;
+  }
   return !stopped();
 }
 

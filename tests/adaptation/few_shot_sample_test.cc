@@ -49,6 +49,18 @@ TEST(FewShotSampleTest, DrawsAsManyOfEachLabelWithoutOverlap) {
   EXPECT_EQ(distinct.size(), 20u);
 }
 
+// As COPA's template answers with the text of the choice, which no two records share.
+TEST(FewShotSampleTest, LabelsAreTheRecordsEvenWhereAnswersAreTheirOwnTexts) {
+  FewShotTask task = numbered_task(100, {"rare", "common"});
+  const TemplateSpec spec{
+      "own", "{{text}}", "", {{"rare", "rarely {{text}}"}, {"common", "commonly {{text}}"}}};
+  task.entry.prompt = std::make_shared<PromptTemplate>(spec, task.task, "test");
+  const FewShotSample sample = draw_few_shot_sample(task, 5, 32, 100);
+  EXPECT_EQ(sample.train.size(), 10u);
+  EXPECT_EQ(sample.dev.size(), 10u);
+  EXPECT_EQ(label_counts(sample.train).size(), 10u);
+}
+
 TEST(FewShotSampleTest, OpenTasksHaveATotal) {
   const FewShotSample sample = draw_few_shot_sample(numbered_task(100, {}), 5, 32, 13);
   EXPECT_EQ(sample.train.size(), 32u);
