@@ -10,7 +10,8 @@ void TaskLevelSettings::visit(SettingsVisitor& v) {
          "folder of the methods' training settings, METHOD.toml");
   v.texts("experiment.methods", methods, "the methods to compare, in the table's order");
   v.texts("experiment.overrides", overrides,
-          "settings of every method's training, as --set takes them");
+          "settings of every method's training, as --set takes them; those of a second stage count "
+          "where the method has one");
   v.integers("experiment.seeds", seeds, "seeds of training, one run each");
   v.integer("experiment.seen_examples", seen_examples, 0, INT64_MAX,
             "test examples of a seen task; 0: all");

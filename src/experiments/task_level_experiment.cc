@@ -145,9 +145,12 @@ void TaskLevelExperiment::make_task_vectors(const Gym& gym, const PromptLibrary&
 }
 
 TrainSettings TaskLevelExperiment::method_settings(const std::string& method, int64_t seed) const {
-  TrainSettings settings;
-  load_settings(settings, fs::path(settings_.methods_folder) / (method + ".toml"),
-                settings_.overrides);
+  const fs::path file = fs::path(settings_.methods_folder) / (method + ".toml");
+  TrainSettings own, settings;
+  load_settings(own, file, {});
+  load_settings(settings, file, settings_.overrides);
+  // Overrides shorten a second stage; they give none to a method that has one stage.
+  if (own.second_stage.steps == 0) settings.second_stage = {};
   settings.init = settings_.init;
   settings.gym = settings_.gym;
   settings.prompts = settings_.prompts;

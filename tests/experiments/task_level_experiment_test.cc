@@ -46,13 +46,16 @@ class TaskLevelExperimentTest : public ::testing::Test {
     folder_.write("methods/vanilla.toml", common + "num_experts = 1\n");
     folder_.write("methods/average.toml", common + "routes = \"average\"\n");
     folder_.write("methods/learned.toml", common + "task_vectors = \"text\"\n");
+    folder_.write("methods/two_stage.toml",
+                  common + "task_vectors = \"text\"\n[second_stage]\nsteps = 2\n");
     settings_.init = (folder_.path() / "start").string();
     settings_.gym = (folder_.path() / "gym").string();
     settings_.prompts = (folder_.path() / "prompts").string();
     settings_.methods_folder = (folder_.path() / "methods").string();
-    settings_.methods = {"vanilla", "average", "learned"};
+    settings_.methods = {"vanilla", "average", "learned", "two_stage"};
     settings_.seen_examples = settings_.unseen_examples = 6;
     settings_.templates = true;
+    settings_.overrides = {"train.learning_rate=1e-3", "second_stage.steps=1"};
     settings_.output = (folder_.path() / "out").string();
     settings_.samples = {100, 13};
     settings_.learning_rates = {1e-3};
@@ -69,12 +72,12 @@ class TaskLevelExperimentTest : public ::testing::Test {
 TEST_F(TaskLevelExperimentTest, ScoresEveryMethodAndIsDoneOnce) {
   TaskLevelExperiment experiment(settings_, nullptr);
   ASSERT_TRUE(experiment.run());
-  ASSERT_EQ(experiment.runs().size(), 4u);
+  ASSERT_EQ(experiment.runs().size(), 5u);
   const MethodRun& direct = experiment.runs()[0];
   EXPECT_EQ(direct.method, kDirect);
   EXPECT_TRUE(direct.seen.empty());
   EXPECT_EQ(direct.few_shot.size(), 1u);
-  for (size_t m = 1; m < 4; ++m) {
+  for (size_t m = 1; m < 5; ++m) {
     const MethodRun& run = experiment.runs()[m];
     EXPECT_EQ(run.method, settings_.methods[m - 1]);
     EXPECT_EQ(run.seen.size(), 2u);
@@ -87,6 +90,8 @@ TEST_F(TaskLevelExperimentTest, ScoresEveryMethodAndIsDoneOnce) {
   EXPECT_GT(experiment.runs()[2].inference_flops, vanilla * 1.5);  // all experts
   EXPECT_DOUBLE_EQ(experiment.runs()[3].inference_flops, vanilla);
   EXPECT_TRUE(experiment.trained("learned").model->has_router());
+  EXPECT_TRUE(fs::exists(fs::path(settings_.output) / "two_stage-42" / "first_stage"));
+  EXPECT_FALSE(fs::exists(fs::path(settings_.output) / "learned-42" / "first_stage"));
 
   // Nothing is trained again, and a lost result is made anew with the same numbers.
   const auto before = files_of(settings_.output);
