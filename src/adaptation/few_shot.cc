@@ -34,10 +34,8 @@ TaskScore score(const Checkpoint& checkpoint, const EvaluationTask& task,
   model->eval();
   TextGenerator generator(model, checkpoint.tokenizer,
                           {.max_source_length = settings.max_source_length});
-  SearchOptions search = generator.default_search();
-  search.num_beams = 1;
-  search.max_length = static_cast<int>(settings.max_target_length);
-  Evaluator evaluator(generator, search, /*resamples=*/0);
+  Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
+                      /*resamples=*/0);
   return evaluator.evaluate(task, route_of_task(model, 0, 1.0), settings.mode);
 }
 

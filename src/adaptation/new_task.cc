@@ -139,8 +139,7 @@ Checkpoint with_task(const Checkpoint& routed, const TaskEntry& entry,
                                        " already; choose another name");
   }
   Checkpoint result = routed;
-  NamedTensors tensors;
-  for (const auto& [name, tensor] : model_tensors(routed.model)) tensors[name] = tensor.clone();
+  NamedTensors tensors = copied_tensors(routed.model);
   torch::Tensor& vectors = tensors.at("task_vectors.weight");
   vectors = torch::cat({vectors, vector.detach().unsqueeze(0)});
   result.model = model_from_tensors(result.config, std::move(tensors), "the model");

@@ -89,6 +89,12 @@ NamedTensors model_tensors(const Seq2SeqModel& model) {
   return tensors;
 }
 
+NamedTensors copied_tensors(const Seq2SeqModel& model) {
+  NamedTensors tensors = model_tensors(model);
+  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+  return tensors;
+}
+
 Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
                                 const std::string& where) {
   const auto fail = [&](const std::string& name, const std::string& problem) {

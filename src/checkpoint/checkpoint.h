@@ -54,5 +54,7 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
 
 // Every parameter and buffer by name, sharing the model's memory.
 NamedTensors model_tensors(const Seq2SeqModel& model);
+// The same in memory of their own.
+NamedTensors copied_tensors(const Seq2SeqModel& model);
 
 }  // namespace trivium

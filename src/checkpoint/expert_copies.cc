@@ -88,11 +88,10 @@ Checkpoint with_constant_routes(const Checkpoint& routed, const torch::Tensor& w
   result.tasks = tasks;
   result.finder.reset();
   result.config.routing.route_source = RouteSource::kTable;
-  NamedTensors tensors;
-  for (const auto& [name, tensor] : model_tensors(routed.model)) {
-    if (name.starts_with("router.") || name.starts_with("task_vectors.")) continue;
-    tensors[name] = tensor.clone();
-  }
+  NamedTensors tensors = copied_tensors(routed.model);
+  std::erase_if(tensors, [](const auto& item) {
+    return item.first.starts_with("router.") || item.first.starts_with("task_vectors.");
+  });
   tensors["route_table.weight"] = route_table(weights);
   result.model = model_from_tensors(result.config, std::move(tensors), "the model");
   return result;
@@ -106,11 +105,9 @@ Checkpoint make_routed(const Checkpoint& dense, const ExpertOptions& options) {
   ModelConfig config = dense.config;
   config.routing = options.routing;
   config = model_config_from_json(to_json(config), "the settings of [model]");
-  NamedTensors copies;
-  for (const auto& [name, tensor] : model_tensors(dense.model)) copies[name] = tensor.clone();
   Checkpoint routed = dense;
-  routed.model = model_from_tensors(config, add_experts(std::move(copies), config, options),
-                                    "the routed model");
+  routed.model = model_from_tensors(
+      config, add_experts(copied_tensors(dense.model), config, options), "the routed model");
   routed.config = config;
   return routed;
 }

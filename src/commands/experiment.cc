@@ -16,9 +16,11 @@ namespace trivium {
 namespace {
 
 constexpr const char* kFooter =
-    "Trains every method of configs/task_level/ on the gym's seen tasks from one start, scores each\n"
+    "Trains every method of configs/task_level/ on the gym's seen tasks from one start, scores "
+    "each\n"
     "on seen and unseen tasks, and writes the report (Markdown and HTML) into the output folder.\n"
-    "Stopped, it goes on where it was when it is started again. Presets: configs/task_level_*.toml.\n"
+    "Stopped, it goes on where it was when it is started again. Presets: "
+    "configs/task_level_*.toml.\n"
     "Example:\n"
     "  trivium experiment task-level --preset quick";
 
@@ -50,9 +52,7 @@ std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
     Checkpoint checkpoint = experiment.trained(method);
     if (!checkpoint.model->has_router()) continue;
     checkpoint.model->eval();
-    std::vector<std::string> families;
-    for (const TaskEntry& entry : checkpoint.tasks.entries()) families.push_back(entry.task.family);
-    const RouteDump routes = dump_routes(checkpoint.model, checkpoint.tasks.names(), families,
+    const RouteDump routes = dump_routes(checkpoint.model, checkpoint.tasks,
                                          checkpoint.config.routing.selection_temperature);
     learned.push_back({method, routes, correlate(routes, features_of(routes, settings))});
   }
@@ -76,9 +76,8 @@ int run_task_level(const ExperimentFlags& flags) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
   }
-  const ReportDocument report =
-      task_level_report(experiment.runs(), settings, command_line(flags),
-                        learned_routes(experiment, settings));
+  const ReportDocument report = task_level_report(experiment.runs(), settings, command_line(flags),
+                                                  learned_routes(experiment, settings));
   report.write(settings.output, "task_level");
   ReportDocument summary("Task-level mixtures of experts: ways to route");
   summary.table(comparison_table(experiment.runs(), settings.methods));

@@ -41,9 +41,7 @@ void print(const std::string& text) {
 }
 
 RouteDump dump_of(LoadedModel& model) {
-  std::vector<std::string> families;
-  for (const TaskEntry& entry : model.tasks().entries()) families.push_back(entry.task.family);
-  return dump_routes(model.model(), model.tasks().names(), families,
+  return dump_routes(model.model(), model.tasks(),
                      model.model()->config().routing.selection_temperature);
 }
 

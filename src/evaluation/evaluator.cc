@@ -87,6 +87,11 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
   return make_evaluation_task(task, std::move(examples), train);
 }
 
+bool has_options(const EvaluationTask& task) {
+  return std::all_of(task.examples.begin(), task.examples.end(),
+                     [](const Example& example) { return !example.options.empty(); });
+}
+
 std::string Evaluator::canonical(const std::string& text) const {
   const Tokenizer& tokenizer = generator_.tokenizer();
   return join_number(to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text)))));
@@ -96,11 +101,8 @@ std::vector<std::string> Evaluator::predict(const EvaluationTask& task, const Ta
                                             EvaluationMode mode) {
   std::vector<Prompt> prompts;
   for (const Example& example : task.examples) prompts.push_back({example.input, route});
-  const bool has_options =
-      std::all_of(task.examples.begin(), task.examples.end(),
-                  [](const Example& example) { return !example.options.empty(); });
   std::vector<std::string> predictions;
-  if (mode == EvaluationMode::kRanking && has_options) {
+  if (mode == EvaluationMode::kRanking && has_options(task)) {
     std::vector<std::vector<std::string>> options;
     for (const Example& example : task.examples) options.push_back(example.options);
     const auto scores = generator_.score(prompts, options);

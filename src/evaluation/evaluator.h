@@ -33,6 +33,9 @@ EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examp
 EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
                                     const std::string& name, Split split, size_t limit = 0);
 
+// Whether every example has options to rank.
+bool has_options(const EvaluationTask& task);
+
 enum class EvaluationMode {
   kGeneration,  // what the model writes
   kRanking,     // the most likely of the options; tasks without options are generated

@@ -63,11 +63,6 @@ ExpertsRun experts_run(const TrainSettings& settings) {
   return {1, all, 0};
 }
 
-bool has_options(const EvaluationTask& task) {
-  return std::all_of(task.examples.begin(), task.examples.end(),
-                     [](const Example& example) { return !example.options.empty(); });
-}
-
 // The task's test records in the words of each of its templates.
 std::vector<EvaluationTask> tests_of_all_templates(const Task& task, const PromptLibrary& prompts,
                                                    size_t limit) {
@@ -83,14 +78,6 @@ std::vector<EvaluationTask> tests_of_all_templates(const Task& task, const Promp
     tests.push_back(make_evaluation_task(task, std::move(examples), train));
   }
   return tests;
-}
-
-// Answers as short as the tasks of the training are.
-SearchOptions greedy_search(const TextGenerator& generator, const TrainSettings& settings) {
-  SearchOptions search = generator.default_search();
-  search.num_beams = 1;
-  search.max_length = static_cast<int>(settings.max_target_length);
-  return search;
 }
 
 }  // namespace
@@ -128,11 +115,19 @@ void TaskLevelExperiment::make_task_vectors(const Gym& gym, const PromptLibrary&
                                             const TrainSettings& settings) {
   std::vector<std::string> names;
   for (const FewShotTask& task : unseen_) names.push_back(task.task.name);
-  std::vector<EncodedExample> examples = mixture_.examples;
-  const auto seen = static_cast<int64_t>(mixture_.tasks.size());
+  // Each task's first texts are all that its vector is made of.
+  std::vector<EncodedExample> examples;
+  std::vector<int64_t> counts(mixture_.tasks.size());
+  for (const EncodedExample& example : mixture_.examples) {
+    if (counts.at(example.task)++ < kTextsPerTask) examples.push_back(example);
+  }
+  TrainSettings few = settings;
+  if (few.examples_per_task == 0 || few.examples_per_task > kTextsPerTask) {
+    few.examples_per_task = kTextsPerTask;
+  }
   for (EncodedExample& example :
-       encode_training_examples(gym, prompts, names, *start_.tokenizer, settings)) {
-    example.task += seen;
+       encode_training_examples(gym, prompts, names, *start_.tokenizer, few)) {
+    example.task += static_cast<int64_t>(mixture_.tasks.size());
     examples.push_back(std::move(example));
   }
   TaskVectors vectors{mixture_.tasks, {}};
@@ -240,7 +235,8 @@ void TaskLevelExperiment::score_seen(const Checkpoint& trained, const TrainSetti
                                      MethodRun& run) const {
   TextGenerator generator(trained.model, trained.tokenizer,
                           {.max_source_length = settings.max_source_length, .stop = stop_});
-  Evaluator evaluator(generator, greedy_search(generator, settings), /*resamples=*/0);
+  Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
+                      /*resamples=*/0);
   Seq2SeqModel model = trained.model;
   for (size_t t = 0; t < seen_tests_.size(); ++t) {
     TaskRoute route =
@@ -277,7 +273,8 @@ void TaskLevelExperiment::score_zero_shot(const Checkpoint& trained, const Train
                                           MethodRun& run) const {
   TextGenerator generator(trained.model, trained.tokenizer,
                           {.max_source_length = settings.max_source_length, .stop = stop_});
-  Evaluator evaluator(generator, greedy_search(generator, settings), /*resamples=*/0);
+  Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
+                      /*resamples=*/0);
   const PromptLibrary prompts(settings_.prompts);
   for (size_t t = 0; t < unseen_.size(); ++t) {
     const EvaluationTask& test = unseen_[t].test;
@@ -323,10 +320,8 @@ void TaskLevelExperiment::tune_few_shot(const Checkpoint& trained, const TrainSe
     }
     know_only(start, unseen_[t].entry);
     const FewShotResult result = adapt_to_task(start, unseen_[t], few_shot);
-    FewShotScores scores{result.task, result.family, {}};
-    for (const SampleResult& sample : result.samples) scores.scores.push_back(sample.test_score);
     spdlog::info("{}: {} few-shot {:.4f}", run.method, result.task, result.mean());
-    run.few_shot.push_back(std::move(scores));
+    run.few_shot.push_back({result.task, result.family, sample_scores(result).scores});
   }
 }
 

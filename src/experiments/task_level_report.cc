@@ -10,6 +10,7 @@
 #include "evaluation/arg.h"
 #include "experiments/task_level_experiment.h"
 #include "experiments/task_statistics.h"
+#include "metrics/quantile.h"
 
 namespace trivium {
 namespace {
@@ -127,12 +128,9 @@ void add_templates(ReportDocument& report, const std::vector<MethodRun>& runs,
       if (task.scores.size() < 2) continue;
       std::vector<double> sorted = task.scores;
       std::sort(sorted.begin(), sorted.end());
-      const size_t half = sorted.size() / 2;
-      const double median =
-          sorted.size() % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-      table.rows.push_back({method, task.task, std::to_string(sorted.size()),
-                            fmt::format("{:.4f}", sorted.front()), fmt::format("{:.4f}", median),
-                            fmt::format("{:.4f}", sorted.back())});
+      table.rows.push_back(
+          {method, task.task, std::to_string(sorted.size()), fmt::format("{:.4f}", sorted.front()),
+           fmt::format("{:.4f}", quantile(sorted, 0.5)), fmt::format("{:.4f}", sorted.back())});
     }
   }
   if (table.rows.empty()) return;

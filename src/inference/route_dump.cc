@@ -117,6 +117,12 @@ RouteDump dump_routes(Seq2SeqModel& model, const std::vector<std::string>& tasks
   return dump;
 }
 
+RouteDump dump_routes(Seq2SeqModel& model, const TaskCatalog& tasks, double temperature) {
+  std::vector<std::string> families;
+  for (const TaskEntry& entry : tasks.entries()) families.push_back(entry.task.family);
+  return dump_routes(model, tasks.names(), families, temperature);
+}
+
 Json to_json(const RouteDump& dump) {
   Json json{{"temperature", dump.temperature}, {"experts", dump.num_experts}};
   for (const LayerPlace& place : dump.places) json["places"].push_back(name_of(place));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "data/task_catalog.h"
 #include "inference/layer_place.h"
 #include "model/seq2seq_model.h"
 
@@ -37,6 +38,9 @@ struct RouteDump {
 // no logits: there `likely` is what is used. Error kUsage for a dense model.
 RouteDump dump_routes(Seq2SeqModel& model, const std::vector<std::string>& tasks,
                       const std::vector<std::string>& families, double temperature);
+
+// The same of all that a checkpoint's catalog names.
+RouteDump dump_routes(Seq2SeqModel& model, const TaskCatalog& tasks, double temperature);
 
 // {"temperature", "experts", "places": ["encoder 4"...], "tasks": [{"task", "family", "likely":
 // [[w...]...], "used": [[w...]...]}]}, weights rounded to 4 digits.

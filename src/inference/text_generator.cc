@@ -58,6 +58,13 @@ SearchOptions TextGenerator::default_search() const {
   return search;
 }
 
+SearchOptions TextGenerator::greedy_search(int64_t max_length) const {
+  SearchOptions search = default_search();
+  search.num_beams = 1;
+  search.max_length = static_cast<int>(max_length);
+  return search;
+}
+
 void TextGenerator::for_each_batch(
     const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
     const std::function<int64_t(size_t)>& rows_of,

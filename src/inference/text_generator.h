@@ -46,6 +46,8 @@ class TextGenerator {
 
   // The search settings that the model's config.json asks for.
   SearchOptions default_search() const;
+  // The same without beams and of other length, as evaluations of many tasks search.
+  SearchOptions greedy_search(int64_t max_length) const;
 
   // One answer a prompt, in the prompts' order; after a stop, nothing (source_tokens is 0) for
   // those left over. Rows of a batch may take different routes.

@@ -34,10 +34,8 @@ Trainer::Validator make_validator(const Checkpoint& checkpoint, const TrainSetti
   return [&checkpoint, &settings, &tasks](double temperature) {
     TextGenerator generator(checkpoint.model, checkpoint.tokenizer,
                             {.max_source_length = settings.max_source_length});
-    SearchOptions search = generator.default_search();
-    search.num_beams = 1;
-    search.max_length = static_cast<int>(settings.max_target_length);
-    Evaluator evaluator(generator, search, /*resamples=*/0);
+    Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
+                        /*resamples=*/0);
     std::vector<TaskScore> scores;
     int above_majority = 0;
     Seq2SeqModel model = checkpoint.model;

@@ -171,10 +171,7 @@ void Trainer::log_point(const StepResult& result) {
 void Trainer::record_routes() {
   if (!checkpoint_.model->has_router() || checkpoint_.tasks.entries().empty()) return;
   checkpoint_.model->eval();  // a router may have dropout
-  std::vector<std::string> families;
-  for (const TaskEntry& entry : checkpoint_.tasks.entries()) families.push_back(entry.task.family);
-  route_file_.add(
-      step_, dump_routes(checkpoint_.model, checkpoint_.tasks.names(), families, temperature()));
+  route_file_.add(step_, dump_routes(checkpoint_.model, checkpoint_.tasks, temperature()));
 }
 
 void Trainer::validate() {

@@ -8,9 +8,7 @@ namespace trivium {
 
 Checkpoint copy_of(const Checkpoint& original) {
   Checkpoint copy = original;
-  NamedTensors tensors;
-  for (const auto& [name, tensor] : model_tensors(original.model)) tensors[name] = tensor.clone();
-  copy.model = model_from_tensors(original.config, std::move(tensors), "a copy");
+  copy.model = model_from_tensors(original.config, copied_tensors(original.model), "a copy");
   return copy;
 }
 
