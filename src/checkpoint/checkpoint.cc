@@ -26,29 +26,28 @@ std::string shape_text(at::IntArrayRef shape) {
   return "[" + text + "]";
 }
 
-// The rows of the task vectors, or of the table of routes; 0 for a dense model.
-int64_t count_tasks(const ModelConfig& config, const NamedTensors& tensors) {
+// The tensor whose rows are the tasks; "" where the model has none.
+std::string rows_of_tasks(const ModelConfig& config) {
+  if (config.token_experts.num_experts > 1) {
+    if (config.token_experts.gates == TokenGates::kShared) return "";
+    return config.token_experts.gate_embedding_dim > 0 ? "gate_embeddings.weight"
+                                                       : "encoder.layers.0.gate.weight";
+  }
+  if (config.routing.num_experts <= 1) return "";
   const bool is_table = config.routing.route_source == RouteSource::kTable;
-  const auto rows = tensors.find(is_table ? "route_table.weight" : "task_vectors.weight");
-  if (config.routing.num_experts <= 1 || rows == tensors.end()) return 0;
+  return is_table ? "route_table.weight" : "task_vectors.weight";
+}
+
+// The model's tasks, as far as its tensors tell.
+int64_t count_tasks(const ModelConfig& config, const NamedTensors& tensors) {
+  const auto rows = tensors.find(rows_of_tasks(config));
+  if (rows == tensors.end()) return 0;
   return rows->second.dim() > 0 ? rows->second.size(0) : 0;
 }
 
 bool are_routes(const torch::Tensor& table, const ModelConfig& config) {
   const torch::Tensor sums = table.view({-1, config.routing.num_experts}).sum(1);
   return (table >= 0).all().item<bool>() && ((sums - 1).abs() < 1e-3).all().item<bool>();
-}
-
-// A hostile config.json beside small weights must not make the model allocate gigabytes.
-void check_size(const ModelConfig& config, const NamedTensors& tensors, const std::string& where) {
-  double held = 0;
-  for (const auto& [name, tensor] : tensors) held += static_cast<double>(tensor.numel());
-  if (parameter_count(config) > 2 * held + 1e6) {
-    throw Error(ExitCode::kBadModel, where + ": config.json asks for " +
-                                         std::to_string(int64_t(parameter_count(config))) +
-                                         " parameters, but the safetensors hold " +
-                                         std::to_string(int64_t(held)));
-  }
 }
 
 void load_tasks(Checkpoint& checkpoint, const fs::path& folder) {
@@ -58,7 +57,7 @@ void load_tasks(Checkpoint& checkpoint, const fs::path& folder) {
   checkpoint.tasks = TaskCatalog::from_json(json, file.string());
   const size_t count = checkpoint.tasks.entries().size();
   if (count == 0) return;
-  if (checkpoint.model->is_routed() &&
+  if (!rows_of_tasks(checkpoint.config).empty() &&
       count != static_cast<size_t>(checkpoint.model->num_tasks())) {
     throw Error(ExitCode::kBadModel,
                 file.string() + " has " + std::to_string(count) + " tasks, but the model has " +
@@ -73,40 +72,55 @@ void load_tasks(Checkpoint& checkpoint, const fs::path& folder) {
   }
 }
 
-// The model's parameters and buffers themselves.
-NamedTensors tensor_handles(const Seq2SeqModel& model) {
-  NamedTensors handles;
-  for (const auto& item : model->named_parameters()) handles[item.key()] = item.value();
-  for (const auto& item : model->named_buffers()) handles[item.key()] = item.value();
-  return handles;
-}
-
 }  // namespace
 
-NamedTensors model_tensors(const Seq2SeqModel& model) {
-  NamedTensors tensors = tensor_handles(model);
-  for (auto& [name, tensor] : tensors) tensor = tensor.detach();
+NamedTensors module_tensors(const torch::nn::Module& module) {
+  NamedTensors tensors;
+  for (const auto& item : module.named_parameters()) tensors[item.key()] = item.value().detach();
+  for (const auto& item : module.named_buffers()) tensors[item.key()] = item.value().detach();
   return tensors;
 }
 
-NamedTensors copied_tensors(const Seq2SeqModel& model) {
-  NamedTensors tensors = model_tensors(model);
+NamedTensors model_tensors(const Seq2SeqModel& model) { return module_tensors(*model); }
+
+NamedTensors copied_tensors(const torch::nn::Module& module) {
+  NamedTensors tensors = module_tensors(module);
   for (auto& [name, tensor] : tensors) tensor = tensor.clone();
   return tensors;
 }
 
-Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
-                                const std::string& where) {
+NamedTensors copied_tensors(const Seq2SeqModel& model) { return copied_tensors(*model); }
+
+void refuse_unfinite(const NamedTensors& tensors, const fs::path& folder) {
+  for (const auto& [name, tensor] : tensors) {
+    if (is_finite(tensor)) continue;
+    throw Error(ExitCode::kDiverged, "not saved: tensor " + quoted_name(name) +
+                                         " has a NaN or an infinity; " + folder.string() +
+                                         " is as it was");
+  }
+}
+
+void refuse_oversized(const ModelConfig& config, const NamedTensors& tensors,
+                      const std::string& where) {
+  double held = 0;
+  for (const auto& [name, tensor] : tensors) held += static_cast<double>(tensor.numel());
+  if (parameter_count(config) > 2 * held + 1e6) {
+    throw Error(ExitCode::kBadModel, where + ": config.json asks for " +
+                                         std::to_string(int64_t(parameter_count(config))) +
+                                         " parameters, but the safetensors hold " +
+                                         std::to_string(int64_t(held)));
+  }
+}
+
+void fill_module(torch::nn::Module& module, NamedTensors tensors, const std::string& where) {
   const auto fail = [&](const std::string& name, const std::string& problem) {
     throw Error(ExitCode::kBadModel, where + ": tensor " + quoted_name(name) + " " + problem);
   };
-  check_size(config, tensors, where);
   torch::NoGradGuard no_grad;
-  Seq2SeqModel model(config, count_tasks(config, tensors));
   std::set<const void*> memory;
-  // Not detached: set_data must reach the model's own tensors.
-  auto targets = model->named_parameters();
-  targets.update(model->named_buffers());
+  // Not detached: set_data must reach the module's own tensors.
+  auto targets = module.named_parameters();
+  targets.update(module.named_buffers());
   for (auto& item : targets) {
     const std::string& name = item.key();
     torch::Tensor& target = item.value();
@@ -119,12 +133,27 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
     }
     if (!is_finite(source)) fail(name, "has a NaN or an infinity");
     check(memory.insert(source.data_ptr()).second, "two tensors of a model share memory");
-    check(source.is_contiguous(), "model_from_tensors takes contiguous tensors");
+    check(source.is_contiguous(), "a model takes contiguous tensors");
     target.set_data(source);
   }
   if (!tensors.empty()) fail(tensors.begin()->first, "is unknown: config.json has no place for it");
+}
+
+Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
+                                const std::string& where) {
+  if (config.decoder_layers == 0) {
+    throw Error(ExitCode::kBadModel,
+                where + " is an encoder without a decoder: trivium classifier takes such models");
+  }
+  refuse_oversized(config, tensors, where);
+  torch::NoGradGuard no_grad;
+  Seq2SeqModel model(config, count_tasks(config, tensors));
+  fill_module(*model, std::move(tensors), where);
   if (model->is_routed() && !model->has_router() && !are_routes(model->route_table(), config)) {
-    fail("route_table.weight", "must hold weights over experts, each layer's adding up to 1");
+    throw Error(ExitCode::kBadModel,
+                where +
+                    ": tensor \"route_table.weight\" must hold weights over experts, each "
+                    "layer's adding up to 1");
   }
   return model;
 }
@@ -132,12 +161,7 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
 void save_checkpoint(const Checkpoint& checkpoint, const fs::path& folder,
                      const SaveOptions& options) {
   const NamedTensors tensors = model_tensors(checkpoint.model);
-  for (const auto& [name, tensor] : tensors) {
-    if (is_finite(tensor)) continue;
-    throw Error(ExitCode::kDiverged, "not saved: tensor " + quoted_name(name) +
-                                         " has a NaN or an infinity; " + folder.string() +
-                                         " is as it was");
-  }
+  refuse_unfinite(tensors, folder);
   replace_checkpoint_folder(folder, [&](const fs::path& staging) {
     write_file_atomically(staging / "config.json", to_json(checkpoint.config).dump(2) + "\n");
     write_file_atomically(staging / "tasks.json", checkpoint.tasks.to_json().dump(1) + "\n");

@@ -52,9 +52,24 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder, Verify verify = 
 Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
                                 const std::string& where);
 
+// Gives every parameter and buffer of `module` the tensor of its name, as its own; the rules and
+// errors are those of model_from_tensors.
+void fill_module(torch::nn::Module& module, NamedTensors tensors, const std::string& where);
+
 // Every parameter and buffer by name, sharing the model's memory.
+NamedTensors module_tensors(const torch::nn::Module& module);
 NamedTensors model_tensors(const Seq2SeqModel& model);
 // The same in memory of their own.
+NamedTensors copied_tensors(const torch::nn::Module& module);
 NamedTensors copied_tensors(const Seq2SeqModel& model);
+
+// Error kBadModel where config.json asks for far more than `tensors` hold: a hostile one beside
+// small weights must not make the model allocate gigabytes.
+void refuse_oversized(const ModelConfig& config, const NamedTensors& tensors,
+                      const std::string& where);
+
+// Error kDiverged, which names `folder` as what is not written, where a tensor has a NaN or an
+// infinity.
+void refuse_unfinite(const NamedTensors& tensors, const std::filesystem::path& folder);
 
 }  // namespace trivium

@@ -1,5 +1,6 @@
 #include "checkpoint/expert_copies.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -29,27 +30,63 @@ std::optional<LayerTensor> parse_layer_tensor(std::string_view name) {
   return parsed;
 }
 
-// Copies every layer that is a pool to each of its experts, with noise (task_level_moe.md, 1.7).
+// Whether every expert has the tensor of its own: all of a layer that is a pool, or the layer's
+// feed-forward part.
+bool is_experts_own(const LayerTensor& tensor, const ModelConfig& config) {
+  if (config.token_experts.num_experts > 1) {
+    return tensor.rest.starts_with("fc1.") || tensor.rest.starts_with("fc2.");
+  }
+  return tensor.is_encoder ? config.encoder_layer_is_pool(tensor.layer)
+                           : config.decoder_layer_is_pool(tensor.layer);
+}
+
+// Copies the experts' own tensors to each of them, with noise (task_level_moe.md, 1.7).
 NamedTensors copy_to_experts(NamedTensors dense, const ModelConfig& config,
                              const ExpertOptions& options) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);
+  const int64_t num_experts =
+      std::max(config.routing.num_experts, config.token_experts.num_experts);
   NamedTensors routed;
   for (auto& [name, tensor] : dense) {
     const auto parsed = parse_layer_tensor(name);
-    const bool pool = parsed && (parsed->is_encoder ? config.encoder_layer_is_pool(parsed->layer)
-                                                    : config.decoder_layer_is_pool(parsed->layer));
-    if (!pool) {
+    if (!parsed || !is_experts_own(*parsed, config)) {
       routed.emplace(name, std::move(tensor));
       continue;
     }
     const std::string prefix = name.substr(0, name.size() - parsed->rest.size()) + "experts.";
-    for (int64_t e = 0; e < config.routing.num_experts; ++e) {
+    for (int64_t e = 0; e < num_experts; ++e) {
       const torch::Tensor noise = torch::randn(tensor.sizes(), generator);
       routed.emplace(prefix + std::to_string(e) + "." + parsed->rest,
                      tensor + noise * options.expert_noise);
     }
   }
   return routed;
+}
+
+// New gates for every layer, and the tasks' embeddings where they are made from such.
+void add_gates(NamedTensors& tensors, const ModelConfig& config, const ExpertOptions& options) {
+  torch::manual_seed(options.seed);
+  const TokenExpertConfig& experts = config.token_experts;
+  const int64_t count = experts.gates == TokenGates::kPerTask ? options.num_tasks : 1;
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
+    torch::Tensor value = torch::empty(shape);
+    init_parameter(name, value, config.init_std);
+    tensors.emplace(name, value);
+  };
+  if (experts.gate_embedding_dim > 0) {
+    add("gate_embeddings.weight", {count, experts.gate_embedding_dim});
+  }
+  for (const auto& [stack, layers] :
+       {std::pair{"encoder", config.encoder_layers}, std::pair{"decoder", config.decoder_layers}}) {
+    for (int64_t l = 0; l < layers; ++l) {
+      const std::string gate = std::string(stack) + ".layers." + std::to_string(l) + ".gate.";
+      if (experts.gate_embedding_dim > 0) {
+        add(gate + "generator", {experts.num_experts * config.d_model, experts.gate_embedding_dim});
+      } else {
+        add(gate + "weight", {count, experts.num_experts, config.d_model});
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -60,8 +97,12 @@ torch::Tensor route_table(const torch::Tensor& weights) {
 
 NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
                          const ExpertOptions& options) {
-  if (config.routing.num_experts == 1) return dense;
+  if (config.routing.num_experts == 1 && config.token_experts.num_experts == 1) return dense;
   NamedTensors tensors = copy_to_experts(std::move(dense), config, options);
+  if (config.token_experts.num_experts > 1) {
+    add_gates(tensors, config, options);
+    return tensors;
+  }
   if (config.routing.route_source == RouteSource::kTable) {
     const int64_t layers = config.encoder_layers + config.decoder_layers;
     const int64_t num_experts = config.routing.num_experts;
@@ -98,12 +139,13 @@ Checkpoint with_constant_routes(const Checkpoint& routed, const torch::Tensor& w
 }
 
 Checkpoint make_routed(const Checkpoint& dense, const ExpertOptions& options) {
-  if (dense.model->is_routed()) {
+  if (dense.model->is_routed() || dense.model->has_token_gates()) {
     throw Error(ExitCode::kConfig, "the model to start from has experts already");
   }
   // Through JSON, since that is where ranges are checked.
   ModelConfig config = dense.config;
   config.routing = options.routing;
+  config.token_experts = options.token_experts;
   config = model_config_from_json(to_json(config), "the settings of [model]");
   Checkpoint routed = dense;
   routed.model = model_from_tensors(

@@ -10,7 +10,8 @@ namespace trivium {
 // What a dense model gets: experts, a router and task vectors.
 struct ExpertOptions {
   RoutingConfig routing;
-  int64_t num_tasks = 1;       // rows of task vectors; used when routing.num_experts > 1
+  TokenExpertConfig token_experts;
+  int64_t num_tasks = 1;       // rows of task vectors, or of token gates
   double expert_noise = 1e-8;  // N(0, 1) times this is added to every weight of every expert
   double router_std = 0;       // of the new router's weights; 0: the model's init_std
   uint64_t seed = 42;          // of the noise, the router and the task vectors
@@ -22,7 +23,9 @@ torch::Tensor route_table(const torch::Tensor& weights);
 
 // `dense` with every layer that is a pool in `config` copied to its experts, and a new router with
 // task vectors ~ N(0, 1); a model whose routes are a table gets one of averages (1 / num_experts)
-// instead. `config` has options.routing. With one expert: `dense` itself.
+// instead. `config` has options.routing and options.token_experts; with feed-forward experts, each
+// layer's fc1 and fc2 are copied instead, and the layers get new gates (mt_tag.md, section 2). With
+// one expert: `dense` itself.
 NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
                          const ExpertOptions& options);
 

@@ -1,6 +1,7 @@
 #include "checkpoint/hugging_face.h"
 
 #include <array>
+#include <numeric>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,7 @@ Checkpoint finish_import(ModelConfig config, NamedTensors dense,
   }
   // Through JSON, since that is where ranges are checked.
   config.routing = options.routing;
+  config.token_experts = options.token_experts;
   config = model_config_from_json(to_json(config), (folder / "config.json").string());
   NamedTensors tensors = add_experts(std::move(dense), config, options);
   Checkpoint checkpoint;
@@ -178,7 +180,11 @@ NamedTensors normalize_bert(NamedTensors stored, const fs::path& folder) {
 
 // The learned positions with token-type row 0 added, beneath BART's two unused rows:
 // [max_position_embeddings + 2, d_model].
-torch::Tensor fold_positions(NamedTensors& bert, const ModelConfig& config,
+struct BertPositions {
+  torch::Tensor folded;
+  torch::Tensor second_segment;  // [1, d_model]: token-type row 1 less row 0
+};
+BertPositions take_positions(NamedTensors& bert, const ModelConfig& config,
                              const fs::path& folder) {
   const auto positions = take(bert, "embeddings.position_embeddings.weight", folder);
   const auto types = take(bert, "embeddings.token_type_embeddings.weight", folder);
@@ -186,7 +192,9 @@ torch::Tensor fold_positions(NamedTensors& bert, const ModelConfig& config,
       types.dim() != 2 || types.size(0) < 1 || types.size(1) != config.d_model) {
     fail(folder, "the position or token-type embeddings have other shapes than config.json says");
   }
-  return torch::cat({torch::zeros({2, config.d_model}), positions + types[0]});
+  return {torch::cat({torch::zeros({2, config.d_model}), positions + types[0]}),
+          types.size(0) > 1 ? (types[1] - types[0]).unsqueeze(0).contiguous()
+                            : torch::zeros({1, config.d_model})};
 }
 
 // One BERT layer's tensors by trivium's names ("self_attn.q_proj.weight").
@@ -218,6 +226,34 @@ void add_stack(const std::string& stack, const std::vector<BertLayer>& layers,
       }
     }
   }
+}
+
+// A BERT folder taken apart: the embeddings under trivium's names, and the layers.
+struct BertParts {
+  ModelConfig config;
+  NamedTensors tensors;
+  torch::Tensor second_segment;
+  std::vector<BertLayer> layers;
+  std::shared_ptr<Tokenizer> tokenizer;
+};
+BertParts read_bert(const fs::path& folder, const Json& json, const BertLayers& layers) {
+  BertParts parts;
+  parts.tokenizer = load_tokenizer(folder);
+  parts.config =
+      model_config_from_json(bert_config_as_bart(json, layers, parts.tokenizer->special()),
+                             (folder / "config.json").string() + " in BART's keys");
+  NamedTensors bert = normalize_bert(read_tensors(folder), folder);
+  parts.tensors["shared.weight"] = take(bert, "embeddings.word_embeddings.weight", folder);
+  const BertPositions positions = take_positions(bert, parts.config, folder);
+  parts.tensors["encoder.embed_positions.weight"] = positions.folded;
+  parts.second_segment = positions.second_segment;
+  for (const char* end : {"weight", "bias"}) {
+    parts.tensors[std::string("encoder.layernorm_embedding.") + end] =
+        take(bert, std::string("embeddings.LayerNorm.") + end, folder);
+  }
+  parts.layers = take_bert_layers(bert, bert_layer_count(json, folder), folder);
+  if (!bert.empty()) fail(folder, "unknown tensor " + quoted_name(bert.begin()->first));
+  return parts;
 }
 
 }  // namespace
@@ -253,29 +289,35 @@ Checkpoint import_bert_as_seq2seq(const fs::path& folder, const BertLayers& laye
                                         std::to_string(count));
     }
   }
-  std::shared_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
-  ModelConfig config =
-      model_config_from_json(bert_config_as_bart(json, layers, tokenizer->special()),
-                             (folder / "config.json").string() + " in BART's keys");
-  NamedTensors bert = normalize_bert(read_tensors(folder), folder);
-  NamedTensors tensors;
-  tensors["shared.weight"] = take(bert, "embeddings.word_embeddings.weight", folder);
-  tensors["final_logits_bias"] = torch::zeros({1, config.vocab_size});
-  tensors["encoder.embed_positions.weight"] = fold_positions(bert, config, folder);
-  for (const char* end : {"weight", "bias"}) {
-    tensors[std::string("encoder.layernorm_embedding.") + end] =
-        take(bert, std::string("embeddings.LayerNorm.") + end, folder);
-  }
+  BertParts parts = read_bert(folder, json, layers);
+  NamedTensors& tensors = parts.tensors;
+  tensors["final_logits_bias"] = torch::zeros({1, parts.config.vocab_size});
   for (const char* name :
        {"embed_positions.weight", "layernorm_embedding.weight", "layernorm_embedding.bias"}) {
     tensors[std::string("decoder.") + name] = tensors.at(std::string("encoder.") + name).clone();
   }
-  const std::vector<BertLayer> all = take_bert_layers(bert, available, folder);
-  if (!bert.empty()) fail(folder, "unknown tensor " + quoted_name(bert.begin()->first));
-  add_stack("encoder", all, evenly_spaced_layers(layers.encoder, available), tensors);
-  add_stack("decoder", all, evenly_spaced_layers(layers.decoder, available), tensors);
-  return finish_import(std::move(config), std::move(tensors), std::move(tokenizer), folder,
-                       options);
+  const int64_t all = static_cast<int64_t>(parts.layers.size());
+  add_stack("encoder", parts.layers, evenly_spaced_layers(layers.encoder, all), tensors);
+  add_stack("decoder", parts.layers, evenly_spaced_layers(layers.decoder, all), tensors);
+  return finish_import(std::move(parts.config), std::move(tensors), std::move(parts.tokenizer),
+                       folder, options);
+}
+
+BertEncoder import_bert_encoder(const fs::path& folder, int64_t layers) {
+  const Json json = read_config(folder);
+  check_bert_config(json, folder);
+  const int64_t available = bert_layer_count(json, folder);
+  if (layers < 0 || layers > available) {
+    throw Error(ExitCode::kUsage, folder.string() + " has " + std::to_string(available) +
+                                      " layers, not " + std::to_string(layers));
+  }
+  const int64_t count = layers == 0 ? available : layers;
+  BertParts parts = read_bert(folder, json, {count, 0});
+  std::vector<int64_t> first(static_cast<size_t>(count));
+  std::iota(first.begin(), first.end(), int64_t{0});
+  add_stack("encoder", parts.layers, first, parts.tensors);
+  parts.tensors["second_segment.weight"] = parts.second_segment;
+  return {std::move(parts.config), std::move(parts.tensors), std::move(parts.tokenizer)};
 }
 
 }  // namespace trivium

@@ -28,6 +28,16 @@ struct BertLayers {
 Checkpoint import_bert_as_seq2seq(const std::filesystem::path& folder, const BertLayers& layers,
                                   const ExpertOptions& options);
 
+// A BERT or MiniLM encoder without a decoder: its first `layers` layers (0: all) in trivium's
+// names, the hidden states BERT's. Token-type row 0 is folded into the positions, and what row 1
+// adds to it is "second_segment.weight". Error kUsage for more layers than there are.
+struct BertEncoder {
+  ModelConfig config;  // of decoder_layers 0
+  NamedTensors tensors;
+  std::shared_ptr<Tokenizer> tokenizer;
+};
+BertEncoder import_bert_encoder(const std::filesystem::path& folder, int64_t layers);
+
 // `count` of the layers 0..available-1, evenly spaced, the last one among them: 2 of 6 are 2 and 5.
 std::vector<int64_t> evenly_spaced_layers(int64_t count, int64_t available);
 

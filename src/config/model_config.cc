@@ -46,6 +46,16 @@ constexpr std::array<std::pair<SelectionKind, const char*>, 3> kSelectionNames{{
     {SelectionKind::kGumbelStraightThrough, "gumbel_softmax_st"},
 }};
 
+constexpr std::array<std::pair<TokenGates, const char*>, 2> kTokenGateNames{{
+    {TokenGates::kPerTask, "per_task"},
+    {TokenGates::kShared, "shared"},
+}};
+constexpr std::array<std::pair<GateScale, const char*>, 3> kGateScaleNames{{
+    {GateScale::kProbability, "probability"},
+    {GateScale::kProbabilityTimesExperts, "probability_times_experts"},
+    {GateScale::kNone, "none"},
+}};
+
 // Keys that change what the model computes, with the only value that trivium implements.
 const std::vector<std::pair<const char*, Json>>& fixed_keys() {
   static const std::vector<std::pair<const char*, Json>> keys = {
@@ -71,7 +81,7 @@ void visit_hugging_face_keys(Config& c, Visitor& v) {
            Presence::kRequired);
   v.number("d_model", c.d_model, 1, kMaxWidth, Presence::kRequired);
   v.number("encoder_layers", c.encoder_layers, 1, kMaxLayers, Presence::kRequired);
-  v.number("decoder_layers", c.decoder_layers, 1, kMaxLayers, Presence::kRequired);
+  v.number("decoder_layers", c.decoder_layers, 0, kMaxLayers, Presence::kRequired);
   v.number("encoder_attention_heads", c.encoder_attention_heads, 1, kMaxWidth, Presence::kRequired);
   v.number("decoder_attention_heads", c.decoder_attention_heads, 1, kMaxWidth, Presence::kRequired);
   v.number("encoder_ffn_dim", c.encoder_ffn_dim, 1, kMaxWidth, Presence::kRequired);
@@ -109,6 +119,11 @@ void visit_trivium_keys(Config& c, Visitor& v) {
   v.number("selection_temperature", r.selection_temperature, 1e-3, 1e6);
   v.number("task_vector_dim", r.task_vector_dim, 1, kMaxWidth);
   v.number("router_hidden_dim", r.router_hidden_dim, 1, kMaxWidth);
+  auto& t = c.token_experts;
+  v.number("feed_forward_experts", t.num_experts, 1, kMaxExperts);
+  v.name("token_gates", t.gates, kTokenGateNames);
+  v.name("gate_scale", t.scale, kGateScaleNames);
+  v.number("gate_embedding_dim", t.gate_embedding_dim, 0, kMaxWidth);
 }
 
 class KeyReader {
@@ -270,6 +285,11 @@ void check_together(const ModelConfig& c, const KeyReader& reader) {
                 "must be a multiple of " + std::to_string(kRouterHeads) +
                     ", the heads of the transformer router");
   }
+  if (r.num_experts > 1 && c.token_experts.num_experts > 1) {
+    reader.fail("trivium.feed_forward_experts",
+                "must be 1 where trivium.num_experts is above 1: an expert is a whole layer or a "
+                "feed-forward part");
+  }
   if (parameter_count(c) > kMaxParameters) {
     reader.fail("d_model", "and the layer and expert counts ask for more than " +
                                std::to_string(static_cast<int64_t>(kMaxParameters / 1e9)) +
@@ -348,12 +368,13 @@ bool ModelConfig::decoder_layer_is_pool(int64_t layer) const {
 double parameter_count(const ModelConfig& c) {
   const double attention = 4 * linear(c.d_model, c.d_model), norm = 2.0 * c.d_model;
   const auto feed_forward = [&](int64_t width) {
-    return linear(c.d_model, width) + linear(width, c.d_model);
+    return (linear(c.d_model, width) + linear(width, c.d_model)) * c.token_experts.num_experts;
   };
   const double encoder_layer = attention + feed_forward(c.encoder_ffn_dim) + 2 * norm;
   const double decoder_layer = 2 * attention + feed_forward(c.decoder_ffn_dim) + 3 * norm;
   const double positions = (c.max_position_embeddings + 2.0) * c.d_model;
-  double total = static_cast<double>(c.d_model) * c.vocab_size + 2 * (positions + norm);
+  const int stacks = c.decoder_layers > 0 ? 2 : 1;
+  double total = static_cast<double>(c.d_model) * c.vocab_size + stacks * (positions + norm);
   for (int64_t l = 0; l < c.encoder_layers; ++l) {
     total += encoder_layer * (c.encoder_layer_is_pool(l) ? c.routing.num_experts : 1);
   }

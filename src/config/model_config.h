@@ -57,6 +57,32 @@ struct RoutingConfig {
   bool operator==(const RoutingConfig&) const = default;
 };
 
+// How many gates choose among a layer's feed-forward experts (spec: mt_tag.md, section 1).
+enum class TokenGates {
+  kPerTask,  // "per_task": one a task, as MT-TaG has them
+  kShared,   // "shared": one for all tasks, as MT-Switch has it
+};
+
+// What the output of a token's expert is multiplied by. Only a factor with the gate's probability
+// in it lets the gate learn.
+enum class GateScale {
+  kProbability,              // "probability": the paper's; about 1 / num_experts at the start
+  kProbabilityTimesExperts,  // "probability_times_experts": about 1 at the start
+  kNone,                     // "none": 1
+};
+
+// Feed-forward experts chosen for every token: the layer's attention stays one.
+struct TokenExpertConfig {
+  int64_t num_experts = 1;  // 1: an ordinary feed-forward part
+  TokenGates gates = TokenGates::kPerTask;
+  GateScale scale = GateScale::kProbability;
+  // Above 0, a task's gates are a linear function of its embedding of so many numbers, which all
+  // layers share; 0: every gate has weights of its own.
+  int64_t gate_embedding_dim = 0;
+
+  bool operator==(const TokenExpertConfig&) const = default;
+};
+
 struct ModelConfig {
   // Hugging Face keys; defaults are facebook/bart-base's.
   int64_t vocab_size = 50265;
@@ -89,6 +115,7 @@ struct ModelConfig {
   // trivium's own, in the object "trivium"
   double layer_norm_eps = 1e-5;  // BERT-born encoders: 1e-12
   RoutingConfig routing;
+  TokenExpertConfig token_experts;
 
   bool encoder_layer_is_pool(int64_t layer) const;
   bool decoder_layer_is_pool(int64_t layer) const;
@@ -96,8 +123,9 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
-// The parameters of the whole model but for the task vectors, whose number is not part of the
-// shape. A double, since a hostile configuration overflows an integer.
+// The parameters of the whole model but for those that every task has of its own (vectors, gates),
+// since the number of tasks is not part of the shape. A double, since a hostile configuration
+// overflows an integer.
 double parameter_count(const ModelConfig& config);
 
 // From config.json. Unsupported variants (normalize_before, static positions, another activation…)

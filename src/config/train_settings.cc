@@ -64,6 +64,15 @@ void TrainSettings::visit(SettingsVisitor& v) {
          "checkpoint to start from; a dense one gives every expert its layer");
   v.integer("model.num_experts", num_experts, 1, 64,
             "experts in a pool; 1: an ordinary dense model");
+  v.text("model.pool", pool, {"layer", "feed_forward"},
+         "what an expert is: a whole layer, chosen by the task's route; or a feed-forward part, "
+         "chosen for every token by a gate");
+  v.text("model.token_gates", token_gates, {"per_task", "shared"},
+         "of feed-forward experts: a gate for every task, or one for all");
+  v.text("model.gate_scale", gate_scale, {"probability", "probability_times_experts", "none"},
+         "what the chosen feed-forward expert's output is multiplied by");
+  v.integer("model.gate_embedding_dim", gate_embedding_dim, 0, 65536,
+            "gates made from task embeddings of this length; 0: each has weights of its own");
   v.integers("model.encoder_vanilla_layers", encoder_vanilla_layers,
              "encoder layers that stay one ordinary layer");
   v.integers("model.decoder_vanilla_layers", decoder_vanilla_layers,

@@ -55,6 +55,9 @@ struct TrainSettings : Settings {
   // [model]
   std::string init;  // a trivium checkpoint
   int64_t num_experts = 3;
+  std::string pool = "layer";  // or "feed_forward": experts that gates choose token by token
+  std::string token_gates = "per_task", gate_scale = "probability";
+  int64_t gate_embedding_dim = 0;
   std::vector<int64_t> encoder_vanilla_layers, decoder_vanilla_layers;
   double expert_noise = 1e-8;
   std::string routes = "learned";

@@ -35,7 +35,8 @@ TaskRoute route_from_weights(const ModelConfig& config, const torch::Tensor& wei
   return {stack_rows(encoder, config.encoder_layers,
                      [&](int64_t l) { return config.encoder_layer_is_pool(l); }),
           stack_rows(decoder, config.decoder_layers,
-                     [&](int64_t l) { return config.decoder_layer_is_pool(l); })};
+                     [&](int64_t l) { return config.decoder_layer_is_pool(l); }),
+          0};
 }
 
 torch::Tensor stack_tensor(const std::vector<const TaskRoute*>& rows, int64_t num_experts,
@@ -98,7 +99,11 @@ TaskRoute main_experts_only(const TaskRoute& route) {
 }
 
 TaskRoute route_of_task(Seq2SeqModel& model, int64_t task, double temperature) {
-  if (!model->is_routed()) return route_from_weights(model->config(), {});
+  if (!model->is_routed()) {
+    TaskRoute route = route_from_weights(model->config(), {});
+    if (model->has_token_gates()) route.gates = task;
+    return route;
+  }
   torch::NoGradGuard no_grad;
   check(task >= 0 && task < model->num_tasks(), "the task is one of the model's rows");
   const torch::Tensor id =
@@ -109,14 +114,23 @@ TaskRoute route_of_task(Seq2SeqModel& model, int64_t task, double temperature) {
 RoutingWeights routing_weights(const std::vector<const TaskRoute*>& rows, const ModelConfig& config,
                                torch::Device device) {
   const int64_t num_experts = config.routing.num_experts;
-  if (num_experts == 1) return {};
+  if (num_experts == 1) {
+    RoutingWeights weights;
+    if (config.token_experts.num_experts > 1) {
+      std::vector<int64_t> gates;
+      for (const TaskRoute* row : rows) gates.push_back(row->gates);
+      weights.task_ids = torch::tensor(gates, torch::kInt64).to(device);
+    }
+    return weights;
+  }
   for (const TaskRoute* row : rows) {
     check(fits(row->encoder, config.encoder_layers, num_experts) &&
               fits(row->decoder, config.decoder_layers, num_experts),
           "the route is of another model");
   }
   return {stack_tensor(rows, num_experts, &TaskRoute::encoder, device),
-          stack_tensor(rows, num_experts, &TaskRoute::decoder, device)};
+          stack_tensor(rows, num_experts, &TaskRoute::decoder, device),
+          {}};
 }
 
 Json to_json(const TaskRoute& route) {

@@ -85,28 +85,83 @@ torch::Tensor MultiHeadAttentionImpl::trainable_attention(const torch::Tensor& q
   return torch::matmul(weights, memory.value);
 }
 
-LayerOptions LayerOptions::encoder(const ModelConfig& config) {
+LayerOptions LayerOptions::encoder(const ModelConfig& config, const GateTable& gates) {
   return {config.d_model,
           config.encoder_attention_heads,
           config.encoder_ffn_dim,
           config.layer_norm_eps,
-          {config.dropout, config.attention_dropout, config.activation_dropout}};
+          {config.dropout, config.attention_dropout, config.activation_dropout},
+          config.token_experts,
+          gates};
 }
 
-LayerOptions LayerOptions::decoder(const ModelConfig& config) {
+LayerOptions LayerOptions::decoder(const ModelConfig& config, const GateTable& gates) {
   return {config.d_model,
           config.decoder_attention_heads,
           config.decoder_ffn_dim,
           config.layer_norm_eps,
-          {config.dropout, config.attention_dropout, config.activation_dropout}};
+          {config.dropout, config.attention_dropout, config.activation_dropout},
+          config.token_experts,
+          gates};
+}
+
+FeedForward::FeedForward(torch::nn::Module& layer, const LayerOptions& options)
+    : scale_(options.token_experts.scale) {
+  const auto add = [&](torch::nn::Module& parent) {
+    experts_.push_back({parent.register_module("fc1", Linear(options.d_model, options.d_ffn)),
+                        parent.register_module("fc2", Linear(options.d_ffn, options.d_model))});
+  };
+  const int64_t count = options.token_experts.num_experts;
+  if (count == 1) {
+    add(layer);
+    return;
+  }
+  auto pool = layer.register_module("experts", std::make_shared<torch::nn::Module>());
+  for (int64_t e = 0; e < count; ++e) {
+    add(*pool->register_module(std::to_string(e), std::make_shared<torch::nn::Module>()));
+  }
+  gate_ = layer.register_module("gate",
+                                TokenGate(options.d_model, options.token_experts, options.gates));
+}
+
+torch::Tensor FeedForward::Expert::run(const torch::Tensor& hidden, double activation_dropout,
+                                       bool training) {
+  return fc2(torch::dropout(torch::gelu(fc1(hidden)), activation_dropout, training));
+}
+
+torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Tensor& mask,
+                                   const torch::Tensor& task_ids, double activation_dropout,
+                                   bool training) {
+  if (experts_.size() == 1) return experts_[0].run(hidden, activation_dropout, training);
+  const auto [probability, expert] = gate_(hidden, task_ids).max(-1);  // [batch, len]
+  const TokenDispatch dispatch =
+      dispatch_tokens(expert, mask.defined() ? mask.squeeze(1).squeeze(1) : torch::Tensor(),
+                      static_cast<int64_t>(experts_.size()));
+  const torch::Tensor tokens = gather_tokens(hidden.flatten(0, 1), dispatch);
+  // Split, not narrowed: the gradient of a split is one concatenation.
+  const std::vector<torch::Tensor> parts = tokens.split_with_sizes(dispatch.counts);
+  std::vector<torch::Tensor> outputs;
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    if (dispatch.counts[e] == 0) continue;
+    outputs.push_back(experts_[e].run(parts[e], activation_dropout, training));
+  }
+  if (outputs.empty()) return torch::zeros_like(hidden);
+  torch::Tensor output = torch::cat(outputs);
+  if (scale_ != GateScale::kNone) {
+    torch::Tensor scale = probability.flatten().index_select(0, dispatch.order).unsqueeze(1);
+    if (scale_ == GateScale::kProbabilityTimesExperts) {
+      scale = scale * static_cast<double>(experts_.size());
+    }
+    output = output * scale;
+  }
+  return scatter_tokens(output, dispatch).view_as(hidden);
 }
 
 EncoderLayerImpl::EncoderLayerImpl(const LayerOptions& options) : options_(options) {
   self_attn_ = register_module("self_attn", MultiHeadAttention(options.d_model, options.num_heads,
                                                                options.dropout.attention));
   self_attn_layer_norm_ = register_module("self_attn_layer_norm", make_layer_norm(options));
-  fc1_ = register_module("fc1", Linear(options.d_model, options.d_ffn));
-  fc2_ = register_module("fc2", Linear(options.d_ffn, options.d_model));
+  feed_forward_ = FeedForward(*this, options);
   final_layer_norm_ = register_module("final_layer_norm", make_layer_norm(options));
 }
 
@@ -115,14 +170,16 @@ void EncoderLayerImpl::set_dropout(const DropoutRates& rates) {
   self_attn_->set_dropout(rates.attention);
 }
 
-torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& mask) {
+torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& mask,
+                                        const torch::Tensor& task_ids) {
   const bool training = is_training();
   torch::Tensor attended =
       self_attn_->attend(hidden, self_attn_->keys_values(hidden), mask, /*causal=*/false);
   torch::Tensor x =
       self_attn_layer_norm_(hidden + torch::dropout(attended, options_.dropout.residual, training));
-  torch::Tensor inner = torch::dropout(torch::gelu(fc1_(x)), options_.dropout.activation, training);
-  return final_layer_norm_(x + torch::dropout(fc2_(inner), options_.dropout.residual, training));
+  const torch::Tensor inner =
+      feed_forward_.forward(x, mask, task_ids, options_.dropout.activation, training);
+  return final_layer_norm_(x + torch::dropout(inner, options_.dropout.residual, training));
 }
 
 DecoderLayerImpl::DecoderLayerImpl(const LayerOptions& options) : options_(options) {
@@ -133,8 +190,7 @@ DecoderLayerImpl::DecoderLayerImpl(const LayerOptions& options) : options_(optio
       "encoder_attn",
       MultiHeadAttention(options.d_model, options.num_heads, options.dropout.attention));
   encoder_attn_layer_norm_ = register_module("encoder_attn_layer_norm", make_layer_norm(options));
-  fc1_ = register_module("fc1", Linear(options.d_model, options.d_ffn));
-  fc2_ = register_module("fc2", Linear(options.d_ffn, options.d_model));
+  feed_forward_ = FeedForward(*this, options);
   final_layer_norm_ = register_module("final_layer_norm", make_layer_norm(options));
 }
 
@@ -147,25 +203,27 @@ void DecoderLayerImpl::set_dropout(const DropoutRates& rates) {
 torch::Tensor DecoderLayerImpl::after_self_attention(torch::Tensor hidden,
                                                      const torch::Tensor& attended,
                                                      const KeyValue& cross,
-                                                     const torch::Tensor& memory_mask) {
+                                                     const torch::Tensor& memory_mask,
+                                                     const torch::Tensor& task_ids) {
   const bool training = is_training();
   hidden =
       self_attn_layer_norm_(hidden + torch::dropout(attended, options_.dropout.residual, training));
   torch::Tensor crossed = encoder_attn_->attend(hidden, cross, memory_mask, /*causal=*/false);
   hidden = encoder_attn_layer_norm_(hidden +
                                     torch::dropout(crossed, options_.dropout.residual, training));
-  torch::Tensor inner =
-      torch::dropout(torch::gelu(fc1_(hidden)), options_.dropout.activation, training);
-  return final_layer_norm_(hidden +
-                           torch::dropout(fc2_(inner), options_.dropout.residual, training));
+  const torch::Tensor inner =
+      feed_forward_.forward(hidden, {}, task_ids, options_.dropout.activation, training);
+  return final_layer_norm_(hidden + torch::dropout(inner, options_.dropout.residual, training));
 }
 
 torch::Tensor DecoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& memory,
-                                        const torch::Tensor& memory_mask) {
+                                        const torch::Tensor& memory_mask,
+                                        const torch::Tensor& task_ids) {
   // Targets are padded on the right, so causality alone keeps pads out of every real position.
   torch::Tensor attended =
       self_attn_->attend(hidden, self_attn_->keys_values(hidden), {}, /*causal=*/true);
-  return after_self_attention(hidden, attended, encoder_attn_->keys_values(memory), memory_mask);
+  return after_self_attention(hidden, attended, encoder_attn_->keys_values(memory), memory_mask,
+                              task_ids);
 }
 
 DecoderLayerCache DecoderLayerImpl::start(const torch::Tensor& memory) {
@@ -173,7 +231,8 @@ DecoderLayerCache DecoderLayerImpl::start(const torch::Tensor& memory) {
 }
 
 torch::Tensor DecoderLayerImpl::step(const torch::Tensor& hidden, DecoderLayerCache& cache,
-                                     const torch::Tensor& memory_mask) {
+                                     const torch::Tensor& memory_mask,
+                                     const torch::Tensor& task_ids) {
   KeyValue now = self_attn_->keys_values(hidden);
   if (cache.self.key.defined()) {
     now.key = torch::cat({cache.self.key, now.key}, 2);
@@ -181,7 +240,7 @@ torch::Tensor DecoderLayerImpl::step(const torch::Tensor& hidden, DecoderLayerCa
   }
   cache.self = now;
   torch::Tensor attended = self_attn_->attend(hidden, cache.self, {}, /*causal=*/false);
-  return after_self_attention(hidden, attended, cache.cross, memory_mask);
+  return after_self_attention(hidden, attended, cache.cross, memory_mask, task_ids);
 }
 
 }  // namespace trivium

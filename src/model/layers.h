@@ -4,7 +4,10 @@
 
 #include <torch/torch.h>
 
+#include <vector>
+
 #include "config/model_config.h"
+#include "model/token_gate.h"
 
 namespace trivium {
 
@@ -68,23 +71,54 @@ struct LayerOptions {
   int64_t d_ffn = 0;
   double layer_norm_eps = 1e-5;
   DropoutRates dropout;
+  TokenExpertConfig token_experts;
+  GateTable gates;
 
-  static LayerOptions encoder(const ModelConfig& config);
-  static LayerOptions decoder(const ModelConfig& config);
+  static LayerOptions encoder(const ModelConfig& config, const GateTable& gates);
+  static LayerOptions decoder(const ModelConfig& config, const GateTable& gates);
+};
+
+// A layer's feed-forward part: "fc1" and "fc2" of the layer itself, or a pool of experts
+// ("experts.2.fc1") of which each token's gate ("gate") chooses one (mt_tag.md, section 1).
+class FeedForward {
+ public:
+  FeedForward() = default;
+  // Registers its parameters with `layer`.
+  FeedForward(torch::nn::Module& layer, const LayerOptions& options);
+
+  // hidden: [batch, len, d_model]. A pool skips the positions where `mask` (bool, broadcast from
+  // [batch, 1, 1, len]; undefined: none) is false and gives them 0. task_ids: int64 [batch], the
+  // rows of the gates; undefined: row 0.
+  torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& mask,
+                        const torch::Tensor& task_ids, double activation_dropout, bool training);
+
+  TokenGate& gate() { return gate_; }  // null where the part is no pool
+
+ private:
+  struct Expert {
+    Linear fc1{nullptr}, fc2{nullptr};
+    torch::Tensor run(const torch::Tensor& hidden, double activation_dropout, bool training);
+  };
+  std::vector<Expert> experts_;
+  GateScale scale_ = GateScale::kProbability;
+  TokenGate gate_{nullptr};
 };
 
 class EncoderLayerImpl : public torch::nn::Module {
  public:
   explicit EncoderLayerImpl(const LayerOptions& options);
   void set_dropout(const DropoutRates& rates);
-  // hidden: [batch, src_len, d_model]; mask: bool [batch, 1, 1, src_len].
-  torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& mask);
+  // hidden: [batch, src_len, d_model]; mask: bool [batch, 1, 1, src_len]; task_ids: int64 [batch],
+  // which token gates read.
+  torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& mask,
+                        const torch::Tensor& task_ids = {});
+  TokenGate& gate() { return feed_forward_.gate(); }
 
  private:
   LayerOptions options_;
   MultiHeadAttention self_attn_{nullptr};
   torch::nn::LayerNorm self_attn_layer_norm_{nullptr}, final_layer_norm_{nullptr};
-  Linear fc1_{nullptr}, fc2_{nullptr};
+  FeedForward feed_forward_;
 };
 TORCH_MODULE(EncoderLayer);
 
@@ -100,26 +134,28 @@ class DecoderLayerImpl : public torch::nn::Module {
   void set_dropout(const DropoutRates& rates);
 
   // Teacher forcing. hidden: [batch, tgt_len, d_model]; memory: [batch, src_len, d_model];
-  // memory_mask: bool [batch, 1, 1, src_len].
+  // memory_mask: bool [batch, 1, 1, src_len]; task_ids: as the encoder layer's.
   torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& memory,
-                        const torch::Tensor& memory_mask);
+                        const torch::Tensor& memory_mask, const torch::Tensor& task_ids = {});
 
   // One step. hidden: [batch, 1, d_model]; the cache's cross part must have been filled by start().
   torch::Tensor step(const torch::Tensor& hidden, DecoderLayerCache& cache,
-                     const torch::Tensor& memory_mask);
+                     const torch::Tensor& memory_mask, const torch::Tensor& task_ids = {});
 
   // A cache with the cross keys and values of `memory` [batch, src_len, d_model].
   DecoderLayerCache start(const torch::Tensor& memory);
+  TokenGate& gate() { return feed_forward_.gate(); }
 
  private:
   torch::Tensor after_self_attention(torch::Tensor hidden, const torch::Tensor& attended,
-                                     const KeyValue& cross, const torch::Tensor& memory_mask);
+                                     const KeyValue& cross, const torch::Tensor& memory_mask,
+                                     const torch::Tensor& task_ids);
 
   LayerOptions options_;
   MultiHeadAttention self_attn_{nullptr}, encoder_attn_{nullptr};
   torch::nn::LayerNorm self_attn_layer_norm_{nullptr}, encoder_attn_layer_norm_{nullptr},
       final_layer_norm_{nullptr};
-  Linear fc1_{nullptr}, fc2_{nullptr};
+  FeedForward feed_forward_;
 };
 TORCH_MODULE(DecoderLayer);
 

@@ -13,6 +13,7 @@ namespace trivium {
 struct RoutingWeights {
   torch::Tensor encoder;
   torch::Tensor decoder;
+  torch::Tensor task_ids{};  // int64 [batch], which token gates read; undefined: the first task
 };
 
 // The rows of a batch that one expert computes.
@@ -30,8 +31,9 @@ struct LayerPlan {
   torch::Tensor weights;           // [batch, num_experts]
   std::vector<ExpertRows> active;  // per expert: rows with weight > 0
   std::vector<ExpertRows>
-      inactive;              // per expert: rows with weight 0 that the router's gradient needs
-  bool unit_weights = true;  // every row has one expert with weight exactly 1, and no gradient
+      inactive;                 // per expert: rows with weight 0 that the router's gradient needs
+  bool unit_weights = true;     // every row has one expert, with weight exactly 1
+  bool needs_gradient = false;  // the weights do
 };
 
 // The plan of every layer of a stack; empty for a dense model.
@@ -43,34 +45,36 @@ using StackPlan = std::vector<LayerPlan>;
 // their output. They need no backward pass of their own, since it would be multiplied by 0.
 StackPlan make_stack_plan(const torch::Tensor& weights);
 
+// What one expert made of its rows.
+struct ExpertOutput {
+  int64_t expert = 0;
+  bool is_active = true;  // otherwise its rows have weight 0 and it carries no gradient
+  ExpertRows rows;
+  torch::Tensor output;  // [rows.count, len, d_model]
+};
+
+// [batch, len, d_model], shaped and typed as `like`: out[b] = sum_e weights[b, e] * output of e. Of
+// the weights' gradient it computes exactly the products <d loss / d out[b], output of e>, and no
+// expert with weight 0 is added or gets a gradient.
+torch::Tensor combine_outputs(const LayerPlan& plan, const torch::Tensor& like,
+                              const std::vector<ExpertOutput>& outputs);
+
 // The mixture of `experts` over rows (task_level_moe.md, 1.2): out[b] = sum_e weights[b, e] * f(e,
 // rows), where run(e, rows) computes expert e on its rows, [count, len, d_model], and is called for
-// experts that have rows only. `shape_like`: [batch, len, d_model].
+// experts that have rows only. `like`: [batch, len, d_model].
 template <typename Run>
-torch::Tensor mix_experts(const LayerPlan& plan, const torch::Tensor& shape_like, Run&& run) {
-  const auto num_experts = static_cast<int64_t>(plan.active.size());
-  for (int64_t e = 0; e < num_experts; ++e) {
-    if (plan.unit_weights && plan.active[e].all()) return run(e, plan.active[e]);
-  }
-  torch::Tensor out = torch::zeros_like(shape_like);
-  const auto add = [&](int64_t e, const ExpertRows& rows, torch::Tensor expert_output) {
-    if (!plan.unit_weights) {
-      expert_output = expert_output * rows.of(plan.weights).select(1, e).view({-1, 1, 1});
-    }
-    expert_output = expert_output.to(out.scalar_type());
-    out = rows.all() ? out + expert_output : out.index_add(0, rows.index, expert_output);
-  };
-  for (int64_t e = 0; e < num_experts; ++e) {
-    if (plan.active[e].count > 0) add(e, plan.active[e], run(e, plan.active[e]));
+torch::Tensor mix_experts(const LayerPlan& plan, const torch::Tensor& like, Run&& run) {
+  std::vector<ExpertOutput> outputs;
+  for (size_t e = 0; e < plan.active.size(); ++e) {
+    const auto expert = static_cast<int64_t>(e);
+    const ExpertRows& active = plan.active[e];
+    if (plan.unit_weights && !plan.needs_gradient && active.all()) return run(expert, active);
+    if (active.count > 0) outputs.push_back({expert, true, active, run(expert, active)});
     if (plan.inactive.empty() || plan.inactive[e].count == 0) continue;
-    torch::Tensor output;
-    {
-      torch::NoGradGuard no_grad;
-      output = run(e, plan.inactive[e]);
-    }
-    add(e, plan.inactive[e], output);
+    const torch::NoGradGuard no_grad;
+    outputs.push_back({expert, false, plan.inactive[e], run(expert, plan.inactive[e])});
   }
-  return out;
+  return combine_outputs(plan, like, outputs);
 }
 
 }  // namespace trivium

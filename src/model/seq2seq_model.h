@@ -12,40 +12,10 @@
 #include "config/model_config.h"
 #include "model/layers.h"
 #include "model/routing.h"
+#include "model/stack.h"
 #include "model/task_router.h"
 
 namespace trivium {
-
-// One layer of a stack: `experts` has one element for an ordinary layer.
-template <typename Layer>
-struct LayerSlot {
-  std::vector<Layer> experts;
-};
-
-// What both stacks share: embeddings of positions, LayerNorm, layers.
-template <typename Layer>
-class StackImpl : public torch::nn::Module {
- public:
-  StackImpl(const ModelConfig& config, const LayerOptions& options,
-            const std::vector<bool>& layer_is_pool);
-
-  // Embeds ids [batch, len] at positions offset..offset+len-1. `shared`: [vocab_size, d_model].
-  // Error kConfig where the table of positions ends before.
-  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& shared, int64_t offset);
-
-  void set_dropout(const DropoutRates& rates);
-  std::vector<LayerSlot<Layer>>& layers() { return layers_; }
-  const torch::Tensor& position_weight() const { return position_weight_; }
-
- private:
-  double dropout_;
-  double embedding_scale_;
-  torch::Tensor position_weight_;  // [max_position_embeddings + 2, d_model]
-  torch::nn::LayerNorm layernorm_embedding_{nullptr};
-  std::vector<LayerSlot<Layer>> layers_;
-};
-using EncoderStack = torch::nn::ModuleHolder<StackImpl<EncoderLayer>>;
-using DecoderStack = torch::nn::ModuleHolder<StackImpl<DecoderLayer>>;
 
 class Seq2SeqModelImpl : public torch::nn::Module {
  public:
@@ -74,13 +44,15 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   RoutingWeights split_stacks(const torch::Tensor& weights) const;
 
   // source: int64 [batch, src_len]; mask: bool [batch, src_len], true at real tokens. Returns
-  // [batch, src_len, d_model]. An empty plan is a dense model's.
+  // [batch, src_len, d_model]. An empty plan is that of a model without pools of layers. task_ids:
+  // int64 [batch], which token gates read; undefined: the first task.
   torch::Tensor encode(const torch::Tensor& source, const torch::Tensor& mask,
-                       const StackPlan& plan);
+                       const StackPlan& plan, const torch::Tensor& task_ids = {});
 
   // Teacher forcing: decoder_input int64 [batch, tgt_len] -> hidden [batch, tgt_len, d_model].
   torch::Tensor decode(const torch::Tensor& decoder_input, const torch::Tensor& memory,
-                       const torch::Tensor& memory_mask, const StackPlan& plan);
+                       const torch::Tensor& memory_mask, const StackPlan& plan,
+                       const torch::Tensor& task_ids = {});
 
   // hidden: [..., d_model] -> logits [..., vocab_size], tied to the token embedding.
   torch::Tensor logits(const torch::Tensor& hidden);
@@ -89,6 +61,9 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   DecoderStack& decoder() { return decoder_; }
   torch::Tensor& shared_weight() { return shared_weight_; }
   bool is_routed() const { return config_.routing.num_experts > 1; }
+  bool has_token_gates() const { return config_.token_experts.num_experts > 1; }
+  // The token gates of all layers, the encoder's first; empty where the model has none.
+  std::vector<TokenGate> token_gates();
   bool has_router() const { return router_ != nullptr; }
   std::shared_ptr<TaskRouterImpl> router() { return router_; }
   torch::Tensor& task_vectors() { return task_vectors_; }
@@ -106,8 +81,5 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   std::shared_ptr<TaskRouterImpl> router_;
 };
 TORCH_MODULE(Seq2SeqModel);
-
-// bool [batch, src_len] -> bool [batch, 1, 1, src_len], as attention takes it.
-torch::Tensor attention_mask(const torch::Tensor& mask);
 
 }  // namespace trivium

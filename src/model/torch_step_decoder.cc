@@ -15,9 +15,13 @@ torch::Tensor take_rows(const torch::Tensor& tensor, const torch::Tensor& index)
 
 TorchStepDecoder::TorchStepDecoder(Seq2SeqModel model, const torch::Tensor& source,
                                    const torch::Tensor& mask, const RoutingWeights& route)
-    : model_(std::move(model)), rows_(source.size(0)), decoder_weights_(route.decoder) {
+    : model_(std::move(model)),
+      rows_(source.size(0)),
+      decoder_weights_(route.decoder),
+      task_ids_(route.task_ids) {
   torch::InferenceMode inference;
-  const torch::Tensor memory = model_->encode(source, mask, make_stack_plan(route.encoder));
+  const torch::Tensor memory =
+      model_->encode(source, mask, make_stack_plan(route.encoder), task_ids_);
   const torch::Tensor keys = attention_mask(mask);
   plan_ = make_stack_plan(decoder_weights_);
   auto& layers = model_->decoder()->layers();
@@ -60,7 +64,8 @@ std::span<const float> TorchStepDecoder::step(std::span<const int32_t> tokens) {
   auto& layers = model_->decoder()->layers();
   for (size_t l = 0; l < layers.size(); ++l) {
     if (layers[l].experts.size() == 1) {
-      hidden = layers[l].experts[0]->step(hidden, caches_[l][0].layer, caches_[l][0].mask);
+      hidden =
+          layers[l].experts[0]->step(hidden, caches_[l][0].layer, caches_[l][0].mask, task_ids_);
     } else {
       hidden = step_pool(l, hidden);
     }
@@ -81,10 +86,11 @@ torch::Tensor TorchStepDecoder::step_pool(size_t layer, const torch::Tensor& hid
 void TorchStepDecoder::select_rows(std::span<const int32_t> parents) {
   torch::InferenceMode inference;
   const torch::Device device = model_->shared_weight().device();
+  const torch::Tensor kept =
+      torch::tensor(std::vector<int64_t>(parents.begin(), parents.end()), torch::kInt64).to(device);
+  task_ids_ = take_rows(task_ids_, kept);
   if (decoder_weights_.defined()) {
-    std::vector<int64_t> index(parents.begin(), parents.end());
-    decoder_weights_ =
-        decoder_weights_.index_select(1, torch::tensor(index, torch::kInt64).to(device));
+    decoder_weights_ = decoder_weights_.index_select(1, kept);
     plan_ = make_stack_plan(decoder_weights_);
   }
   for (auto& layer : caches_) {
@@ -93,13 +99,13 @@ void TorchStepDecoder::select_rows(std::span<const int32_t> parents) {
       // Where each old row lies in this expert's cache, -1 where it took another expert.
       std::vector<int64_t> place(rows_, -1);
       for (size_t i = 0; i < cache.rows.size(); ++i) place[cache.rows[i]] = static_cast<int64_t>(i);
-      std::vector<int64_t> kept, rows;
+      std::vector<int64_t> places, rows;
       for (size_t i = 0; i < parents.size(); ++i) {
         if (place.at(parents[i]) < 0) continue;
-        kept.push_back(place[parents[i]]);
+        places.push_back(place[parents[i]]);
         rows.push_back(static_cast<int64_t>(i));
       }
-      const torch::Tensor index = torch::tensor(kept, torch::kInt64).to(device);
+      const torch::Tensor index = torch::tensor(places, torch::kInt64).to(device);
       cache.rows = std::move(rows);
       cache.mask = take_rows(cache.mask, index);
       for (KeyValue* pair : {&cache.layer.self, &cache.layer.cross}) {

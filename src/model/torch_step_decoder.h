@@ -36,6 +36,7 @@ class TorchStepDecoder : public StepDecoder {
   int64_t rows_;
   int64_t position_ = 0;
   torch::Tensor decoder_weights_;  // [decoder_layers, rows, num_experts]; undefined when dense
+  torch::Tensor task_ids_;         // int64 [rows], which token gates read; undefined without any
   StackPlan plan_;
   std::vector<std::vector<ExpertCache>> caches_;  // [layer][expert]
   torch::Tensor logits_;                          // [rows, vocab_size], float32 on the host

@@ -133,10 +133,11 @@ bool train_on_mixture(const Checkpoint& start, const TaskMixture& mixture,
                 "the routed checkpoint to start from knows other tasks, or in another order");
   }
   if (settings.second_stage.steps == 0) return train_stage(start, mixture, settings, context);
-  if (start.model->is_routed() || settings.routes != "learned" || settings.num_experts == 1) {
+  if (start.model->is_routed() || settings.routes != "learned" || settings.num_experts == 1 ||
+      settings.pool != "layer") {
     throw Error(ExitCode::kConfig,
-                "a second stage needs a dense checkpoint to start from and learned routes: "
-                "set model.routes = \"learned\" and model.num_experts above 1");
+                "a second stage needs a dense checkpoint to start from and learned routes: set "
+                "model.pool = \"layer\", model.routes = \"learned\" and model.num_experts above 1");
   }
   if (!fs::exists(output / "last") && !train_stage(start, mixture, first, context)) return false;
   const Checkpoint learned = load_checkpoint(fs::path(first.run.output) / "best");

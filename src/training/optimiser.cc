@@ -46,7 +46,7 @@ double learning_rate_factor(int64_t step, int64_t steps, double warmup_share) {
                            static_cast<double>(std::max<int64_t>(1, steps - warmup)));
 }
 
-AdamW::AdamW(Seq2SeqModelImpl& model, const OptimiserSettings& settings) : settings_(settings) {
+AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : settings_(settings) {
   const double decoder_rate =
       settings.decoder_learning_rate > 0 ? settings.decoder_learning_rate : settings.learning_rate;
   const auto place = [&](const std::string& name) -> std::pair<std::string, double> {

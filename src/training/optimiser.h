@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "config/train_settings.h"
-#include "model/seq2seq_model.h"
 
 namespace trivium {
 
@@ -27,9 +26,10 @@ class AdamW {
   };
 
   // Two groups (with and without decay) for each of encoder, decoder, router and task vectors;
-  // parameters that need no gradient are left out. Shared embeddings belong to the encoder. Error
-  // kConfig when turns are asked for and one side has no parameters.
-  AdamW(Seq2SeqModelImpl& model, const OptimiserSettings& settings);
+  // parameters that need no gradient are left out. What is of none of them (shared embeddings,
+  // heads) belongs to the encoder. Error kConfig when turns are asked for and one side has no
+  // parameters.
+  AdamW(torch::nn::Module& model, const OptimiserSettings& settings);
 
   // Alternate updates (task_level_moe.md, section 6): with train.alternate_every k > 0, only the
   // groups whose turn step `step` is ask for a gradient: router and task vectors where step / k is

@@ -91,6 +91,36 @@ torch::Tensor given_vectors(const Checkpoint& dense, const TrainSettings& settin
   return load_task_vectors(settings.task_vectors).rows_of(tasks, settings.task_vectors);
 }
 
+// The experts that gates choose token by token; `start` itself where it has them already.
+Checkpoint gated_start(const Checkpoint& start, const TrainSettings& settings, int64_t num_tasks) {
+  ExpertOptions options;
+  TokenExpertConfig& experts = options.token_experts;
+  experts.num_experts = settings.num_experts;
+  experts.gates = settings.token_gates == "shared" ? TokenGates::kShared : TokenGates::kPerTask;
+  experts.gate_embedding_dim = settings.gate_embedding_dim;
+  if (settings.gate_scale == "none") experts.scale = GateScale::kNone;
+  if (settings.gate_scale == "probability_times_experts") {
+    experts.scale = GateScale::kProbabilityTimesExperts;
+  }
+  if (start.model->has_token_gates()) {
+    if (!(start.config.token_experts == experts)) {
+      throw Error(
+          ExitCode::kConfig,
+          settings.init + " has feed-forward experts or gates of another kind than [model]");
+    }
+    if (experts.gates == TokenGates::kPerTask && start.model->num_tasks() != num_tasks) {
+      throw Error(ExitCode::kConfig, settings.init + " has gates for " +
+                                         std::to_string(start.model->num_tasks()) +
+                                         " tasks, but the data has " + std::to_string(num_tasks));
+    }
+    return copy_of(start);
+  }
+  options.num_tasks = num_tasks;
+  options.expert_noise = settings.expert_noise;
+  options.seed = static_cast<uint64_t>(settings.optimiser.seed);
+  return make_routed(start, options);
+}
+
 }  // namespace
 
 Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
@@ -98,7 +128,10 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
                         const std::vector<std::string>& tasks) {
   const auto num_tasks = static_cast<int64_t>(tasks.size());
   Checkpoint result;
-  if (start.model->is_routed()) {
+  if (start.model->has_token_gates() ||
+      (settings.pool == "feed_forward" && settings.num_experts > 1)) {
+    result = gated_start(start, settings, num_tasks);
+  } else if (start.model->is_routed()) {
     check_routed(start, settings, num_tasks);
     result = copy_of(start);
     result.config.routing.selection = selection_of(settings.selection);

@@ -68,10 +68,10 @@ torch::Tensor Trainer::token_losses(const Batch& batch) {
   Seq2SeqModel& model = checkpoint_.model;
   const RoutingWeights routes = route(batch.task_ids);
   const Bfloat16Scope scope(options_.optimiser.precision == "bf16", options_.device.type());
-  const torch::Tensor memory =
-      model->encode(batch.source.ids, batch.source.mask, make_stack_plan(routes.encoder));
+  const torch::Tensor memory = model->encode(batch.source.ids, batch.source.mask,
+                                             make_stack_plan(routes.encoder), batch.task_ids);
   const torch::Tensor hidden = model->decode(batch.decoder_input, memory, batch.source.mask,
-                                             make_stack_plan(routes.decoder));
+                                             make_stack_plan(routes.decoder), batch.task_ids);
   // Only real positions meet the vocabulary: the output projection is the widest product there is.
   const torch::Tensor real = batch.label_mask.flatten().nonzero().squeeze(1);
   const torch::Tensor logits = model->logits(hidden.flatten(0, 1).index_select(0, real));

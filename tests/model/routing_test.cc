@@ -111,7 +111,8 @@ TEST_F(RoutingTest, PlansRows) {
       torch::tensor({{{1.0, 0.0, 0.0}, {0.0, 0.0, 1.0}}}).requires_grad_();
   const StackPlan plan = make_stack_plan(weights);
   ASSERT_EQ(plan.size(), 1u);
-  EXPECT_FALSE(plan[0].unit_weights);  // the weights carry a gradient
+  EXPECT_TRUE(plan[0].unit_weights);
+  EXPECT_TRUE(plan[0].needs_gradient);
   EXPECT_EQ(plan[0].active[0].count, 1);
   EXPECT_EQ(plan[0].active[1].count, 0);
   EXPECT_EQ(plan[0].inactive[1].count, 2);
@@ -120,6 +121,7 @@ TEST_F(RoutingTest, PlansRows) {
   torch::NoGradGuard no_grad;
   const StackPlan inference = make_stack_plan(weights);
   EXPECT_TRUE(inference[0].unit_weights);
+  EXPECT_FALSE(inference[0].needs_gradient);
   EXPECT_TRUE(inference[0].inactive.empty());
   EXPECT_FALSE(make_stack_plan(torch::full({1, 2, 2}, 0.5))[0].unit_weights);
   EXPECT_TRUE(make_stack_plan({}).empty());
