@@ -70,6 +70,11 @@ double macro_f1(const std::vector<ClassCounts>& counts, double /*items*/) {
   return sum / classes;
 }
 
+double f1_of_class_1(const std::vector<ClassCounts>& counts, double /*items*/) {
+  if (counts.size() < 2 || counts[1].gold + counts[1].predicted == 0) return 0;
+  return 2 * counts[1].both / (counts[1].gold + counts[1].predicted);
+}
+
 // Gorodkin's multi-class form, as scikit-learn's matthews_corrcoef; with two classes it is the
 // usual one. 0 where golds or predictions are all of one class.
 double matthews(const std::vector<ClassCounts>& counts, double items) {
@@ -94,6 +99,20 @@ class MacroF1 : public Metric {
     auto prepared = std::make_unique<LabelledItems>(macro_f1, items.size());
     for (const Scored& item : items)
       prepared->add(ids.id(first_gold(item)), ids.id(item.prediction));
+    return prepared;
+  }
+};
+
+// MultiRC's F1a: precision and recall of the answer "true", over all options of all questions.
+class F1True : public Metric {
+ public:
+  std::string_view name() const override { return "f1_true"; }
+
+  std::unique_ptr<PreparedItems> prepare(const std::vector<Scored>& items) const override {
+    auto prepared = std::make_unique<LabelledItems>(f1_of_class_1, items.size());
+    for (const Scored& item : items) {
+      prepared->add(uint32_t{first_gold(item) == "true"}, uint32_t{item.prediction == "true"});
+    }
     return prepared;
   }
 };
@@ -124,6 +143,7 @@ class Matthews : public Metric {
 }  // namespace
 
 std::unique_ptr<Metric> make_macro_f1() { return std::make_unique<MacroF1>(); }
+std::unique_ptr<Metric> make_f1_true() { return std::make_unique<F1True>(); }
 std::unique_ptr<Metric> make_matthews() { return std::make_unique<Matthews>(); }
 
 }  // namespace trivium

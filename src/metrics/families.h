@@ -18,6 +18,7 @@ std::unique_ptr<Metric> make_rouge_l();
 std::unique_ptr<Metric> make_rouge_l_crossfit();
 // classification.cc
 std::unique_ptr<Metric> make_macro_f1();
+std::unique_ptr<Metric> make_f1_true();
 std::unique_ptr<Metric> make_matthews();
 // correlation.cc
 std::unique_ptr<Metric> make_pearson();

@@ -11,9 +11,16 @@ namespace trivium {
 namespace {
 
 constexpr std::unique_ptr<Metric> (*kMakers[])() = {
-    make_accuracy,         make_em,       make_qa_f1,
-    make_macro_f1,         make_matthews, make_rouge_l,
-    make_rouge_l_crossfit, make_pearson,  make_spearman,
+    make_accuracy,
+    make_em,
+    make_qa_f1,
+    make_macro_f1,
+    make_f1_true,
+    make_matthews,
+    make_rouge_l,
+    make_rouge_l_crossfit,
+    make_pearson,
+    make_spearman,
     make_pearson_spearman,
 };
 

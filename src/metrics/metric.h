@@ -35,7 +35,8 @@ class Metric {
   double score(const std::vector<Scored>& items) const;
 };
 
-// By name: accuracy, em, qa_f1, macro_f1 (classification F1), matthews, rouge_l, rouge_l_crossfit,
+// By name: accuracy, em, qa_f1, macro_f1 (classification F1), f1_true (F1
+// of the class "true", as MultiRC's F1a), matthews, rouge_l, rouge_l_crossfit,
 // pearson, spearman, pearson_spearman (their mean). Error kUsage for another name, with the
 // nearest.
 std::unique_ptr<Metric> make_metric(const std::string& name);
