@@ -7,6 +7,7 @@
 #include "base/logging.h"
 #include "base/memory.h"
 #include "commands/command.h"
+#include "commands/token_gates.h"
 
 namespace {
 
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
     trivium::add_eval_command(app, status);
     trivium::add_adapt_command(app);
     trivium::add_task_command(app);
+    trivium::add_classifier_command(app, status);
     trivium::add_experiment_command(app, status);
     trivium::add_routes_command(app);
     trivium::add_bench_command(app);

@@ -45,23 +45,6 @@ Json page_data(const std::vector<RouteFrame>& frames) {
   return data;
 }
 
-// JSON that may stand in a script element: nothing in it can end the element.
-std::string script_json(const Json& json) {
-  std::string text;
-  for (const char c : to_json_line(json)) {
-    if (c == '<') {
-      text += "\\u003c";
-    } else if (c == '>') {
-      text += "\\u003e";
-    } else if (c == '&') {
-      text += "\\u0026";
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
 std::string counted(size_t count, const char* noun) {
   return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
 }
@@ -91,6 +74,22 @@ constexpr const char* kPanel = R"html(<aside aria-label="Weights of tasks">
 )html";
 
 }  // namespace
+
+std::string script_json(const Json& json) {
+  std::string text;
+  for (const char c : to_json_line(json)) {
+    if (c == '<') {
+      text += "\\u003c";
+    } else if (c == '>') {
+      text += "\\u003e";
+    } else if (c == '&') {
+      text += "\\u0026";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
 
 std::string routes_page(const std::string& title, const std::vector<RouteFrame>& frames) {
   check(!frames.empty(), "a page shows one moment at least");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "inference/route_dump.h"
 
 namespace trivium {
@@ -18,5 +19,8 @@ struct RouteFrame {
 // tasks, and plays the frames where there are several. The frames have the same tasks and layers
 // (Error kBadData names the first that has not). Names are escaped: they may be anybody's.
 std::string routes_page(const std::string& title, const std::vector<RouteFrame>& frames);
+
+// JSON that may stand in a script element: nothing in it can end the element.
+std::string script_json(const Json& json);
 
 }  // namespace trivium

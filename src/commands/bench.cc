@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "commands/command.h"
+#include "commands/token_gates.h"
 #include "config/model_config.h"
 #include "model/bfloat16_scope.h"
 #include "model/loss.h"
@@ -169,6 +170,7 @@ void run_straight_through(const StraightThroughFlags& flags) {
 void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "measure this program on this machine");
   bench->require_subcommand(1);
+  add_token_gates_bench(*bench);
   auto flags = std::make_shared<StraightThroughFlags>();
   CLI::App* command = bench->add_subcommand(
       "straight-through", "the training step of hard routes against running all experts in full");

@@ -143,6 +143,9 @@ const std::vector<SlashCommand>& slash_commands() {
        "/pin enc.3=2 dec.1=1 makes the encoder's layer 3 take expert 2 and the decoder's layer 1 "
        "expert 1 from now on, whatever the task's route says, and answers the last prompt again to "
        "show what changed. Without an argument it lists the pins; off removes them."},
+      {"/gates", "", "which expert each token of the last prompt and answer took",
+       "For models whose layers have feed-forward experts that gates choose token by token. A "
+       "column is a layer; the decoder's tokens are what it had read when it chose."},
       {"/set", "[KEY=VALUE...]", "how to search for an answer",
        "Without an argument it lists the settings and their values."},
       {"/why", "", "why the last prompt went to its task",

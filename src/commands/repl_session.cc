@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "commands/answer_stream.h"
+#include "commands/gate_picture.h"
 
 namespace trivium {
 namespace {
@@ -129,6 +130,7 @@ void ReplSession::run_command(const std::string& command, const Arguments& argum
   } else {
     require_no_arguments(command, arguments);
     if (command == "/why") do_why();
+    if (command == "/gates") do_gates();
     if (command == "/history") do_history();
     quits_ = command == "/quit";
   }
@@ -145,6 +147,7 @@ void ReplSession::answer(const std::string& text) {
   last_text_ = text;
   if (last_->source == TaskSource::kNearest) say(last_->reason, Ink::kDim);
   const Answer answer = generate(pinned_route(last_->prompt.route, pins_));
+  last_answer_ = answer.text;
   if (answer.truncated) {
     say("(the prompt was cut to its first " + std::to_string(answer.source_tokens) + " tokens)",
         Ink::kWarning);
@@ -277,6 +280,26 @@ void ReplSession::show_change(const std::vector<Pin>& pins_before) {
     generate(after);
   }
   show_route(display_);
+}
+
+void ReplSession::do_gates() {
+  Seq2SeqModel& model = model_.model();
+  if (!model->has_token_gates()) {
+    throw Error(ExitCode::kUsage,
+                "this model has no token gates: its experts, where it has any, are chosen by task "
+                "(/route)");
+  }
+  if (!last_) throw Error(ExitCode::kUsage, "no prompt yet: type one first");
+  const Tokenizer& tokenizer = model_.generator().tokenizer();
+  const auto longest = static_cast<size_t>(model->config().max_position_embeddings);
+  // What the decoder read: its start token, then its answer.
+  std::vector<int32_t> read = {model->config().decoder_start_token_id};
+  const std::vector<int32_t> answer = tokenizer.encode_with_special(last_answer_, longest);
+  read.insert(read.end(), answer.begin(), answer.end() - 1);  // its end was not read any more
+  out_ << gate_picture(gate_map(model, tokenizer,
+                                tokenizer.encode_with_special(last_->prompt.text, longest), read,
+                                last_->prompt.route.gates, last_->task),
+                       style_);
 }
 
 void ReplSession::do_compare(const Arguments& arguments) {

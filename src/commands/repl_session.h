@@ -56,6 +56,7 @@ class ReplSession {
   void do_pin(const Arguments& arguments);
   void do_set(const Arguments& arguments);
   void do_why();
+  void do_gates();
   void do_compare(const Arguments& arguments);
   void do_history();
   void describe_task(const TaskEntry& entry);
@@ -71,7 +72,8 @@ class ReplSession {
   RouteDisplay display_ = RouteDisplay::kBrief;
   std::vector<Pin> pins_;
   std::optional<ResolvedPrompt> last_;
-  std::string last_text_;  // the last prompt as it was typed
+  std::string last_text_;    // the last prompt as it was typed
+  std::string last_answer_;  // what the model wrote
   bool legend_shown_ = false;
   bool quits_ = false;
 };

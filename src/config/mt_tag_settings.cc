@@ -8,12 +8,13 @@ void MtTagSettings::visit(SettingsVisitor& v) {
   v.text("experiment.methods_folder", methods_folder, {},
          "folder of the methods' training settings, METHOD.toml");
   v.texts("experiment.tables", tables,
-          "the paper's tables to make: T1 to T8 (T10 and T11 are their tasks one by one); and "
-          "gates, which is not in it: gates from task embeddings, and other scales");
+          "the paper's tables to make: T1 to T8 (T10 and T11 are their tasks one by one); and what "
+          "is not in it: scale, other scales of the gate; gates, gates from task embeddings");
   v.texts("experiment.overrides", overrides,
           "settings of every method's multi-task training, as --set takes them");
   v.integers("experiment.layers", layers, "encoder layers of T4");
   v.integers("experiment.experts", experts, "experts of T8");
+  v.texts("experiment.gates", gates, "gates of T6: random (new ones), nearest, or those of a task");
   v.integer("experiment.dev_examples", dev_examples, 0, INT64_MAX,
             "dev lines of a task, for early stopping; 0: all");
   v.integer("experiment.test_examples", test_examples, 0, INT64_MAX,

@@ -17,10 +17,12 @@ struct MtTagSettings : Settings {
   std::string init;  // a BERT-family folder
   std::string gym = "../shared/gym";
   std::string methods_folder = "configs/mt_tag";
-  std::vector<std::string> tables = {"T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "gates"};
+  std::vector<std::string> tables = {"T1", "T2", "T3", "T4",    "T5",
+                                     "T6", "T7", "T8", "scale", "gates"};
   std::vector<std::string> overrides;
   std::vector<int64_t> layers = {2, 4, 6};
   std::vector<int64_t> experts = {2, 4, 6};
+  std::vector<std::string> gates = {"random", "sst2", "rte", "mnli", "nearest"};
   int64_t dev_examples = 0, test_examples = 0;
   int64_t max_length = 128;
   int64_t seed = 42, threads = 0;

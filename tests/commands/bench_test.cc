@@ -32,5 +32,20 @@ TEST(BenchTest, StraightThroughPrintsItsFigures) {
   EXPECT_EQ(longer.code, 2);
 }
 
+TEST(BenchTest, TokenGatesPrintsItsFigures) {
+  const Outcome outcome = run_program(
+      {"bench",    "token-gates", "--threads",    "1", "--rounds",  "2",  "--batch", "4",
+       "--tokens", "6",           "--layers",     "1", "--d-model", "16", "--heads", "2",
+       "--d-ffn",  "8",           "--vocab-size", "50"},
+      "");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json result = Json::parse(outcome.out);
+  EXPECT_GT(result.at("dense_seconds"), 0);
+  EXPECT_NEAR(result.at("token_examples_per_second").get<double>() *
+                  result.at("token_seconds").get<double>(),
+              4, 1e-9);
+  EXPECT_LE(result.at("ratio").at("min"), result.at("ratio").at("median"));
+}
+
 }  // namespace
 }  // namespace trivium

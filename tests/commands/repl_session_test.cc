@@ -180,6 +180,25 @@ TEST_F(ReplSessionTest, ExplainsWhatIsNotThereYet) {
   EXPECT_THAT(say("/pin e2=1"), HasSubstr("1 pin from the next prompt on"));
 }
 
+TEST_F(ReplSessionTest, ShowsWhichExpertEachTokenTook) {
+  EXPECT_THAT(error_of("/gates"), HasSubstr("has no token gates"));
+  Checkpoint gated = tiny_checkpoint(1);
+  gated.config.token_experts.num_experts = 3;
+  gated.model = Seq2SeqModel(gated.config, 3);
+  gated.model->init_weights(7);
+  save_checkpoint(gated, folder_ / "gated");
+  LoadedModel model(folder_ / "gated", torch::kCPU);
+  ReplSession session(model, history_, style_, /*streams=*/false, stop_, out_);
+  EXPECT_THROW(session.run_line("/gates"), Error);  // no prompt yet
+  session.run_line("/task sst2");
+  session.run_line("ab c");
+  out_.str("");
+  session.run_line("/gates");
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("encoder layer"), HasSubstr("decoder layer"),
+                                HasSubstr("##b"), HasSubstr("[CLS]")));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("   4")));  // experts are 1 to 3
+}
+
 TEST_F(ReplSessionTest, BannerFits) {
   style_.width = 40;
   const std::string banner = session_.banner();

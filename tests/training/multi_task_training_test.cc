@@ -120,5 +120,54 @@ TEST_F(TwoStageTraining, TrainingLeavesItsStartAsItIs) {
   EXPECT_TRUE(torch::equal(model_tensors(routed.model).at(expert), expert_before));
 }
 
+// Experts chosen token by token in both stacks, which neither source has: a few steps, then the
+// checkpoint as it is read again, resumed and used.
+TEST_F(TwoStageTraining, TokenGatesTrainInBothStacks) {
+  settings_.second_stage.steps = 0;
+  settings_.pool = "feed_forward";
+  settings_.expert_noise = 0;
+  settings_.optimiser.steps = 6;
+  settings_.run.save_every = 6;
+  const fs::path run = output("gated");
+  ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
+  Checkpoint trained = load_checkpoint(run / "last");
+  EXPECT_EQ(trained.config.token_experts.num_experts, 3);
+  EXPECT_EQ(trained.model->num_tasks(), 2);
+  ASSERT_EQ(trained.model->token_gates().size(), 4u);
+  for (TokenGate& gate : trained.model->token_gates()) {
+    // N(0, 0.001) at the start: six steps of AdamW at 1e-2 carry them far from there.
+    EXPECT_GT(gate->weights()[0].abs().max().item<double>(), 0.01);
+    EXPECT_GT(gate->weights()[1].abs().max().item<double>(), 0.01);
+  }
+  const NamedTensors tensors = model_tensors(trained.model);
+  EXPECT_FALSE(torch::equal(tensors.at("decoder.layers.1.experts.0.fc1.weight"),
+                            tensors.at("decoder.layers.1.experts.1.fc1.weight")));
+  // What it was given for whole layers does not fit it any more.
+  settings_.token_gates = "shared";
+  output("other");
+  EXPECT_THROW(train_on_mixture(trained, mixture_, settings_, {}), Error);
+}
+
+TEST_F(TwoStageTraining, TokenGatesLearnTheToyTasks) {
+  ModelConfig config = toy_config(1);
+  config.token_experts.num_experts = 2;
+  Checkpoint gated;
+  gated.config = config;
+  gated.model = Seq2SeqModel(config, 2);
+  gated.model->init_weights(3);
+  gated.tokenizer = tiny_tokenizer();
+  const auto stream = toy_stream();
+  TrainerOptions options = toy_options(folder_.path() / "toy");
+  options.optimiser.steps = 120;
+  Trainer trainer(gated, *stream, options, {});
+  double first = 0, last = 0;
+  for (int step = 0; step < 120; ++step) {
+    const double loss = trainer.step().loss;
+    if (step < 10) first += loss / 10;
+    if (step >= 110) last += loss / 10;
+  }
+  EXPECT_LT(last, 0.8 * first);
+}
+
 }  // namespace
 }  // namespace trivium

@@ -1,0 +1,66 @@
+// The experiment on token gates: multi-task training of each method, then fine-tuning on each task
+// (mt_tag.md, sections 6 and 10).
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/classifier_checkpoint.h"
+#include "config/mt_tag_settings.h"
+#include "data/gym.h"
+#include "experiments/mt_tag_plan.h"
+#include "experiments/mt_tag_run.h"
+#include "training/classifier_training.h"
+
+namespace trivium {
+
+class MtTagExperiment {
+ public:
+  // Error kConfig, kMissingInput.
+  MtTagExperiment(const MtTagSettings& settings, const std::atomic<bool>* stop);
+
+  // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/multi_task, and the
+  // results of every fine-tuning in OUTPUT/VARIANT/results.json. Returns false when it was stopped.
+  bool run();
+
+  // One a variant that is done, in the plan's order.
+  const std::vector<MtTagRun>& runs() const { return runs_; }
+
+ private:
+  // A task's lines as ids, encoded once; `task` of the examples is 0.
+  struct TaskData {
+    LabelledTaskInfo info;
+    std::vector<LabelledExample> train, dev;
+    std::map<std::string, std::vector<LabelledExample>> test;  // by perturbation; "": as they are
+  };
+
+  const TaskData& data_of(const std::string& task);
+  ClassifierSettings training_settings(const MtTagVariant& variant) const;
+  std::filesystem::path folder_of(const MtTagVariant& variant) const;
+  // The trained model: as it was kept, or trained now. Nothing when it was stopped.
+  std::optional<ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
+  bool train(const ClassifierSettings& settings, ClassifierCheckpoint& model, MtTagRun& run);
+  void count_use(ClassifierCheckpoint& model, MtTagRun& run);
+  bool run_variant(const MtTagVariant& variant);
+  // A job and seed; false when it was stopped.
+  bool run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
+               std::optional<ClassifierCheckpoint>& model, MtTagRun& run);
+  // The row of the model's gates that a job begins with; nothing: new ones.
+  std::optional<int64_t> gate_row(const ClassifierCheckpoint& model, const FineTuneJob& job);
+  std::vector<std::string> perturbations_of(const FineTuneJob& job) const;
+  FineTuneData fine_tune_data(const FineTuneJob& job);
+
+  MtTagSettings settings_;
+  const std::atomic<bool>* stop_;
+  Gym gym_;
+  std::vector<ResultTable> tables_;
+  std::shared_ptr<Tokenizer> tokenizer_;
+  std::map<std::string, TaskData> data_;
+  std::vector<MtTagRun> runs_;
+};
+
+}  // namespace trivium

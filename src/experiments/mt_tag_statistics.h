@@ -1,0 +1,37 @@
+// Scores of the experiment on token gates with bootstrap intervals.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/mt_tag_plan.h"
+#include "experiments/mt_tag_run.h"
+
+namespace trivium {
+
+// A score in % with what the bootstrap says of it.
+struct BootstrapScore {
+  double value = 0;
+  Interval interval;               // 95 %, percentile
+  std::vector<double> replicates;  // in the order of the draws
+  bool known = false;              // some fine-tuning of a job is missing: nothing is known
+};
+
+// The mean over the column's jobs of the mean over their seeds. A replicate draws the test lines of
+// each task anew, and the seeds of each job; the lines by task and replicate alone, so that
+// replicates of two rows are paired.
+BootstrapScore column_score(const MtTagRun& run, const TableColumn& column, int resamples = 1000);
+
+// a - b, replicate by replicate.
+BootstrapScore difference(const BootstrapScore& a, const BootstrapScore& b);
+
+// Mean and sample standard deviation over seeds of a job's test score in %, and the best seed by
+// dev: what the paper reports.
+struct SeedScores {
+  double mean = 0, deviation = 0, best = 0;
+  size_t seeds = 0;
+};
+SeedScores seed_scores(const MtTagRun& run, const FineTuneJob& job);
+
+}  // namespace trivium
