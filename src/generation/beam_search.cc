@@ -106,7 +106,6 @@ class BeamSearch {
   BeamSearch(StepDecoder& decoder, const SearchOptions& options)
       : decoder_(decoder),
         processor_(options),
-        scan_(2 * options.num_beams),
         num_continuations_(2 * options.num_beams),
         sources_(decoder.rows(), BeamedSource(options)) {}
 
@@ -123,43 +122,55 @@ class BeamSearch {
  private:
   // Decodes one token of every live beam; false when no source has a live beam left.
   bool step() {
-    std::vector<int32_t> tokens, parents;
-    for (const BeamedSource& source : sources_) {
-      for (const Beam& beam : source.live()) tokens.push_back(beam.ids.back());
-    }
-    const std::span<const float> logits = decoder_.step(tokens);
+    prepare_rows();
+    const std::span<const LogitScan> scans =
+        decoder_.step_scan(tokens_, static_cast<int>(num_continuations_), banned_);
     size_t row = 0;
+    parents_.clear();
     for (BeamedSource& source : sources_) {
       const size_t rows = source.live().size();
       if (rows == 0) continue;
-      collect_continuations(source, logits, row);
+      collect_continuations(source, scans, row);
       source.advance(continuations_);
       for (const Beam& beam : source.live()) {
-        parents.push_back(static_cast<int32_t>(row) + beam.parent);
+        parents_.push_back(static_cast<int32_t>(row) + beam.parent);
       }
       row += rows;
     }
-    if (parents.empty()) return false;
-    select_rows_if_changed(decoder_, parents);
+    if (parents_.empty()) return false;
+    select_rows_if_changed(decoder_, parents_);
     return true;
   }
 
-  // Fills continuations_ with the best of `source`, whose first beam is row `row` of `logits`.
-  void collect_continuations(const BeamedSource& source, std::span<const float> logits,
+  // Each live beam's last token and the rules for its next.
+  void prepare_rows() {
+    tokens_.clear();
+    forced_.clear();
+    for (const BeamedSource& source : sources_) {
+      for (const Beam& beam : source.live()) {
+        processor_.process(beam.ids);
+        if (banned_.size() == tokens_.size()) banned_.emplace_back();
+        banned_[tokens_.size()].assign(processor_.banned().begin(), processor_.banned().end());
+        tokens_.push_back(beam.ids.back());
+        forced_.push_back(processor_.forced());
+      }
+    }
+  }
+
+  // Fills continuations_ with the best of `source`, whose first beam is row `row`.
+  void collect_continuations(const BeamedSource& source, std::span<const LogitScan> scans,
                              size_t row) {
-    const size_t vocab_size = decoder_.vocab_size();
     continuations_.clear();
     for (size_t i = 0; i < source.live().size(); ++i) {
       const Beam& beam = source.live()[i];
       const auto index = static_cast<int32_t>(i);
-      processor_.process(beam.ids);
-      if (processor_.forced() >= 0) {
-        continuations_.push_back({beam.score, index, processor_.forced()});
+      if (forced_[row + i] >= 0) {
+        continuations_.push_back({beam.score, index, forced_[row + i]});
         continue;
       }
-      scan_.read(logits.subspan((row + i) * vocab_size, vocab_size), processor_.banned());
-      for (const Candidate& candidate : scan_.best()) {
-        const float score = scan_.log_probability(candidate.logit) + beam.score;
+      const LogitScan& scan = scans[row + i];
+      for (const Candidate& candidate : scan.best()) {
+        const float score = scan.log_probability(candidate.logit) + beam.score;
         continuations_.push_back({score, index, candidate.token});
       }
     }
@@ -171,9 +182,10 @@ class BeamSearch {
 
   StepDecoder& decoder_;
   LogitsProcessor processor_;
-  LogitScan scan_;
   size_t num_continuations_;
   std::vector<BeamedSource> sources_;
+  std::vector<int32_t> tokens_, forced_, parents_;  // of the rows, in the order of their sources
+  std::vector<std::vector<int32_t>> banned_;        // the same; may have more, from earlier steps
   std::vector<Continuation> continuations_;
 };
 

@@ -26,7 +26,7 @@ class GreedySearch {
         options_(options),
         on_token_(on_token),
         processor_(options),
-        scan_(options.sample ? std::min<int64_t>(options.top_k, decoder.vocab_size()) : 1),
+        scan_(static_cast<int>(std::min<int64_t>(options.top_k, decoder.vocab_size()))),
         sampler_(options),
         results_(decoder.rows()) {
     for (int64_t source = 0; source < decoder.rows(); ++source) {
@@ -42,26 +42,61 @@ class GreedySearch {
   }
 
  private:
+  // One token for every row, without the logits of the whole vocabulary where the best is all that
+  // is asked.
   void step() {
-    std::vector<int32_t> tokens, parents;
-    for (const Row& row : rows_) tokens.push_back(row.ids.back());
-    const std::span<const float> logits = decoder_.step(tokens);
+    tokens_.clear();
+    forced_.clear();
+    banned_.resize(rows_.size());
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      processor_.process(rows_[i].ids);
+      tokens_.push_back(rows_[i].ids.back());
+      forced_.push_back(processor_.forced());
+      banned_[i].assign(processor_.banned().begin(), processor_.banned().end());
+    }
+    std::span<const float> logits;
+    std::span<const LogitScan> scans;
+    if (options_.sample) {
+      logits = decoder_.step(tokens_);
+    } else {
+      scans = decoder_.step_scan(tokens_, 1, banned_);
+    }
     const size_t vocab_size = decoder_.vocab_size();
     std::vector<Row> kept;
+    parents_.clear();
     for (size_t i = 0; i < rows_.size(); ++i) {
-      if (extend(rows_[i], logits.subspan(i * vocab_size, vocab_size))) {
+      int32_t token = forced_[i];
+      if (token < 0) {
+        token = options_.sample
+                    ? draw(rows_[i], logits.subspan(i * vocab_size, vocab_size), banned_[i])
+                    : take_best(rows_[i], scans[i]);
+      }
+      if (extend(rows_[i], token)) {
         kept.push_back(std::move(rows_[i]));
-        parents.push_back(static_cast<int32_t>(i));
+        parents_.push_back(static_cast<int32_t>(i));
       }
     }
-    if (!kept.empty()) select_rows_if_changed(decoder_, parents);
+    if (!kept.empty()) select_rows_if_changed(decoder_, parents_);
     rows_ = std::move(kept);
   }
 
+  // Both return the next token, its log-probability added to the row's score; -1 when none is
+  // allowed.
+  static int32_t take_best(Row& row, const LogitScan& scan) {
+    if (scan.best().empty()) return -1;
+    row.score += scan.log_probability(scan.best().front().logit);
+    return scan.best().front().token;
+  }
+
+  int32_t draw(Row& row, std::span<const float> logits, std::span<const int32_t> banned) {
+    scan_.read(logits, banned);
+    const int32_t token = sampler_.draw(logits, banned, scan_, row.rng);
+    if (token >= 0) row.score += scan_.log_probability(logits[token]);
+    return token;
+  }
+
   // Adds the next token to `row`; false when that ends it.
-  bool extend(Row& row, std::span<const float> logits) {
-    processor_.process(row.ids);
-    const int32_t token = choose(row, logits);
+  bool extend(Row& row, int32_t token) {
     const bool finished = token == options_.eos_id;
     bool goes_on = token >= 0 && !finished;
     if (goes_on) {
@@ -76,27 +111,14 @@ class GreedySearch {
     return goes_on;
   }
 
-  // The next token, its log-probability added to the row's score; -1 when none is allowed.
-  int32_t choose(Row& row, std::span<const float> logits) {
-    if (processor_.forced() >= 0) return processor_.forced();
-    const std::span<const int32_t> banned = processor_.banned();
-    scan_.read(logits, banned);
-    int32_t token = -1;
-    if (options_.sample) {
-      token = sampler_.draw(logits, banned, scan_, row.rng);
-    } else if (!scan_.best().empty()) {
-      token = scan_.best().front().token;
-    }
-    if (token >= 0) row.score += scan_.log_probability(logits[token]);
-    return token;
-  }
-
   StepDecoder& decoder_;
   const SearchOptions& options_;
   const TokenCallback& on_token_;
   LogitsProcessor processor_;
-  LogitScan scan_;
+  LogitScan scan_;  // sampling only
   Sampler sampler_;
+  std::vector<int32_t> tokens_, forced_, parents_;
+  std::vector<std::vector<int32_t>> banned_;
   std::vector<Row> rows_;
   std::vector<Hypothesis> results_;
 };

@@ -1,37 +1,18 @@
 #include "generation/logit_scan.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "base/error.h"
+#include "kernels/cpu/elementary.h"
 
 namespace trivium {
 namespace {
 
 constexpr size_t kLanes = 16;    // independent sums, so that the compiler may use vector registers
-constexpr size_t kBlock = 1024;  // logits; their 4 KB stay in the first-level cache between uses
+constexpr size_t kPiece = 1024;  // logits; their 4 KB stay in the first-level cache between uses
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-
-// exp(x) for x <= 0 to 2 units in the last place, without branches or calls: 2^n times a polynomial
-// in the rest (coefficients of Cephes' expf). NaN gives NaN; below -87 it stays at exp(-87).
-inline float exp_of_nonpositive(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: a sum with it has no fraction
-  x = x < -87.0f ? -87.0f : x;
-  const float shifted = x * 1.44269504f + kRound;
-  const float n = shifted - kRound;
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const uint32_t exponent = (std::bit_cast<uint32_t>(shifted) << 23) + 0x3F800000u;
-  return p * std::bit_cast<float>(exponent);
-}
 
 float max_of(std::span<const float> values) {
   float lanes[kLanes];
@@ -61,19 +42,45 @@ double sum_of_exp(std::span<const float> values, float max) {
 }  // namespace
 
 void LogitScan::read(std::span<const float> logits, std::span<const int32_t> banned) {
+  begin(static_cast<int>(count_));
+  add(logits, 0, banned);
+  finish();
+}
+
+void LogitScan::begin(int count) {
+  count_ = static_cast<size_t>(count);
   best_.clear();
   max_ = kMinusInfinity;
   sum_ = 0;
-  for (size_t begin = 0; begin < logits.size(); begin += kBlock) {
-    const size_t end = std::min(begin + kBlock, logits.size());
-    const std::span<const float> block = logits.subspan(begin, end - begin);
-    const float block_max = max_of(block);
-    add_sum(block, block_max);
-    // Most blocks have nothing better than what is kept.
-    if (best_.size() < count_ || (count_ > 0 && block_max > best_.front().logit)) {
-      add_candidates(logits, begin, end, banned);
+}
+
+void LogitScan::add(std::span<const float> logits, int32_t first_token,
+                    std::span<const int32_t> banned) {
+  for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
+    const std::span<const float> piece =
+        logits.subspan(begin, std::min(kPiece, logits.size() - begin));
+    const float piece_max = max_of(piece);
+    add_sum(piece, piece_max);
+    // Most pieces have nothing better than what is kept; an equal logit may be a lower token.
+    if (best_.size() < count_ || (count_ > 0 && piece_max >= best_.front().logit)) {
+      add_candidates(piece, first_token + static_cast<int32_t>(begin), banned);
     }
   }
+}
+
+void LogitScan::merge(const LogitScan& other) {
+  const float largest = std::max(max_, other.max_);
+  if (largest > kMinusInfinity) {
+    sum_ = sum_ * std::exp(static_cast<double>(max_) - largest) +
+           other.sum_ * std::exp(static_cast<double>(other.max_) - largest);
+  } else {
+    sum_ += other.sum_;
+  }
+  max_ = largest;
+  for (const Candidate& candidate : other.best_) add_candidate(candidate);
+}
+
+void LogitScan::finish() {
   if (!std::isfinite(sum_) || !std::isfinite(max_)) {
     throw Error(
         ExitCode::kBadModel,
@@ -92,20 +99,26 @@ void LogitScan::add_sum(std::span<const float> block, float block_max) {
   if (max_ > kMinusInfinity) sum_ += sum_of_exp(block, max_);
 }
 
-void LogitScan::add_candidates(std::span<const float> logits, size_t begin, size_t end,
+void LogitScan::add_candidates(std::span<const float> block, int32_t first_token,
                                std::span<const int32_t> banned) {
-  for (size_t i = begin; i < end; ++i) {
+  for (size_t i = 0; i < block.size(); ++i) {
     const float threshold = best_.size() < count_ ? kMinusInfinity : best_.front().logit;
-    if (!(logits[i] > threshold)) continue;
-    const auto token = static_cast<int32_t>(i);
+    if (block[i] < threshold || block[i] == kMinusInfinity) continue;
+    const int32_t token = first_token + static_cast<int32_t>(i);
     if (std::binary_search(banned.begin(), banned.end(), token)) continue;
-    if (best_.size() == count_) {
-      std::pop_heap(best_.begin(), best_.end(), is_better);
-      best_.pop_back();
-    }
-    best_.push_back({logits[i], token});
-    std::push_heap(best_.begin(), best_.end(), is_better);
+    add_candidate({block[i], token});
   }
+}
+
+void LogitScan::add_candidate(const Candidate& candidate) {
+  if (count_ == 0) return;
+  if (best_.size() == count_) {
+    if (!is_better(candidate, best_.front())) return;
+    std::pop_heap(best_.begin(), best_.end(), is_better);
+    best_.pop_back();
+  }
+  best_.push_back(candidate);
+  std::push_heap(best_.begin(), best_.end(), is_better);
 }
 
 }  // namespace trivium

@@ -20,12 +20,20 @@ inline bool is_better(const Candidate& a, const Candidate& b) {
 class LogitScan {
  public:
   // Keeps the `count` best tokens of a row; 0 where only log-probabilities are asked.
-  explicit LogitScan(int count) : count_(static_cast<size_t>(count)) {}
+  explicit LogitScan(int count = 0) : count_(static_cast<size_t>(count)) {}
 
   // Reads `logits` [vocab_size]. The tokens of `banned` (sorted) and those at minus infinity are
   // not candidates, but a banned one keeps its part of the probability: transformers bans tokens
   // after log_softmax. Error kBadModel when no logit is finite or one is NaN or plus infinity.
   void read(std::span<const float> logits, std::span<const int32_t> banned = {});
+
+  // read() in pieces, for a row whose logits never lie side by side: begin(), then add() of pieces
+  // in any order, into several scans of the same count where several threads do it, merge() of
+  // those into one, finish() (which throws what read() throws). `first_token` is the piece's first.
+  void begin(int count);
+  void add(std::span<const float> logits, int32_t first_token, std::span<const int32_t> banned);
+  void merge(const LogitScan& other);
+  void finish();
 
   // Best first; fewer than `count` where the row has no more.
   std::span<const Candidate> best() const { return best_; }
@@ -36,8 +44,9 @@ class LogitScan {
 
  private:
   void add_sum(std::span<const float> block, float block_max);
-  void add_candidates(std::span<const float> logits, size_t begin, size_t end,
+  void add_candidates(std::span<const float> block, int32_t first_token,
                       std::span<const int32_t> banned);
+  void add_candidate(const Candidate& candidate);
 
   size_t count_;
   std::vector<Candidate> best_;  // while reading a heap, the worst in front

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "generation/logit_scan.h"
+
 namespace trivium {
 
 class StepDecoder {
@@ -21,9 +23,18 @@ class StepDecoder {
   // token, [rows, vocab_size] row-major, valid until the next call.
   virtual std::span<const float> step(std::span<const int32_t> tokens) = 0;
 
+  // step() for those who need only each row's `count` best tokens and its log-sum-exp: one scan a
+  // row, as LogitScan::read gives it, valid until the next call. `banned` has one sorted list a
+  // row. An engine that overrides this need never write the logits down.
+  virtual std::span<const LogitScan> step_scan(std::span<const int32_t> tokens, int count,
+                                               std::span<const std::vector<int32_t>> banned);
+
   // Row i of the batch from now on continues old row parents[i]: beam reordering, expansion of a
   // source to several beams, and dropping finished rows are all this. `parents` is never empty.
   virtual void select_rows(std::span<const int32_t> parents) = 0;
+
+ protected:
+  std::vector<LogitScan> scans_;
 };
 
 // select_rows, which may copy every row's cache, unless `parents` leaves each row in its place.

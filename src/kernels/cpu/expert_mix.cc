@@ -3,13 +3,6 @@
 #include <algorithm>
 #include <array>
 
-// One binary for all processors: the compiler writes the loop three times and the loader picks.
-#if defined(__x86_64__) && defined(__gnu_linux__)
-#define TRIVIUM_CPU_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define TRIVIUM_CPU_CLONES
-#endif
-
 namespace trivium::cpu {
 namespace {
 

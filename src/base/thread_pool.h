@@ -1,0 +1,60 @@
+// Threads for loops of microseconds: a waiting thread spins briefly, then sleeps.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace trivium {
+
+class ThreadPool {
+ public:
+  // `threads` counts the caller of run(); at least 1. Error kUsage for fewer.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls work(thread) once for every thread in [0, size()), number 0 on the caller's own thread,
+  // and returns when all have ended. `work` must not throw and must not call run(). One caller at a
+  // time.
+  template <typename Work>
+  void run(Work&& work) {
+    using Callable = std::remove_reference_t<Work>;
+    start([](void* callable, int thread) { (*static_cast<Callable*>(callable))(thread); },
+          const_cast<void*>(static_cast<const void*>(&work)));
+  }
+
+  // Splits [0, count) into one contiguous range a thread, as even as possible, and calls
+  // work(thread, begin, end) for those that are not empty.
+  template <typename Work>
+  void for_ranges(int64_t count, Work&& work) {
+    if (count <= 1 || size() == 1) {
+      if (count > 0) work(0, int64_t{0}, count);
+      return;
+    }
+    run([&](int thread) {
+      const int64_t begin = count * thread / size(), end = count * (thread + 1) / size();
+      if (begin < end) work(thread, begin, end);
+    });
+  }
+
+ private:
+  using Function = void (*)(void* callable, int thread);
+  void start(Function function, void* callable);
+  void work_until_stopped(int thread);
+
+  std::vector<std::thread> workers_;
+  Function function_ = nullptr;
+  void* callable_ = nullptr;
+  // On cache lines of their own: each is written by one side and spun on by the other.
+  alignas(64) std::atomic<uint32_t> round_{0};    // counts the calls of run()
+  alignas(64) std::atomic<uint32_t> working_{0};  // workers that have not ended this round
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace trivium

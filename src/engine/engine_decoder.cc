@@ -1,0 +1,243 @@
+#include "engine/engine_decoder.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace trivium {
+namespace {
+
+// Groups of 32 logits that are computed before they are scanned: 32 rows of them are 64 KiB.
+constexpr int64_t kPieceGroups = 16;
+
+int64_t most_active(std::span<const EngineSource> sources, float threshold) {
+  size_t most = 1;
+  for (const EngineSource& source : sources) {
+    for (const std::vector<float>& layer : source.route->decoder) {
+      most = std::max(most, active_experts(layer, threshold).size());
+    }
+  }
+  return static_cast<int64_t>(most);
+}
+
+}  // namespace
+
+EngineDecoder::EngineDecoder(Engine& engine, std::span<const EngineSource> sources,
+                             int64_t positions)
+    : engine_(engine),
+      slots_(most_active(sources, engine.options().expert_threshold)),
+      cache_(attention_type(engine.options().type), engine.config().decoder_layers * slots_,
+             engine.config().d_model),
+      last_(engine.options().type),
+      pieces_(static_cast<size_t>(engine.options().threads)),
+      part_scans_(static_cast<size_t>(engine.options().threads)) {
+  check(!sources.empty(), "there is something to decode");
+  pack_sources(sources);
+  cache_.reserve(positions);
+  plan_layers();
+}
+
+void EngineDecoder::pack_sources(std::span<const EngineSource> sources) {
+  AlignedBuffer<float> memory;
+  engine_.encode(sources, memory);
+  const auto& layers = engine_.weights().decoder;
+  const ComputeType type = cache_.type();
+  int64_t begin = 0;
+  for (const EngineSource& source : sources) {
+    check(source.route->decoder.size() == layers.size(), "the route is of another model");
+    const auto len = static_cast<int64_t>(source.ids.size());
+    Source packed;
+    for (size_t layer = 0; layer < layers.size(); ++layer) {
+      packed.route.push_back(
+          active_experts(source.route->decoder[layer], engine_.options().expert_threshold));
+      packed.memory.emplace_back();
+      for (const ActiveExpert& active : packed.route.back()) {
+        check(active.expert < static_cast<int64_t>(layers[layer].size()),
+              "the route is of another model");
+        PackedKeysValues& place = packed.memory.back().emplace_back(type);
+        pack_cross_memory(engine_.context(), engine_.decoder_shape(), layers[layer][active.expert],
+                          memory.data() + begin * engine_.config().d_model, len, place,
+                          engine_.scratch());
+      }
+    }
+    rows_.push_back({sources_.size(), {}});
+    sources_.push_back(std::move(packed));
+    begin += len;
+  }
+}
+
+// Which rows each expert runs; changes only when rows do.
+void EngineDecoder::plan_layers() {
+  const auto& layers = engine_.weights().decoder;
+  uses_.resize(layers.size());
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    std::vector<ExpertUse>& uses = uses_[layer];
+    uses.resize(layers[layer].size());
+    for (size_t e = 0; e < uses.size(); ++e) {
+      uses[e].expert = static_cast<int64_t>(e);
+      uses[e].rows.clear();
+      uses[e].slots.clear();
+      uses[e].weights.clear();
+      uses[e].all_alone = true;
+    }
+    for (size_t row = 0; row < rows_.size(); ++row) {
+      const std::vector<ActiveExpert>& route = sources_[rows_[row].source].route[layer];
+      for (size_t slot = 0; slot < route.size(); ++slot) {
+        ExpertUse& use = uses[route[slot].expert];
+        use.rows.push_back(static_cast<int32_t>(row));
+        use.slots.push_back(static_cast<int32_t>(slot));
+        use.weights.push_back(route[slot].weight);
+        use.all_alone = use.all_alone && route[slot].weight == 1;
+      }
+    }
+    for (ExpertUse& use : uses) use.all_alone = use.all_alone && use.rows.size() == rows_.size();
+  }
+}
+
+void EngineDecoder::run_expert(size_t layer, const ExpertUse& use, float* hidden) {
+  decoder_rows_.clear();
+  for (size_t i = 0; i < use.rows.size(); ++i) {
+    const Row& row = rows_[use.rows[i]];
+    decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + use.slots[i]),
+                             row.cells, &sources_[row.source].memory[layer][use.slots[i]]});
+  }
+  decoder_layer_step(engine_.context(), engine_.decoder_shape(),
+                     engine_.weights().decoder[layer][use.expert], cache_, decoder_rows_, hidden,
+                     engine_.scratch());
+}
+
+// A pool whose rows take several experts: each runs once, on its rows side by side.
+void EngineDecoder::run_pool(size_t layer) {
+  const int64_t width = engine_.config().d_model;
+  std::fill_n(pooled_.reserve(rows() * width), rows() * width, 0.0f);
+  gathered_.reserve(rows() * width);
+  for (const ExpertUse& use : uses_[layer]) {
+    if (use.rows.empty()) continue;
+    for (size_t i = 0; i < use.rows.size(); ++i) {
+      std::copy_n(hidden_.data() + use.rows[i] * width, width,
+                  gathered_.data() + static_cast<int64_t>(i) * width);
+    }
+    run_expert(layer, use, gathered_.data());
+    for (size_t i = 0; i < use.rows.size(); ++i) {
+      const float* from = gathered_.data() + static_cast<int64_t>(i) * width;
+      float* to = pooled_.data() + use.rows[i] * width;
+      for (int64_t k = 0; k < width; ++k) to[k] += use.weights[i] * from[k];
+    }
+  }
+  std::swap(hidden_, pooled_);
+}
+
+void EngineDecoder::run_layers(std::span<const int32_t> tokens) {
+  check(static_cast<int64_t>(tokens.size()) == rows(), "one token a row");
+  const int64_t width = engine_.config().d_model;
+  const int64_t limit = engine_.config().max_position_embeddings;
+  positions_.clear();
+  for (Row& row : rows_) {
+    if (static_cast<int64_t>(row.cells.size()) >= limit) {
+      throw Error(ExitCode::kUsage, "the output is longer than the model's " +
+                                        std::to_string(limit) + " positions; lower --max-length");
+    }
+    positions_.push_back(static_cast<int32_t>(row.cells.size()));
+    row.cells.push_back(cache_.add());
+  }
+  hidden_.reserve(rows() * width);
+  engine_.embed(engine_.weights().decoder_embedding, tokens, positions_, hidden_.data());
+  for (size_t layer = 0; layer < uses_.size(); ++layer) {
+    const auto alone = std::find_if(uses_[layer].begin(), uses_[layer].end(),
+                                    [](const ExpertUse& use) { return use.all_alone; });
+    if (alone != uses_[layer].end()) {
+      run_expert(layer, *alone, hidden_.data());
+    } else {
+      run_pool(layer);
+    }
+  }
+  last_.resize(rows(), width);
+  for_rows(engine_.context(), rows(), width,
+           [&](int64_t row) { last_.set_row(row, hidden_.data() + row * width); });
+}
+
+std::span<const float> EngineDecoder::step(std::span<const int32_t> tokens) {
+  run_layers(tokens);
+  const EngineWeights& weights = engine_.weights();
+  logits_.reserve(rows() * vocab_size());
+  linear(engine_.context(), last_, weights.tokens,
+         {logits_.data(), vocab_size(), weights.logits_bias.data(), false, nullptr});
+  return {logits_.data(), static_cast<size_t>(rows() * vocab_size())};
+}
+
+std::span<const LogitScan> EngineDecoder::step_scan(std::span<const int32_t> tokens, int count,
+                                                    std::span<const std::vector<int32_t>> banned) {
+  run_layers(tokens);
+  const int64_t groups = engine_.weights().tokens.num_groups();
+  const int64_t num_pieces = (groups + kPieceGroups - 1) / kPieceGroups;
+  for (std::vector<LogitScan>& scans : part_scans_) {
+    scans.resize(std::max(scans.size(), tokens.size()));
+    for (size_t row = 0; row < tokens.size(); ++row) scans[row].begin(count);
+  }
+  engine_.context().threads->for_ranges(num_pieces, [&](int thread, int64_t begin, int64_t end) {
+    scan_pieces(begin, end, pieces_[thread], part_scans_[thread], banned);
+  });
+  scans_.resize(tokens.size());
+  for (size_t row = 0; row < tokens.size(); ++row) {
+    scans_[row].begin(count);
+    for (const std::vector<LogitScan>& scans : part_scans_) scans_[row].merge(scans[row]);
+    scans_[row].finish();
+  }
+  return scans_;
+}
+
+void EngineDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, AlignedBuffer<float>& piece,
+                                std::span<LogitScan> scans,
+                                std::span<const std::vector<int32_t>> banned) {
+  const EngineWeights& weights = engine_.weights();
+  const BlockKernels& kernels = *engine_.context().blocks;
+  // A line more, so that rows do not all fall on one set of the cache.
+  constexpr int64_t kStride = kPieceGroups * kBlock + 16;
+  piece.reserve(kBlock * kStride);
+  alignas(64) float block[kBlock * kBlock];
+  kernels.begin();
+  for (int64_t index = piece_begin; index < piece_end; ++index) {
+    const int64_t first = index * kPieceGroups;
+    const int64_t last = std::min(first + kPieceGroups, weights.tokens.num_groups());
+    const int64_t columns = std::min(last * kBlock, vocab_size()) - first * kBlock;
+    for (int64_t row = 0; row < rows(); row += kBlock) {
+      const int64_t count = std::min(kBlock, rows() - row);
+      for (int64_t group = first; group < last; ++group) {
+        scaled_block(kernels, last_, row, count, weights.tokens, group, block);
+        const float* bias = weights.logits_bias.data() + group * kBlock;
+        float* place = piece.data() + (group - first) * kBlock;
+        for (int64_t r = 0; r < count; ++r) {
+          for (int64_t c = 0; c < kBlock; ++c) {
+            place[r * kStride + c] = block[r * kBlock + c] + bias[c];
+          }
+        }
+      }
+      for (int64_t r = 0; r < count; ++r) {
+        scans[row + r].add({piece.data() + r * kStride, static_cast<size_t>(columns)},
+                           static_cast<int32_t>(first * kBlock), banned[row + r]);
+      }
+    }
+  }
+  kernels.end();
+}
+
+void EngineDecoder::select_rows(std::span<const int32_t> parents) {
+  next_rows_.resize(parents.size());
+  for (size_t i = 0; i < parents.size(); ++i) {
+    const Row& parent = rows_.at(static_cast<size_t>(parents[i]));
+    next_rows_[i].source = parent.source;
+    next_rows_[i].cells.assign(parent.cells.begin(), parent.cells.end());
+    for (const int32_t cell : parent.cells) cache_.share(cell);
+  }
+  for (const Row& row : rows_) {
+    for (const int32_t cell : row.cells) cache_.drop(cell);
+  }
+  bool same_sources = rows_.size() == next_rows_.size();
+  for (size_t i = 0; i < rows_.size() && same_sources; ++i) {
+    same_sources = rows_[i].source == next_rows_[i].source;
+  }
+  std::swap(rows_, next_rows_);
+  if (!same_sources) plan_layers();
+}
+
+}  // namespace trivium

@@ -1,0 +1,70 @@
+// Cached decoding on the fast engine, where every row follows its own route.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/key_value_cache.h"
+#include "generation/step_decoder.h"
+
+namespace trivium {
+
+class EngineDecoder : public StepDecoder {
+ public:
+  // Encodes `sources`, once. One decoder of an engine at a time takes a step. `positions` is how
+  // many tokens of how many rows are expected together; more are possible, at the price of an
+  // allocation. Errors as Engine::encode.
+  EngineDecoder(Engine& engine, std::span<const EngineSource> sources, int64_t positions);
+
+  int64_t vocab_size() const override { return engine_.config().vocab_size; }
+  int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
+  // Error kUsage beyond the model's positions.
+  std::span<const float> step(std::span<const int32_t> tokens) override;
+  // Reads the logits in pieces that stay in the cache, and writes none down.
+  std::span<const LogitScan> step_scan(std::span<const int32_t> tokens, int count,
+                                       std::span<const std::vector<int32_t>> banned) override;
+  void select_rows(std::span<const int32_t> parents) override;
+
+ private:
+  // What is computed once for a source.
+  struct Source {
+    std::vector<std::vector<ActiveExpert>> route;       // [decoder_layers]
+    std::vector<std::vector<PackedKeysValues>> memory;  // [decoder_layers][experts of its route]
+  };
+  struct Row {
+    size_t source = 0;
+    std::vector<int32_t> cells;  // one a position
+  };
+  // The rows that take one expert of a layer. Number `slot` of their route's experts is this one.
+  struct ExpertUse {
+    int64_t expert = 0;
+    std::vector<int32_t> rows, slots;
+    std::vector<float> weights;
+    bool all_alone = false;  // every row of the batch, each with this expert only
+  };
+
+  void pack_sources(std::span<const EngineSource> sources);
+  void plan_layers();
+  void run_layers(std::span<const int32_t> tokens);
+  void run_pool(size_t layer);
+  void run_expert(size_t layer, const ExpertUse& use, float* hidden);
+  void scan_pieces(int64_t piece_begin, int64_t piece_end, AlignedBuffer<float>& piece,
+                   std::span<LogitScan> scans, std::span<const std::vector<int32_t>> banned);
+
+  Engine& engine_;
+  int64_t slots_ = 1;  // the most experts that a source's route has in a layer
+  std::vector<Source> sources_;
+  KeyValueCache cache_;
+  std::vector<Row> rows_, next_rows_;
+  std::vector<std::vector<ExpertUse>> uses_;  // [decoder_layers]
+  std::vector<DecoderRow> decoder_rows_;
+  std::vector<int32_t> positions_;
+  AlignedBuffer<float> hidden_, gathered_, pooled_, logits_;
+  Activations last_;                                // the last hidden states, rounded
+  std::vector<AlignedBuffer<float>> pieces_;        // of each thread
+  std::vector<std::vector<LogitScan>> part_scans_;  // [threads][rows]
+};
+
+}  // namespace trivium

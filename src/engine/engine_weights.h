@@ -1,0 +1,77 @@
+// A sequence-to-sequence model's weights, packed once for the CPU kernels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/model_config.h"
+#include "kernels/packed_matrix.h"
+
+namespace trivium {
+
+// A tensor on the host: contiguous float32.
+struct HostTensor {
+  std::shared_ptr<const float> values;
+  std::vector<int64_t> shape;
+};
+
+// A model's tensor by its name in the checkpoint ("encoder.layers.0.experts.2.fc1.weight"). Each is
+// asked for once and let go after it is packed, so that a reader may fetch it from the disk.
+using TensorReader = std::function<HostTensor(const std::string& name)>;
+
+struct PackedLinear {
+  PackedMatrix weights;
+  AlignedBuffer<float> bias;  // padded to 32
+};
+
+struct LayerNormWeights {
+  std::vector<float> gamma, beta;
+};
+
+// An expert of the encoder, or an ordinary layer.
+struct EncoderExpert {
+  PackedLinear qkv;  // the query's, key's and value's projections as one: [3 * d_model, d_model]
+  PackedLinear out;
+  LayerNormWeights attention_norm;
+  PackedLinear fc1, fc2;
+  LayerNormWeights final_norm;
+};
+
+struct DecoderExpert {
+  PackedLinear qkv, out;
+  LayerNormWeights attention_norm;
+  PackedLinear cross_query;
+  PackedLinear cross_key_value;  // both as one: [2 * d_model, d_model]
+  PackedLinear cross_out;
+  LayerNormWeights cross_norm;
+  PackedLinear fc1, fc2;
+  LayerNormWeights final_norm;
+};
+
+struct StackEmbedding {
+  std::vector<float> positions;  // [max_position_embeddings, d_model], without BART's offset
+  LayerNormWeights norm;
+};
+
+struct EngineWeights {
+  // Error kBadModel when a tensor has another shape than `config` asks for; what `read` throws.
+  EngineWeights(const ModelConfig& config, ComputeType type, const TensorReader& read);
+
+  ModelConfig config;
+  ComputeType type;
+  // The token embedding, which is the output layer too: the input's rows are read out of it.
+  PackedMatrix tokens;  // [vocab_size, d_model]
+  AlignedBuffer<float> logits_bias;
+  StackEmbedding encoder_embedding, decoder_embedding;
+  std::vector<std::vector<EncoderExpert>> encoder;  // [encoder_layers][num_experts or 1]
+  std::vector<std::vector<DecoderExpert>> decoder;
+
+  // Bytes of weights that one decoding step of a row along a one-hot route reads: the physical
+  // limit of decoding one row at a time is the memory's bandwidth over this.
+  int64_t step_bytes() const;
+};
+
+}  // namespace trivium

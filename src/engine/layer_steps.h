@@ -1,0 +1,78 @@
+// The Transformer's layers on the CPU kernels: BART's post-LayerNorm layers, biased, exact GELU.
+// They compute what model/layers.cc computes, for inference only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/engine_weights.h"
+#include "engine/key_value_cache.h"
+#include "kernels/activations.h"
+#include "kernels/attention.h"
+#include "kernels/linear.h"
+
+namespace trivium {
+
+// Sizes of a stack's layers.
+struct LayerShape {
+  int64_t d_model = 0;
+  int64_t num_heads = 0;
+  float layer_norm_eps = 1e-5f;
+  int64_t head_dim() const { return d_model / num_heads; }
+};
+
+// What lies between a layer's products. Grows to the largest batch seen; nothing in it is kept from
+// one call to the next.
+struct LayerScratch {
+  LayerScratch(ComputeType type, int threads) : narrow(type), wide(type), attention(threads) {}
+
+  Activations narrow, wide;                 // rows of d_model, of d_ffn
+  AlignedBuffer<float> projected;           // [rows, 3 * d_model]: queries, keys and values
+  AlignedBuffer<float> mixed;               // [rows, d_model]: what attention returns
+  AlignedBuffer<float> inner;               // [rows, d_ffn]
+  std::vector<PackedKeysValues> self;       // of each sequence of an encoder's batch
+  std::vector<AttentionScratch> attention;  // of each thread
+};
+
+// The rows of one sequence in an encoder's batch, whose sequences lie one after the other.
+struct Segment {
+  int64_t begin = 0, len = 0;
+};
+
+// hidden: [rows, d_model], replaced by the layer's output. No row is padding.
+void encoder_layer(const CpuContext& context, const LayerShape& shape, const EncoderExpert& expert,
+                   std::span<const Segment> segments, float* hidden, LayerScratch& scratch);
+
+// Keys and values of the decoder's attention over one source: memory [len, d_model].
+void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
+                       const DecoderExpert& expert, const float* memory, int64_t len,
+                       PackedKeysValues& packed, LayerScratch& scratch);
+
+// A row that takes a decoding step: where the layer keeps its keys and values, its positions (the
+// new one last), and its source.
+struct DecoderRow {
+  void* cache = nullptr;  // KeyValueCache::keys of the layer's plane
+  std::span<const int32_t> cells;
+  const PackedKeysValues* source = nullptr;  // rows of one source stand side by side
+};
+
+// One step of a layer: hidden [rows.size(), d_model], replaced by the layer's output.
+void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
+                        const DecoderExpert& expert, const KeyValueCache& cache,
+                        std::span<const DecoderRow> rows, float* hidden, LayerScratch& scratch);
+
+// work(row) for every row, by several threads where there is enough to do.
+template <typename Work>
+void for_rows(const CpuContext& context, int64_t rows, int64_t width, Work&& work) {
+  constexpr int64_t kFewValues = 4096;  // a microsecond or two: less than waking a thread may cost
+  if (rows * width <= kFewValues) {
+    for (int64_t row = 0; row < rows; ++row) work(row);
+    return;
+  }
+  context.threads->for_ranges(rows, [&](int, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) work(row);
+  });
+}
+
+}  // namespace trivium

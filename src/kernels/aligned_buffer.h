@@ -1,0 +1,53 @@
+// Memory for kernels: aligned to a cache line, never shrunk, so that a loop that has run once
+// allocates no more.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+namespace trivium {
+
+template <typename T>
+class AlignedBuffer {
+  static_assert(std::is_trivial_v<T>);
+
+ public:
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(int64_t count) { reserve(count); }
+
+  // Room for `count` values, zeroed when they are new; what was there is lost when it grows.
+  T* reserve(int64_t count) {
+    if (count > count_) {
+      const size_t bytes = (static_cast<size_t>(count) * sizeof(T) + kLine - 1) / kLine * kLine;
+      memory_.reset();  // before the new block, so that both never exist together
+      memory_.reset(static_cast<T*>(std::aligned_alloc(kLine, bytes)));
+      if (!memory_) throw std::bad_alloc();
+      __builtin_memset(static_cast<void*>(memory_.get()), 0, bytes);
+      count_ = count;
+    }
+    return memory_.get();
+  }
+
+  void clear() {
+    memory_.reset();
+    count_ = 0;
+  }
+
+  T* data() { return memory_.get(); }
+  const T* data() const { return memory_.get(); }
+  int64_t size() const { return count_; }
+
+ private:
+  static constexpr size_t kLine = 64;
+  struct Free {
+    void operator()(T* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<T, Free> memory_;
+  int64_t count_ = 0;
+};
+
+}  // namespace trivium

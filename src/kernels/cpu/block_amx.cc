@@ -1,0 +1,87 @@
+// Block kernels in AMX tiles: one or two tiles of 16 rows by the group's two tiles of 16 columns.
+// One row costs as much as 16; where there are so few, memory is what limits. float32 has no tiles
+// and takes the AVX-512 kernel.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels/block_kernels.h"
+
+namespace trivium::cpu {
+namespace {
+
+constexpr int64_t kTileBytes = 1024;
+constexpr int64_t kPrefetchBytes = 4096;  // ahead of the weights now read; groups follow each other
+constexpr int kOutStride = kBlock * 4;    // bytes of a row of the result
+
+// All eight tiles are 16 rows of 64 bytes. The layout is _tile_loadconfig's.
+struct alignas(64) TileConfig {
+  uint8_t palette = 1;
+  uint8_t start_row = 0;
+  uint8_t reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+void begin() {
+  static const TileConfig config;
+  _tile_loadconfig(&config);
+}
+
+void end() { _tile_release(); }
+
+inline void prefetch_two_tiles(const std::byte* weights) {
+  for (int64_t line = 0; line < 2 * kTileBytes; line += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes + line, _MM_HINT_T0);
+  }
+}
+
+// A macro, because GCC 12 takes the numbers of tiles only as literals.
+// Tiles 0 to 3: sums [rows half][column half]; 4, 5: rows; 6, 7: columns.
+#define TRIVIUM_AMX_BLOCK(NAME, PRODUCT, DEPTH_STEP)                                         \
+  void NAME(const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*,  \
+            void* out) {                                                                     \
+    const auto* rows = static_cast<const std::byte*>(input.rows);                            \
+    const auto* second = rows + 16 * input.row_bytes;                                        \
+    auto* result = static_cast<std::byte*>(out);                                             \
+    _tile_zero(0);                                                                           \
+    _tile_zero(1);                                                                           \
+    if (input.count <= 16) {                                                                 \
+      for (int64_t k = 0; k < depth; k += DEPTH_STEP, rows += 64, group += 2 * kTileBytes) { \
+        prefetch_two_tiles(group);                                                           \
+        _tile_loadd(4, rows, input.row_bytes);                                               \
+        _tile_loadd(6, group, 64);                                                           \
+        PRODUCT(0, 4, 6);                                                                    \
+        _tile_loadd(7, group + kTileBytes, 64);                                              \
+        PRODUCT(1, 4, 7);                                                                    \
+      }                                                                                      \
+    } else {                                                                                 \
+      _tile_zero(2);                                                                         \
+      _tile_zero(3);                                                                         \
+      for (int64_t k = 0; k < depth;                                                         \
+           k += DEPTH_STEP, rows += 64, second += 64, group += 2 * kTileBytes) {             \
+        prefetch_two_tiles(group);                                                           \
+        _tile_loadd(4, rows, input.row_bytes);                                               \
+        _tile_loadd(6, group, 64);                                                           \
+        PRODUCT(0, 4, 6);                                                                    \
+        _tile_loadd(7, group + kTileBytes, 64);                                              \
+        PRODUCT(1, 4, 7);                                                                    \
+        _tile_loadd(5, second, input.row_bytes);                                             \
+        PRODUCT(2, 5, 6);                                                                    \
+        PRODUCT(3, 5, 7);                                                                    \
+      }                                                                                      \
+      _tile_stored(2, result + 16 * kOutStride, kOutStride);                                 \
+      _tile_stored(3, result + 16 * kOutStride + 64, kOutStride);                            \
+    }                                                                                        \
+    _tile_stored(0, result, kOutStride);                                                     \
+    _tile_stored(1, result + 64, kOutStride);                                                \
+  }
+
+TRIVIUM_AMX_BLOCK(bfloat16_block, _tile_dpbf16ps, 32)
+TRIVIUM_AMX_BLOCK(int8_block, _tile_dpbssd, 64)
+
+}  // namespace
+
+const BlockKernels kAmxKernels = {kAvx512Kernels.float32, bfloat16_block, int8_block, begin, end};
+
+}  // namespace trivium::cpu
+#endif

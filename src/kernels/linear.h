@@ -1,0 +1,36 @@
+// Linear layers on packed weights.
+#pragma once
+
+#include <cstdint>
+
+#include "base/thread_pool.h"
+#include "kernels/activations.h"
+#include "kernels/block_kernels.h"
+#include "kernels/packed_matrix.h"
+
+namespace trivium {
+
+// The threads and the instruction set that kernels run with.
+struct CpuContext {
+  ThreadPool* threads;
+  const BlockKernels* blocks;
+};
+
+// What becomes of a product, in this order: bias, GELU, residual.
+struct LinearOutput {
+  float* out = nullptr;         // [rows, stride]; columns beyond the matrix's are not written
+  int64_t stride = 0;           // in elements
+  const float* bias = nullptr;  // [columns, padded to 32], or null
+  bool gelu = false;
+  const float* residual = nullptr;  // [rows, stride], or null; may be `out` itself
+};
+
+// out = f(input W^T + bias). The input's type is the matrix's, its depth too.
+void linear(const CpuContext& context, const Activations& input, const PackedMatrix& weights,
+            const LinearOutput& output);
+
+// Rows by columns of one block of products, times the scales of int8: float32 [count][32].
+void scaled_block(const BlockKernels& kernels, const Activations& input, int64_t first_row,
+                  int64_t count, const PackedMatrix& weights, int64_t group, float* block);
+
+}  // namespace trivium
