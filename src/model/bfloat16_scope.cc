@@ -18,4 +18,12 @@ Bfloat16Scope::~Bfloat16Scope() {
   at::autocast::set_autocast_enabled(device_, false);
 }
 
+torch::Tensor product_input(const torch::Tensor& tensor) {
+  const torch::DeviceType device = tensor.device().type();
+  if (tensor.scalar_type() != torch::kFloat32 || !at::autocast::is_autocast_enabled(device)) {
+    return tensor;
+  }
+  return tensor.to(at::autocast::get_autocast_dtype(device));
+}
+
 }  // namespace trivium

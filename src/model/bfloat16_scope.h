@@ -18,4 +18,8 @@ class Bfloat16Scope {
   torch::DeviceType device_;
 };
 
+// `tensor` as matrix products in this thread's scope read it: cast once for what several of them
+// read, where each would cast it for itself; the tensor itself out of scope.
+torch::Tensor product_input(const torch::Tensor& tensor);
+
 }  // namespace trivium

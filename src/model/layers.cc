@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "model/bfloat16_scope.h"
+#include "model/dropout.h"
+
 namespace trivium {
 namespace {
 
@@ -22,7 +25,8 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features) {
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
-  return torch::nn::functional::linear(input, weight, bias);
+  // Not torch::nn::functional's, which adds the bias in a pass of its own.
+  return at::linear(input, weight, bias);
 }
 
 MultiHeadAttentionImpl::MultiHeadAttentionImpl(int64_t d_model, int64_t num_heads, double dropout)
@@ -81,7 +85,7 @@ torch::Tensor MultiHeadAttentionImpl::trainable_attention(const torch::Tensor& q
     scores = scores.masked_fill(future, kHidden);
   }
   torch::Tensor weights = torch::softmax(scores, -1);
-  if (dropout_ > 0) weights = torch::dropout(weights, dropout_, is_training());
+  if (dropout_ > 0) weights = drop_out(weights, dropout_, is_training());
   return torch::matmul(weights, memory.value);
 }
 
@@ -126,7 +130,7 @@ FeedForward::FeedForward(torch::nn::Module& layer, const LayerOptions& options)
 
 torch::Tensor FeedForward::Expert::run(const torch::Tensor& hidden, double activation_dropout,
                                        bool training) {
-  return fc2(torch::dropout(torch::gelu(fc1(hidden)), activation_dropout, training));
+  return fc2(drop_out(torch::gelu(fc1(hidden)), activation_dropout, training));
 }
 
 torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Tensor& mask,
@@ -173,13 +177,14 @@ void EncoderLayerImpl::set_dropout(const DropoutRates& rates) {
 torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& mask,
                                         const torch::Tensor& task_ids) {
   const bool training = is_training();
+  const torch::Tensor input = product_input(hidden);
   torch::Tensor attended =
-      self_attn_->attend(hidden, self_attn_->keys_values(hidden), mask, /*causal=*/false);
+      self_attn_->attend(input, self_attn_->keys_values(input), mask, /*causal=*/false);
   torch::Tensor x =
-      self_attn_layer_norm_(hidden + torch::dropout(attended, options_.dropout.residual, training));
+      self_attn_layer_norm_(hidden + drop_out(attended, options_.dropout.residual, training));
   const torch::Tensor inner =
       feed_forward_.forward(x, mask, task_ids, options_.dropout.activation, training);
-  return final_layer_norm_(x + torch::dropout(inner, options_.dropout.residual, training));
+  return final_layer_norm_(x + drop_out(inner, options_.dropout.residual, training));
 }
 
 DecoderLayerImpl::DecoderLayerImpl(const LayerOptions& options) : options_(options) {
@@ -206,28 +211,28 @@ torch::Tensor DecoderLayerImpl::after_self_attention(torch::Tensor hidden,
                                                      const torch::Tensor& memory_mask,
                                                      const torch::Tensor& task_ids) {
   const bool training = is_training();
-  hidden =
-      self_attn_layer_norm_(hidden + torch::dropout(attended, options_.dropout.residual, training));
+  hidden = self_attn_layer_norm_(hidden + drop_out(attended, options_.dropout.residual, training));
   torch::Tensor crossed = encoder_attn_->attend(hidden, cross, memory_mask, /*causal=*/false);
-  hidden = encoder_attn_layer_norm_(hidden +
-                                    torch::dropout(crossed, options_.dropout.residual, training));
+  hidden =
+      encoder_attn_layer_norm_(hidden + drop_out(crossed, options_.dropout.residual, training));
   const torch::Tensor inner =
       feed_forward_.forward(hidden, {}, task_ids, options_.dropout.activation, training);
-  return final_layer_norm_(hidden + torch::dropout(inner, options_.dropout.residual, training));
+  return final_layer_norm_(hidden + drop_out(inner, options_.dropout.residual, training));
 }
 
 torch::Tensor DecoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& memory,
                                         const torch::Tensor& memory_mask,
                                         const torch::Tensor& task_ids) {
   // Targets are padded on the right, so causality alone keeps pads out of every real position.
+  const torch::Tensor input = product_input(hidden);
   torch::Tensor attended =
-      self_attn_->attend(hidden, self_attn_->keys_values(hidden), {}, /*causal=*/true);
-  return after_self_attention(hidden, attended, encoder_attn_->keys_values(memory), memory_mask,
-                              task_ids);
+      self_attn_->attend(input, self_attn_->keys_values(input), {}, /*causal=*/true);
+  return after_self_attention(hidden, attended, encoder_attn_->keys_values(product_input(memory)),
+                              memory_mask, task_ids);
 }
 
 DecoderLayerCache DecoderLayerImpl::start(const torch::Tensor& memory) {
-  return {KeyValue{}, encoder_attn_->keys_values(memory)};
+  return {KeyValue{}, encoder_attn_->keys_values(product_input(memory))};
 }
 
 torch::Tensor DecoderLayerImpl::step(const torch::Tensor& hidden, DecoderLayerCache& cache,

@@ -108,7 +108,7 @@ torch::Tensor Seq2SeqModelImpl::decode(const torch::Tensor& decoder_input,
 }
 
 torch::Tensor Seq2SeqModelImpl::logits(const torch::Tensor& hidden) {
-  return torch::nn::functional::linear(hidden, shared_weight_, final_logits_bias_.squeeze(0));
+  return at::linear(hidden, shared_weight_, final_logits_bias_.squeeze(0));
 }
 
 }  // namespace trivium

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/dropout.h"
 
 namespace trivium {
 namespace {
@@ -106,7 +107,7 @@ torch::Tensor StackImpl<Layer>::embed(const torch::Tensor& ids, const torch::Ten
   torch::Tensor positions = position_weight_.narrow(0, offset + kPositionOffset, length);
   torch::Tensor sum = tokens + positions;
   if (segments.defined()) sum = sum + segments;
-  return torch::dropout(layernorm_embedding_(sum), dropout_, this->is_training());
+  return drop_out(layernorm_embedding_(sum), dropout_, this->is_training());
 }
 
 template <typename Layer>

@@ -1,0 +1,54 @@
+#include "model/dropout.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace trivium {
+namespace {
+
+TEST(DropOutTest, IsTheInputOutsideTrainingAndAtRateZero) {
+  const torch::Tensor input = torch::randn({3, 5});
+  EXPECT_TRUE(torch::equal(drop_out(input, 0.5, /*training=*/false), input));
+  EXPECT_TRUE(torch::equal(drop_out(input, 0, /*training=*/true), input));
+}
+
+TEST(DropOutTest, DropsTheShareAndScalesTheRest) {
+  for (const auto type : {torch::kFloat32, torch::kBFloat16, torch::kFloat64}) {
+    for (const double rate : {0.1, 0.5, 0.9}) {
+      torch::manual_seed(3);
+      const torch::Tensor input = torch::ones({7, 10001}, type);  // no multiple of 4
+      const torch::Tensor output = drop_out(input, rate, /*training=*/true);
+      EXPECT_EQ(output.scalar_type(), type);
+      const torch::Tensor dropped = output == 0;
+      const double share = dropped.to(torch::kFloat64).mean().item<double>();
+      const double deviation = std::sqrt(rate * (1 - rate) / static_cast<double>(input.numel()));
+      EXPECT_NEAR(share, rate, 5 * deviation + 1.0 / 65536);
+      const torch::Tensor kept = output.masked_select(dropped.logical_not());
+      EXPECT_TRUE(torch::equal(kept, torch::full_like(kept, 1 / (1 - rate))));
+      // Neighbours, which share a draw of 64 bits, are independent.
+      const torch::Tensor pairs = dropped.flatten().narrow(0, 0, 70000).view({-1, 2});
+      const double both = pairs.all(1).to(torch::kFloat64).mean().item<double>();
+      EXPECT_NEAR(both, rate * rate, 5 * std::sqrt(rate * rate / 35000) + 1e-4);
+    }
+  }
+}
+
+TEST(DropOutTest, GradientIsTheMask) {
+  const torch::Tensor input = torch::ones({100}, torch::kFloat64).requires_grad_();
+  const torch::Tensor output = drop_out(input, 0.3, /*training=*/true);
+  output.sum().backward();
+  EXPECT_TRUE(torch::equal(input.grad(), output.detach()));
+}
+
+TEST(DropOutTest, TheSeedDecides) {
+  const torch::Tensor input = torch::ones({64});
+  torch::manual_seed(8);
+  const torch::Tensor first = drop_out(input, 0.5, true), second = drop_out(input, 0.5, true);
+  torch::manual_seed(8);
+  EXPECT_TRUE(torch::equal(drop_out(input, 0.5, true), first));
+  EXPECT_FALSE(torch::equal(first, second));
+}
+
+}  // namespace
+}  // namespace trivium
