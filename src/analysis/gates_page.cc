@@ -25,7 +25,8 @@ constexpr const char* kStyle = R"css(
   header p { margin: 4px 0 14px; color: var(--muted); }
   .tools { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; margin-bottom: 12px; }
   select { font: inherit; color: inherit; background: var(--card); border-radius: 6px;
-    border: 1px solid var(--rule); padding: 4px 8px; max-width: 60ch; }
+    border: 1px solid var(--rule); padding: 4px 8px; max-width: min(60ch, 100%); }
+  label { max-width: 100%; }
   select:focus-visible { outline: 2px solid #0b5cad; outline-offset: 1px; }
   section { background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
     padding: 12px 16px; margin-bottom: 16px; }
@@ -34,7 +35,7 @@ constexpr const char* kStyle = R"css(
   .layer { display: grid; grid-template-columns: 9ch minmax(0, 1fr); gap: 8px; padding: 3px 0;
     border-top: 1px solid var(--rule); align-items: baseline; }
   .layer > b { font-weight: 400; color: var(--muted); white-space: nowrap; }
-  .t { display: inline-block; margin: 1px 2px 1px 0; padding: 0 4px; border-radius: 4px;
+  .t { display: inline-block; margin: 1px 3px 3px 0; padding: 0 4px; border-radius: 4px;
     color: #14171c; white-space: pre; }
   .t sub { margin-left: 3px; font-size: 10px; opacity: .75; }
   .t.differs { outline: 2px solid var(--ink); outline-offset: -1px; }
@@ -60,7 +61,7 @@ constexpr const char* kScript = R"js(
   data.forEach((t, i) => option(text, t.label, i));
   const fillTasks = () => {
     const names = data[text.value].maps.map((m) => m.task);
-    for (const [list, first] of [[a, 0], [b, -1]]) {
+    for (const [list, first] of [[a, 0], [b, names.length > 1 ? 1 : -1]]) {
       const old = list.value;
       list.replaceChildren();
       if (list === b) option(list, "none", -1);

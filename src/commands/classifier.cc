@@ -288,6 +288,7 @@ void add_classifier_command(CLI::App& app, int& status) {
       "classifier", "encoders with a head for every task: train, score and look into them");
   classifier->require_subcommand(1);
   add_train(*classifier, status);
+  add_classifier_adapt(*classifier, status);
   add_eval(*classifier);
   add_gates(*classifier);
 }

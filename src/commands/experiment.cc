@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/logging.h"
 #include "commands/command.h"
+#include "commands/token_gates.h"
 #include "config/experiment_settings.h"
 #include "experiments/task_level_experiment.h"
 #include "experiments/task_level_report.h"
@@ -93,6 +94,7 @@ void add_experiment_command(CLI::App& app, int& status) {
   auto flags = std::make_shared<ExperimentFlags>();
   CLI::App* command = app.add_subcommand("experiment", "a comparison of the sources, with report");
   command->require_subcommand(1);
+  add_mt_tag_experiment(*command, status);
   CLI::App* task_level = command->add_subcommand(
       "task-level", "ways to route whole tasks: dense, random, averaged, learned");
   task_level->add_option("config", flags->config, "settings file (TOML) instead of a preset");

@@ -16,6 +16,7 @@
 #include "commands/model_flags.h"
 #include "commands/result_file.h"
 #include "commands/terminal_text.h"
+#include "commands/token_gates.h"
 #include "evaluation/evaluator.h"
 #include "inference/route_file.h"
 
@@ -290,6 +291,7 @@ void add_routes_command(CLI::App& app) {
       "number of tests is counted in.\n"
       "Example:\n  trivium routes correlate --gym ../shared/gym",
       run_correlate, add_gym_flags);
+  add_routes_gates(*routes);
   add_part(
       *routes, "disable", "whether the tasks of a feature need the expert it goes with",
       "Disables the expert of each found pair (r > 0) and compares how much the tasks with the\n"

@@ -8,6 +8,8 @@ namespace trivium {
 
 // trivium classifier: training, scoring and maps of gates.
 void add_classifier_command(CLI::App& app, int& status);
+// trivium classifier adapt
+void add_classifier_adapt(CLI::App& classifier, int& status);
 // trivium bench token-gates
 void add_token_gates_bench(CLI::App& bench);
 // trivium experiment mt-tag

@@ -180,14 +180,17 @@ ResultTable table_8(const MtTagSettings& settings) {
   return table;
 }
 
-ResultTable table_of_scales() {
-  return {"scale",
-          "What the chosen expert's output is multiplied by; the paper has the first alone",
-          {{"probability", "mt_tag", {}},
-           {"probability x experts", "mt_tag-times_experts", {}},
-           {"1", "mt_tag-no_scale", {}}},
-          task_columns(kGlue, kGlueSmall),
-          "mt_tag"};
+ResultTable table_of_scales(const MtTagSettings& settings) {
+  ResultTable table{
+      "scale",
+      "MT-TaG by what the chosen expert's output is multiplied by; the paper has probability alone",
+      {{"MT-Dense", "mt_dense", {}}, {"probability", "mt_tag", {}}},
+      task_columns(kGlue, kGlueSmall),
+      "mt_dense"};
+  for (const std::string& scale : settings.scales) {
+    table.rows.push_back({scale, "mt_tag-scale_" + scale, {}});
+  }
+  return table;
 }
 
 ResultTable table_of_gates() {
@@ -207,8 +210,7 @@ std::vector<std::string> overrides_of(const std::string& suffix) {
   if (suffix == "c_glue") return {"data.tasks=" + list_text(kCommon)};
   if (suffix == "glue_plus") return {"data.tasks=" + list_text(kGluePlus)};
   if (suffix == "embeddings") return {"model.gate_embedding_dim=64"};
-  if (suffix == "times_experts") return {"model.gate_scale=probability_times_experts"};
-  if (suffix == "no_scale") return {"model.gate_scale=none"};
+  if (suffix.starts_with("scale_")) return {"model.gate_scale=" + suffix.substr(6)};
   return {"data.sampling=" + suffix};
 }
 
@@ -239,7 +241,7 @@ std::vector<ResultTable> mt_tag_tables(const MtTagSettings& settings) {
     if (name == "T6") tables.push_back(table_6(settings));
     if (name == "T7") tables.push_back(table_7());
     if (name == "T8") tables.push_back(table_8(settings));
-    if (name == "scale") tables.push_back(table_of_scales());
+    if (name == "scale") tables.push_back(table_of_scales(settings));
     if (name == "gates") tables.push_back(table_of_gates());
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       throw Error(ExitCode::kConfig,

@@ -63,6 +63,18 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
   EXPECT_EQ(lines[0].at("examples"), 20);
   EXPECT_GT(lines[0].at("score"), 0.9);
 
+  const std::string tuned = (folder.path() / "tuned").string();
+  const Outcome adapted = run_program(
+      {"classifier", "adapt", "--checkpoint", model, "--gym", gym, "--task", "letters", "--gates",
+       "pairs", "--output", tuned, "--epochs", "1", "--precision", "fp32", "--max-length", "16"});
+  ASSERT_EQ(adapted.code, 0) << adapted.err;
+  EXPECT_EQ(json_lines(adapted.out).at(0).at("gates"), "pairs");
+  EXPECT_EQ(run_program({"classifier", "eval", "--checkpoint", tuned, "--gym", gym}).code, 0);
+  EXPECT_EQ(run_program({"classifier", "adapt", "--checkpoint", model, "--gym", gym, "--task",
+                         "letters", "--gates", "pears", "--output", tuned + "2"})
+                .code,
+            66);
+
   const std::string page = (folder.path() / "gates.html").string();
   const Outcome gates = run_program({"classifier", "gates", "--checkpoint", model, "--text",
                                      "a b | c", "--gym", gym, "--limit", "1", "--output", page});

@@ -49,7 +49,7 @@ TEST(ClassifierOutputs, DoNotDependOnTheBatch) {
   ModelConfig config = small_config(1);
   config.decoder_layers = 0;
   config.token_experts.num_experts = 3;
-  EncoderClassifier model(config, {{"a", 2, false}, {"b", 3, false}});
+  EncoderClassifier model(config, std::vector<HeadShape>{{"a", 2, false}, {"b", 3, false}});
   torch::manual_seed(2);
   for (torch::Tensor& parameter : model->parameters()) {
     torch::NoGradGuard no_grad;

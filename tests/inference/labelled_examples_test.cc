@@ -62,8 +62,7 @@ TEST(EncodeLabelled, SpansAreTheWordsPieces) {
   const LabelledExample example = encoded("x ab, y", "z abc", 32, "ab");
   EXPECT_EQ(example.spans[0], (std::pair<int64_t, int64_t>{2, 4}));
   EXPECT_EQ(example.spans[1], (std::pair<int64_t, int64_t>{8, 11}));
-  const Tokenizer& whole = *tokenizer();
-  const auto first = whole.encode("x ab, y");
+  const auto first = tokenizer()->encode("x ab, y");
   EXPECT_TRUE(std::equal(first.begin(), first.end(), example.ids.begin() + 1));
 }
 
