@@ -113,6 +113,30 @@ fs::path MtTagExperiment::folder_of(const MtTagVariant& variant) const {
   return fs::path(settings_.output) / variant.name;
 }
 
+void MtTagExperiment::check_settings(const MtTagVariant& variant) const {
+  // Which tables and seeds are asked for, and where it runs, changes no single result.
+  MtTagSettings own = settings_;
+  own.tables = own.gates = own.scales = own.overrides = {};
+  own.layers = own.experts = own.seeds = {};
+  own.threads = 0;
+  own.output = own.gym = own.methods_folder = "";
+  ClassifierSettings training = training_settings(variant);
+  training.threads = 0;
+  training.gym = training.output = "";
+  training.log_every = 1;
+  const std::string text = settings_to_toml(own) + "\n" + settings_to_toml(training);
+  const fs::path file = folder_of(variant) / "settings.toml";
+  if (!fs::exists(file)) {
+    fs::create_directories(file.parent_path());
+    write_file_atomically(file, text);
+  } else if (read_file(file) != text) {
+    throw Error(ExitCode::kConfig,
+                file.parent_path().string() +
+                    " has results of other settings (its settings.toml says which); choose another "
+                    "experiment.output");
+  }
+}
+
 bool MtTagExperiment::train(const ClassifierSettings& settings, ClassifierCheckpoint& model,
                             MtTagRun& run) {
   std::vector<LabelledExample> examples;
@@ -275,6 +299,7 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
 
 bool MtTagExperiment::run_variant(const MtTagVariant& variant) {
   const fs::path results = folder_of(variant) / "results.json";
+  check_settings(variant);
   MtTagRun run;
   run.variant = variant.name;
   if (fs::exists(results)) run = mt_tag_run_from_json(read_json_file(results), results.string());

@@ -25,6 +25,7 @@ class MtTagExperiment {
 
   // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/multi_task, and the
   // results of every fine-tuning in OUTPUT/VARIANT/results.json. Returns false when it was stopped.
+  // Error kConfig where results of other settings are there.
   bool run();
 
   // One a variant that is done, in the plan's order.
@@ -41,6 +42,9 @@ class MtTagExperiment {
   const TaskData& data_of(const std::string& task);
   ClassifierSettings training_settings(const MtTagVariant& variant) const;
   std::filesystem::path folder_of(const MtTagVariant& variant) const;
+  // Keeps beside a variant's results what they depend on. Error kConfig where that is kept already
+  // and has changed since.
+  void check_settings(const MtTagVariant& variant) const;
   // The trained model: as it was kept, or trained now. Nothing when it was stopped.
   std::optional<ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
   bool train(const ClassifierSettings& settings, ClassifierCheckpoint& model, MtTagRun& run);

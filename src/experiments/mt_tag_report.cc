@@ -72,6 +72,11 @@ const std::vector<Claim>& claims() {
        "single_task"},
       {"natural sampling is above uniform", "T7", "All", "mt_tag", "mt_tag-uniform"},
       {"four experts are above two", "T8", "All", "mt_tag", "mt_tag-experts2"},
+      {"(not in the paper) scaled by probability x experts, MT-TaG is above MT-Dense over all "
+       "tasks",
+       "scale", "All", "mt_tag-scale_probability_times_experts", "mt_dense"},
+      {"(not in the paper) probability x experts is above probability over all tasks", "scale",
+       "All", "mt_tag-scale_probability_times_experts", "mt_tag"},
       {"four experts are above six", "T8", "All", "mt_tag", "mt_tag-experts6"},
   };
   return all;

@@ -98,6 +98,12 @@ TEST_F(MtTagExperimentTest, TrainsScoresAndGoesOnWhereItWas) {
   EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/multi_task"));
   EXPECT_EQ(read_file(folder_.path() / "out/mt_tag/results.json"), kept);
 
+  // Results of other settings are not mixed with these.
+  MtTagSettings changed = settings_;
+  changed.epochs = 2;
+  MtTagExperiment other(changed, nullptr);
+  EXPECT_THROW(other.run(), Error);
+
   const std::vector<ResultTable> tables = mt_tag_tables(settings_);
   const ReportTable t1 = mt_tag_table(tables[0], experiment.runs());
   EXPECT_EQ(t1.rows.size(), 8u);  // four models, and the paper's row below each
