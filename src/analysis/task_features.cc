@@ -213,4 +213,11 @@ FeatureTable task_features(const std::vector<Task>& tasks, const PromptLibrary& 
   return table;
 }
 
+FeatureTable task_features(const Gym& gym, const std::vector<std::string>& tasks,
+                           const PromptLibrary& prompts, const HandLabels& labels) {
+  std::vector<Task> read;
+  for (const std::string& task : tasks) read.push_back(gym.load_task(task, kRecords));
+  return task_features(read, prompts, labels);
+}
+
 }  // namespace trivium

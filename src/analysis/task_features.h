@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "data/gym.h"
 #include "data/prompt_template.h"
 #include "data/task.h"
 
@@ -54,5 +55,8 @@ std::vector<bool> count_features(const Task& task, const PromptTemplate& prompt)
 // for a task without hand labels.
 FeatureTable task_features(const std::vector<Task>& tasks, const PromptLibrary& prompts,
                            const HandLabels& labels);
+// The same of tasks of a gym, of which it reads no more records than the features are counted from.
+FeatureTable task_features(const Gym& gym, const std::vector<std::string>& tasks,
+                           const PromptLibrary& prompts, const HandLabels& labels);
 
 }  // namespace trivium

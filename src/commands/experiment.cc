@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/logging.h"
 #include "commands/command.h"
+#include "commands/result_file.h"
 #include "commands/token_gates.h"
 #include "config/experiment_settings.h"
 #include "experiments/task_level_experiment.h"
@@ -28,34 +29,33 @@ constexpr const char* kFooter =
 struct ExperimentFlags {
   std::string preset = "quick", config;
   std::vector<std::string> overrides;
-  bool reference = false;
+  bool tried = false, reference = false;
 };
 
 std::string command_line(const ExperimentFlags& flags) {
   std::string text = "tools/trivium experiment task-level " +
                      (flags.config.empty() ? "--preset " + flags.preset : flags.config);
+  if (flags.tried) text += " --tried";
   for (const std::string& value : flags.overrides) text += " --set " + value;
   return text;
-}
-
-FeatureTable features_of(const RouteDump& routes, const TaskLevelSettings& settings) {
-  const Gym gym(settings.gym);
-  std::vector<Task> tasks;
-  for (const RouteRow& row : routes.tasks) tasks.push_back(gym.load_task(row.task));
-  return task_features(tasks, PromptLibrary(settings.prompts),
-                       HandLabels(home_folder() / "configs" / "task_features.toml"));
 }
 
 std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
                                           const TaskLevelSettings& settings) {
   std::vector<LearnedRoutes> learned;
+  FeatureTable features;  // of the same tasks for all methods
   for (const std::string& method : settings.methods) {
     Checkpoint checkpoint = experiment.trained(method);
     if (!checkpoint.model->has_router()) continue;
     checkpoint.model->eval();
     const RouteDump routes = dump_routes(checkpoint.model, checkpoint.tasks,
                                          checkpoint.config.routing.selection_temperature);
-    learned.push_back({method, routes, correlate(routes, features_of(routes, settings))});
+    if (features.tasks.empty()) {
+      features = task_features(Gym(settings.gym), checkpoint.tasks.names(),
+                               PromptLibrary(settings.prompts),
+                               HandLabels(home_folder() / "configs" / "task_features.toml"));
+    }
+    learned.push_back({method, routes, correlate(routes, features)});
   }
   return learned;
 }
@@ -70,6 +70,7 @@ int run_task_level(const ExperimentFlags& flags) {
       flags.config.empty() ? home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
                            : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
+  if (!flags.tried) settings.tried.clear();
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   watch_stop_signals();
   TaskLevelExperiment experiment(settings, &stop_requested());
@@ -83,7 +84,8 @@ int run_task_level(const ExperimentFlags& flags) {
   ReportDocument summary("Task-level mixtures of experts: ways to route");
   summary.table(comparison_table(experiment.runs(), settings.methods));
   summary.table(claims_table(experiment.runs(), settings.methods));
-  std::fputs(summary.to_markdown().c_str(), stdout);
+  if (flags.tried) summary.table(tried_table(experiment.runs(), settings));
+  ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
   spdlog::info("wrote {}/task_level.md and .html", settings.output);
   return 0;
 }
@@ -101,6 +103,8 @@ void add_experiment_command(CLI::App& app, int& status) {
   task_level->add_option("--preset", flags->preset, "quick: 30 minutes of 2 cores; full: a night")
       ->check(CLI::IsMember({"quick", "full"}))
       ->capture_default_str();
+  task_level->add_flag("--tried", flags->tried,
+                       "train and score the preset's other settings (experiment.tried) too");
   task_level->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   task_level->add_flag("--settings", flags->reference, "print every setting and its default");
   task_level->footer(kFooter);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/logging.h"
 #include "commands/command.h"
+#include "commands/result_file.h"
 #include "data/gym.h"
 #include "inference/task_route.h"
 #include "training/multi_task_stream.h"
@@ -14,10 +15,7 @@
 namespace trivium {
 namespace {
 
-void print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
-}
+void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
 
 void set_threads(int threads) {
   if (threads > 0) at::set_num_threads(threads);
@@ -269,7 +267,8 @@ void add_add(CLI::App& task) {
   add_threads_flag(*command, flags->threads);
   command->footer(
       "The vector begins as a mixture of the nearest known tasks' vectors; all else stays as it\n"
-      "is. The new task is asked by its name: prompts without one still find the others.");
+      "is. The new task is found by its name (--task, /task) only: what guesses the task of a\n"
+      "prompt without a name is not trained again, since that needs all tasks' texts.");
   command->callback([flags] { run_add(*flags); });
 }
 

@@ -59,7 +59,9 @@ ExpertsRun experts_run(const TrainSettings& settings) {
   }
   // Learned routes are used by their main experts.
   if (settings.second_stage.steps > 0) return {1, all, 0};
-  if (settings.selection == "gumbel_softmax_st") return {1, 1, all - 1};
+  if (settings.selection == "gumbel_softmax_st") {
+    return {1, 1, settings.freeze_routes ? 0 : all - 1};
+  }
   return {1, all, 0};
 }
 
@@ -91,8 +93,16 @@ TaskLevelExperiment::TaskLevelExperiment(const TaskLevelSettings& settings,
   if (start_.model->is_routed()) {
     throw Error(ExitCode::kConfig, settings_.init + " is routed; experiment.init must be dense");
   }
-  for (const std::string& method : settings_.methods) method_settings(method, 0);  // all readable
-  const TrainSettings first = method_settings(settings_.methods.front(), settings_.seeds.front());
+  for (const std::string& method : settings_.methods) methods_.push_back({method, method, {}});
+  for (const std::string& text : settings_.tried) tried_.push_back(parse_tried_setting(text));
+  for (const auto* settings_list : {&methods_, &tried_}) {
+    for (const TriedSetting& setting : *settings_list) training_settings(setting, 0);  // readable
+  }
+}
+
+void TaskLevelExperiment::read_tasks() {
+  if (!mixture_.tasks.empty()) return;
+  const TrainSettings first = training_settings(methods_.front(), settings_.seeds.front());
   mixture_ = load_task_mixture(first, *start_.tokenizer);
   const Gym gym(settings_.gym);
   const PromptLibrary prompts(settings_.prompts);
@@ -139,11 +149,14 @@ void TaskLevelExperiment::make_task_vectors(const Gym& gym, const PromptLibrary&
   unseen_vectors_ = vectors.rows_of(names, vectors_file().string());
 }
 
-TrainSettings TaskLevelExperiment::method_settings(const std::string& method, int64_t seed) const {
-  const fs::path file = fs::path(settings_.methods_folder) / (method + ".toml");
+TrainSettings TaskLevelExperiment::training_settings(const TriedSetting& setting,
+                                                     int64_t seed) const {
+  const fs::path file = fs::path(settings_.methods_folder) / (setting.method + ".toml");
+  std::vector<std::string> overrides = settings_.overrides;
+  overrides.insert(overrides.end(), setting.overrides.begin(), setting.overrides.end());
   TrainSettings own, settings;
   load_settings(own, file, {});
-  load_settings(settings, file, settings_.overrides);
+  load_settings(settings, file, overrides);
   // Overrides shorten a second stage; they give none to a method that has one stage.
   if (own.second_stage.steps == 0) settings.second_stage = {};
   settings.init = settings_.init;
@@ -151,13 +164,36 @@ TrainSettings TaskLevelExperiment::method_settings(const std::string& method, in
   settings.prompts = settings_.prompts;
   settings.optimiser.seed = seed;
   settings.optimiser.threads = settings_.threads;
-  settings.run.output = run_folder(method, seed).string();
+  settings.run.output = run_folder(setting.name, seed).string();
   if (settings.task_vectors == "text") settings.task_vectors = vectors_file().string();
   return settings;
 }
 
-fs::path TaskLevelExperiment::run_folder(const std::string& method, int64_t seed) const {
-  return fs::path(settings_.output) / (method + "-" + std::to_string(seed));
+fs::path TaskLevelExperiment::run_folder(const std::string& name, int64_t seed) const {
+  return fs::path(settings_.output) / (name + "-" + std::to_string(seed));
+}
+
+// Results that are kept must not pass for those of settings that were changed since.
+void TaskLevelExperiment::note_settings(const fs::path& folder, TrainSettings training) const {
+  TaskLevelSettings scoring = settings_;
+  // What else is trained, with what, and where, is not what this folder's results come from.
+  for (auto* names : {&scoring.methods, &scoring.tried, &scoring.overrides}) names->clear();
+  for (auto* place : {&scoring.methods_folder, &scoring.output, &training.run.output}) {
+    place->clear();
+  }
+  scoring.seeds.clear();
+  scoring.threads = training.optimiser.threads = 0;
+  if (training.task_vectors == vectors_file()) training.task_vectors = "text";
+  const std::string text = settings_to_toml(scoring) + "\n" + settings_to_toml(training);
+  const fs::path file = folder / "settings.txt";
+  if (!fs::exists(file)) {
+    fs::create_directories(folder);
+    write_file_atomically(file, text);
+  } else if (read_file(file) != text) {
+    throw Error(ExitCode::kConfig, folder.string() +
+                                       " was made with other settings (see its settings.txt); "
+                                       "remove it or choose another experiment.output");
+  }
 }
 
 bool TaskLevelExperiment::run() {
@@ -165,11 +201,13 @@ bool TaskLevelExperiment::run() {
   const std::optional<MethodRun> direct = run_direct();
   if (!direct) return false;
   runs_.push_back(*direct);
-  for (const std::string& method : settings_.methods) {
-    for (const int64_t seed : settings_.seeds) {
-      const std::optional<MethodRun> run = run_method(method, seed);
-      if (!run) return false;
-      runs_.push_back(*run);
+  for (const auto* settings_list : {&methods_, &tried_}) {
+    for (const TriedSetting& setting : *settings_list) {
+      for (const int64_t seed : settings_.seeds) {
+        const auto run = run_setting(setting, seed, /*seen_only=*/settings_list == &tried_);
+        if (!run) return false;
+        runs_.push_back(*run);
+      }
     }
   }
   return true;
@@ -179,13 +217,16 @@ Checkpoint TaskLevelExperiment::trained(const std::string& method) const {
   return load_checkpoint(run_folder(method, settings_.seeds.front()) / "last");
 }
 
-std::optional<MethodRun> TaskLevelExperiment::run_method(const std::string& method, int64_t seed) {
-  const fs::path folder = run_folder(method, seed), results = folder / "results.json";
+std::optional<MethodRun> TaskLevelExperiment::run_setting(const TriedSetting& setting, int64_t seed,
+                                                          bool seen_only) {
+  const fs::path folder = run_folder(setting.name, seed), results = folder / "results.json";
+  const TrainSettings settings = training_settings(setting, seed);
+  note_settings(folder, settings);
   if (fs::exists(results)) return method_run_from_json(read_json_file(results), results.string());
-  const TrainSettings settings = method_settings(method, seed);
-  spdlog::info("{}, seed {}: training", method, seed);
+  read_tasks();
+  spdlog::info("{}, seed {}: training", setting.name, seed);
   MethodRun run;
-  run.method = method;
+  run.method = setting.name;
   run.seed = seed;
   const bool begun = fs::exists(folder / "last") || fs::exists(folder / "first_stage" / "last");
   const Stopwatch training;
@@ -199,7 +240,7 @@ std::optional<MethodRun> TaskLevelExperiment::run_method(const std::string& meth
       training_flops(trained.config, lengths, experts.training, experts.forward_only);
   run.inference_flops = forward_flops(trained.config, lengths, experts.inference);
   score_seen(trained, settings, run);
-  if (!score_unseen(trained, settings, run)) return {};
+  if (!seen_only && !score_unseen(trained, settings, run)) return {};
   write_file_atomically(results, to_json(run).dump(1) + "\n");
   return run;
 }
@@ -208,13 +249,21 @@ std::optional<MethodRun> TaskLevelExperiment::run_method(const std::string& meth
 std::optional<MethodRun> TaskLevelExperiment::run_direct() {
   const fs::path folder = run_folder(kDirect, settings_.seeds.front());
   const fs::path results = folder / "results.json";
+  const TrainSettings settings = training_settings(methods_.front(), settings_.seeds.front());
+  TrainSettings used;  // all that tuning takes of the first method's settings
+  used.max_source_length = settings.max_source_length;
+  used.max_target_length = settings.max_target_length;
+  used.optimiser.dropout = settings.optimiser.dropout;
+  used.optimiser.label_smoothing = settings.optimiser.label_smoothing;
+  used.optimiser.loss = settings.optimiser.loss;
+  note_settings(folder, used);
   if (fs::exists(results)) return method_run_from_json(read_json_file(results), results.string());
+  read_tasks();
   MethodRun run;
   run.method = kDirect;
   run.seed = settings_.seeds.front();
   start_.model->eval();
-  if (!score_unseen(start_, method_settings(settings_.methods.front(), run.seed), run)) return {};
-  fs::create_directories(folder);
+  if (!score_unseen(start_, settings, run)) return {};
   write_file_atomically(results, to_json(run).dump(1) + "\n");
   return run;
 }

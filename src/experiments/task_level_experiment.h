@@ -13,6 +13,7 @@
 #include "config/experiment_settings.h"
 #include "config/train_settings.h"
 #include "experiments/method_run.h"
+#include "experiments/tried_setting.h"
 #include "training/task_mixture.h"
 
 namespace trivium {
@@ -22,15 +23,17 @@ constexpr const char* kDirect = "direct";
 
 class TaskLevelExperiment {
  public:
-  // Reads the gym and the checkpoint to start from, and all of the methods' settings. Every method
-  // learns the mixture that the first one's [data] describes. Error kConfig, kMissingInput.
+  // Reads the checkpoint to start from and all of the methods' settings. Every method learns the
+  // mixture that the first one's [data] describes. Error kConfig, kMissingInput.
   TaskLevelExperiment(const TaskLevelSettings& settings, const std::atomic<bool>* stop);
 
   // Does what is not done yet: a method's results are kept in OUTPUT/METHOD-SEED/results.json, and
-  // a training that was cut off goes on from its snapshot. Returns false when it was stopped.
+  // a training that was cut off goes on from its snapshot. The gym is read where something is to be
+  // done. Returns false when it was stopped. Error kConfig where a folder's settings are others.
   bool run();
 
-  // One a method and seed that is done: kDirect, then the methods in the settings' order.
+  // One a method and seed that is done: kDirect, then the methods and the tried settings (seen
+  // tasks only) in the settings' order.
   const std::vector<MethodRun>& runs() const { return runs_; }
   // The trained checkpoint of a method and the first seed.
   Checkpoint trained(const std::string& method) const;
@@ -40,12 +43,15 @@ class TaskLevelExperiment {
   // can read the unseen ones'.
   void make_task_vectors(const Gym& gym, const PromptLibrary& prompts,
                          const TrainSettings& settings);
+  void read_tasks();  // once
   std::filesystem::path vectors_file() const;
-  TrainSettings method_settings(const std::string& method, int64_t seed) const;
-  std::filesystem::path run_folder(const std::string& method, int64_t seed) const;
+  TrainSettings training_settings(const TriedSetting& setting, int64_t seed) const;
+  std::filesystem::path run_folder(const std::string& name, int64_t seed) const;
+  // Notes in the folder what its results are made with, or finds the same noted there.
+  void note_settings(const std::filesystem::path& folder, TrainSettings training) const;
   // Nothing when they were stopped.
   std::optional<MethodRun> run_direct();
-  std::optional<MethodRun> run_method(const std::string& method, int64_t seed);
+  std::optional<MethodRun> run_setting(const TriedSetting& setting, int64_t seed, bool seen_only);
   void score_seen(const Checkpoint& trained, const TrainSettings& settings, MethodRun& run) const;
   // Zero-shot and few-shot; false when it was stopped.
   bool score_unseen(const Checkpoint& trained, const TrainSettings& settings, MethodRun& run) const;
@@ -64,6 +70,7 @@ class TaskLevelExperiment {
   std::vector<EvaluationTask> seen_tests_;
   std::vector<FewShotTask> unseen_;
   torch::Tensor unseen_vectors_;  // [unseen tasks, d_model]
+  std::vector<TriedSetting> methods_, tried_;
   std::vector<MethodRun> runs_;
 };
 

@@ -23,9 +23,13 @@ std::string score_text(const Estimate& estimate) {
                      estimate.interval.high);
 }
 
+std::string interval_text(const Estimate& difference) {
+  return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", difference.value, difference.interval.low,
+                     difference.interval.high);
+}
+
 std::string difference_text(const Estimate& estimate) {
-  return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}] over {} tasks", estimate.value,
-                     estimate.interval.low, estimate.interval.high, estimate.tasks);
+  return fmt::format("{} over {} tasks", interval_text(estimate), estimate.tasks);
 }
 
 std::string gain_cell(const std::vector<MethodRun>& runs, const std::string& method,
@@ -228,6 +232,38 @@ ReportTable claims_table(const std::vector<MethodRun>& runs,
   return table;
 }
 
+ReportTable tried_table(const std::vector<MethodRun>& runs, const TaskLevelSettings& settings) {
+  using enum ScorePart;
+  ReportTable table{{"setting", "method", "changes", "seen", "less task_random_1", "less average",
+                     "training, GFLOP an example"},
+                    {false, false, false, true, true, true, true},
+                    {}};
+  const auto add = [&](const TriedSetting& setting) {
+    const MethodRun* run = first_run(runs, setting.name);
+    const MethodScores scores = scores_of(runs, setting.name, kSeen);
+    if (run == nullptr) return;
+    const auto less = [&](const std::string& base) {
+      const Estimate difference = mean_difference(scores, scores_of(runs, base, kSeen));
+      return difference.tasks == 0 ? std::string() : interval_text(difference);
+    };
+    table.rows.push_back({setting.name, setting.method,
+                          fmt::format("{}", fmt::join(setting.overrides, " ")),
+                          score_text(mean_over_tasks(scores)), less("task_random_1"),
+                          less("average"), fmt::format("{:.2f}", run->training_flops / 1e9)});
+  };
+  std::vector<std::string> shown;
+  for (const std::string& text : settings.tried) {
+    const TriedSetting setting = parse_tried_setting(text);
+    // A method's own row comes before those that change it.
+    if (std::find(shown.begin(), shown.end(), setting.method) == shown.end()) {
+      shown.push_back(setting.method);
+      add({setting.method, setting.method, {}});
+    }
+    add(setting);
+  }
+  return table;
+}
+
 ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSettings settings,
                                  const std::string& command,
                                  const std::vector<LearnedRoutes>& learned) {
@@ -243,6 +279,14 @@ ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSe
       "Differences are paired by task. With few training steps on a small model they say "
       "something about this size only.");
   report.table(claims_table(runs, methods));
+  if (!settings.tried.empty()) {
+    report.heading("Other settings tried");
+    report.paragraph(
+        "Each is trained from the same start as its method, with the changes of its row, and "
+        "scored "
+        "on seen tasks. Differences are paired by task, with 95 % intervals.");
+    report.table(tried_table(runs, settings));
+  }
   add_compute(report, runs, methods);
   add_gains(report, runs, methods);
   add_templates(report, runs, methods);

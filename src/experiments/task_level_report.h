@@ -29,6 +29,10 @@ ReportTable comparison_table(const std::vector<MethodRun>& runs,
 ReportTable claims_table(const std::vector<MethodRun>& runs,
                          const std::vector<std::string>& methods);
 
+// Every setting that was tried beside the methods: what it changes, its score on seen tasks, and
+// the differences from task-level random routes and from averaging, paired by task.
+ReportTable tried_table(const std::vector<MethodRun>& runs, const TaskLevelSettings& settings);
+
 // The whole report. `settings` are printed, so that a reader can run it again.
 ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSettings settings,
                                  const std::string& command,

@@ -117,6 +117,42 @@ TEST_F(TaskLevelExperimentTest, StoppedItGoesOn) {
   EXPECT_TRUE(experiment.run());
 }
 
+TEST_F(TaskLevelExperimentTest, TriedSettingsAreScoredOnSeenTasks) {
+  settings_.methods = {"vanilla", "average", "learned"};
+  settings_.tried = {"hot: learned model.temperature=5", "short: average train.steps=1"};
+  TaskLevelExperiment experiment(settings_, nullptr);
+  ASSERT_TRUE(experiment.run());
+  ASSERT_EQ(experiment.runs().size(), 6u);
+  const MethodRun& hot = experiment.runs()[4];
+  EXPECT_EQ(hot.method, "hot");
+  EXPECT_EQ(hot.seen.size(), 2u);
+  EXPECT_TRUE(hot.zero_shot.empty());
+  EXPECT_TRUE(hot.few_shot.empty());
+  EXPECT_TRUE(experiment.trained("hot").model->has_router());
+  EXPECT_FALSE(experiment.trained("short").model->has_router());
+  const std::string text =
+      task_level_report(experiment.runs(), settings_, "the command", {}).to_markdown();
+  EXPECT_THAT(text, testing::HasSubstr("Other settings tried"));
+  EXPECT_THAT(text, testing::HasSubstr("model.temperature=5"));
+}
+
+TEST_F(TaskLevelExperimentTest, KeptResultsNeedNoGymAndStandForTheirSettingsOnly) {
+  settings_.methods = {"vanilla"};
+  ASSERT_TRUE(TaskLevelExperiment(settings_, nullptr).run());
+  fs::rename(folder_.path() / "gym", folder_.path() / "hidden");
+  TaskLevelExperiment again(settings_, nullptr);
+  EXPECT_TRUE(again.run());
+  EXPECT_EQ(again.runs().size(), 2u);
+  fs::rename(folder_.path() / "hidden", folder_.path() / "gym");
+  settings_.overrides = {"train.learning_rate=2e-3"};
+  TaskLevelExperiment changed(settings_, nullptr);
+  EXPECT_THROW(changed.run(), Error);
+  settings_.overrides = {"train.learning_rate=1e-3", "second_stage.steps=1"};
+  settings_.seen_examples = 5;
+  TaskLevelExperiment rescored(settings_, nullptr);
+  EXPECT_THROW(rescored.run(), Error);
+}
+
 TEST_F(TaskLevelExperimentTest, ReportHasEveryMethodTaskAndClaim) {
   TaskLevelExperiment experiment(settings_, nullptr);
   ASSERT_TRUE(experiment.run());
@@ -132,6 +168,9 @@ TEST_F(TaskLevelExperimentTest, RefusesARoutedStartAndAnUnknownMethod) {
   settings_.methods = {"vanilla", "nonsense"};
   EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
   settings_.methods = {"vanilla"};
+  settings_.tried = {"hot: nonsense model.temperature=5"};
+  EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
+  settings_.tried.clear();
   save_checkpoint(toy_checkpoint(), folder_.path() / "start");
   EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
 }
