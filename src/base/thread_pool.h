@@ -30,10 +30,12 @@ class ThreadPool {
   }
 
   // Splits [0, count) into one contiguous range a thread, as even as possible, and calls
-  // work(thread, begin, end) for those that are not empty.
+  // work(thread, begin, end) for those that are not empty. The caller does it alone where all of it
+  // is few `operations` (multiplications, say): less than waking a thread may cost.
   template <typename Work>
-  void for_ranges(int64_t count, Work&& work) {
-    if (count <= 1 || size() == 1) {
+  void for_ranges(int64_t count, int64_t operations, Work&& work) {
+    constexpr int64_t kFewOperations = 16384;
+    if (count <= 1 || size() == 1 || operations < kFewOperations) {
       if (count > 0) work(0, int64_t{0}, count);
       return;
     }

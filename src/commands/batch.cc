@@ -157,7 +157,7 @@ void add_batch_flags(CLI::App& command, BatchFlags& flags) {
                   "tokens of a prompt that are read; the rest is cut and the result says so")
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
-  add_model_flags(command, flags.model);
+  add_engine_flags(command, flags.model);
 }
 
 Json result_head(const BatchItem& item) {

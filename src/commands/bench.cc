@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "commands/benches.h"
 #include "commands/command.h"
-#include "commands/token_gates.h"
 #include "config/model_config.h"
 #include "model/bfloat16_scope.h"
 #include "model/loss.h"
@@ -170,6 +170,7 @@ void run_straight_through(const StraightThroughFlags& flags) {
 void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "measure this program on this machine");
   bench->require_subcommand(1);
+  add_generation_bench(*bench);
   add_token_gates_bench(*bench);
   auto flags = std::make_shared<StraightThroughFlags>();
   CLI::App* command = bench->add_subcommand(

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/rng.h"
-#include "commands/token_gates.h"
+#include "commands/benches.h"
 #include "config/classifier_settings.h"
 #include "training/classifier_training.h"
 

@@ -204,7 +204,7 @@ void add_eval_flags(CLI::App& command, EvalFlags& flags) {
   CLI::Option* json = command.add_flag("--json", flags.json, "one JSON object instead of a table");
   command.add_flag("--markdown", flags.markdown, "a Markdown table, for a model card")
       ->excludes(json);
-  add_model_flags(command, flags.model);
+  add_engine_flags(command, flags.model);
 }
 
 }  // namespace

@@ -1,6 +1,12 @@
 #include "commands/model_flags.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <thread>
+
 #include "base/error.h"
+#include "base/json.h"
 #include "commands/command.h"
 #include "model/device.h"
 
@@ -15,11 +21,58 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str();
 }
 
+void add_engine_flags(CLI::App& command, ModelFlags& flags) {
+  flags.engine = "fast";
+  add_model_flags(command, flags);
+  command
+      .add_option("--engine", flags.engine,
+                  "fast: this program's own kernels, on the CPU; torch: LibTorch, on any --device. "
+                  "Models with token gates and other devices than the CPU take torch anyway")
+      ->check(CLI::IsMember({"fast", "torch"}))
+      ->capture_default_str();
+  command
+      .add_option("--compute", flags.compute,
+                  "numbers of the fast engine: float32 (exact), bfloat16 or int8 (faster, smaller)")
+      ->check(CLI::IsMember({"float32", "bfloat16", "int8"}))
+      ->capture_default_str();
+  command
+      .add_option("--expert-threshold", flags.expert_threshold,
+                  "fast engine: leave out a soft route's experts below this weight; 0: none")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+}
+
+namespace {
+
+// What the fast engine is to do, or nothing where LibTorch computes.
+std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::string& folder,
+                                            const torch::Device& device) {
+  const std::filesystem::path file = std::filesystem::path(folder) / "config.json";
+  const bool is_fast = flags.engine == "fast" && device.is_cpu() && std::filesystem::exists(file) &&
+                       engine_supports(model_config_from_json(
+                           read_json_file(file, ExitCode::kBadModel), file.string()));
+  if (!is_fast) {
+    if (flags.compute == "float32" && flags.expert_threshold == 0) return std::nullopt;
+    throw Error(ExitCode::kUsage,
+                "--compute and --expert-threshold are the fast engine's, which computes neither "
+                "on a GPU nor token gates; leave them out");
+  }
+  EngineOptions options;
+  options.type = compute_type(flags.compute);
+  options.threads =
+      flags.threads > 0 ? flags.threads : static_cast<int>(std::thread::hardware_concurrency());
+  options.threads = std::max(options.threads, 1);
+  options.expert_threshold = static_cast<float>(flags.expert_threshold);
+  return options;
+}
+
+}  // namespace
+
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options) {
   const torch::Device device = parse_device(flags.device);
   if (flags.threads > 0) at::set_num_threads(flags.threads);
-  return LoadedModel(flags.checkpoint.empty() ? default_checkpoint() : flags.checkpoint, device,
-                     options);
+  const std::string folder = flags.checkpoint.empty() ? default_checkpoint() : flags.checkpoint;
+  return LoadedModel(folder, device, options, engine_options(flags, folder, device));
 }
 
 void add_search_flags(CLI::App& command, SearchFlags& flags) {
@@ -46,7 +99,7 @@ SearchOptions search_options(const SearchFlags& flags, LoadedModel& model) {
   if (flags.sample && flags.num_beams > 1) {
     throw Error(ExitCode::kUsage, "--sample goes without beams; leave --num-beams out");
   }
-  const int64_t positions = model.model()->config().max_position_embeddings;
+  const int64_t positions = model.config().max_position_embeddings;
   if (flags.max_length > positions) {
     throw Error(ExitCode::kUsage, "--max-length is more than the model's " +
                                       std::to_string(positions) + " positions");

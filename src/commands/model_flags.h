@@ -12,9 +12,14 @@ namespace trivium {
 struct ModelFlags {
   std::string checkpoint;  // "": the one shipped in checkpoints/
   std::string device = "cpu";
-  int threads = 0;  // 0: LibTorch's choice
+  int threads = 0;                  // 0: one a core
+  std::string engine = "torch";     // or "fast"
+  std::string compute = "float32";  // the fast engine's numbers
+  double expert_threshold = 0;      // EngineOptions::expert_threshold
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
+// The same, and the choice of the engine; by default the fast one, where it can compute the model.
+void add_engine_flags(CLI::App& command, ModelFlags& flags);
 
 // Sets the threads and loads the checkpoint. `options.stop` is for the caller to set.
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options = {});

@@ -95,7 +95,7 @@ ExitCode run_interactive(const ReplFlags& flags) {
 void add_repl_command(CLI::App& app, int& status) {
   auto flags = std::make_shared<ReplFlags>();
   CLI::App* command = app.add_subcommand("repl", "talk with a model and see its routes");
-  add_model_flags(*command, flags->model);
+  add_engine_flags(*command, flags->model);
   command->add_option("--task", flags->task, "the task of every prompt [the nearest of each]");
   command->add_flag("--no-history", flags->no_history, "neither read nor write the history file");
   command->footer(

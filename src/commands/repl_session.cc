@@ -77,7 +77,7 @@ void ReplSession::choose_task(const std::string& name) {
 }
 
 std::string ReplSession::banner() const {
-  const ModelConfig& config = model_.model()->config();
+  const ModelConfig& config = model_.config();
   char millions[32];
   std::snprintf(millions, sizeof millions, "%.1f", parameter_count(config) / 1e6);
   std::string facts = std::string(millions) + " million parameters; " + layers_text(config);
@@ -187,7 +187,7 @@ Answer ReplSession::generate(const TaskRoute& route) {
 void ReplSession::require_experts() const {
   if (num_experts(model_.route(-1)) > 1) return;
   throw Error(ExitCode::kUsage, "this model is dense: every prompt takes the same " +
-                                    layers_text(model_.model()->config()));
+                                    layers_text(model_.config()));
 }
 
 const TaskRoute* ReplSession::route_at_hand() const {
@@ -283,13 +283,13 @@ void ReplSession::show_change(const std::vector<Pin>& pins_before) {
 }
 
 void ReplSession::do_gates() {
-  Seq2SeqModel& model = model_.model();
-  if (!model->has_token_gates()) {
+  if (model_.config().token_experts.num_experts == 1) {
     throw Error(ExitCode::kUsage,
                 "this model has no token gates: its experts, where it has any, are chosen by task "
                 "(/route)");
   }
   if (!last_) throw Error(ExitCode::kUsage, "no prompt yet: type one first");
+  Seq2SeqModel& model = model_.model();
   const Tokenizer& tokenizer = model_.generator().tokenizer();
   const auto longest = static_cast<size_t>(model->config().max_position_embeddings);
   // What the decoder read: its start token, then its answer.
@@ -406,7 +406,7 @@ void ReplSession::do_why() {
 void ReplSession::do_set(const Arguments& arguments) {
   SearchOptions search = search_;
   for (const std::string& argument : arguments) change_search(search, argument);
-  const int64_t positions = model_.model()->config().max_position_embeddings;
+  const int64_t positions = model_.config().max_position_embeddings;
   if (search.max_length > positions) {
     throw Error(ExitCode::kUsage,
                 "max_length is at most the model's " + std::to_string(positions) + " positions");

@@ -36,14 +36,10 @@ struct RoutesFlags {
   bool json = false, overwrite = false;
 };
 
-void print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
-}
+void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
 
 RouteDump dump_of(LoadedModel& model) {
-  return dump_routes(model.model(), model.tasks(),
-                     model.model()->config().routing.selection_temperature);
+  return dump_routes(model.model(), model.tasks(), model.config().routing.selection_temperature);
 }
 
 // --- show
@@ -142,16 +138,16 @@ void run_dynamics(const RoutesFlags& flags) {
 
 // --- correlate, disable
 
-// The checkpoint's tasks that the gym has, with their records.
-std::vector<Task> tasks_with_records(const LoadedModel& model, const Gym& gym) {
-  std::vector<Task> tasks;
+// The checkpoint's tasks that the gym has.
+std::vector<std::string> tasks_in(const Gym& gym, const LoadedModel& model) {
+  std::vector<std::string> tasks;
   const std::vector<std::string>& known = gym.task_names();
   for (const std::string& name : model.tasks().names()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       spdlog::warn("{} is left out: the gym does not have it", name);
       continue;
     }
-    tasks.push_back(gym.load_task(name, 500));
+    tasks.push_back(name);
   }
   return tasks;
 }
@@ -160,7 +156,7 @@ FeatureTable features_of(const RoutesFlags& flags, const LoadedModel& model, con
                          const PromptLibrary& prompts) {
   const fs::path labels = flags.features.empty() ? home_folder() / "configs" / "task_features.toml"
                                                  : fs::path(flags.features);
-  return task_features(tasks_with_records(model, gym), prompts, HandLabels(labels));
+  return task_features(gym, tasks_in(gym, model), prompts, HandLabels(labels));
 }
 
 void run_correlate(const RoutesFlags& flags) {
@@ -202,7 +198,7 @@ void run_disable(const RoutesFlags& flags) {
     return std::isfinite(value) ? value : 0;
   };
   DisablingOptions disabling = flags.disabling;
-  disabling.temperature = model.model()->config().routing.selection_temperature;
+  disabling.temperature = model.config().routing.selection_temperature;
   const DisablingReport report =
       disable_experts(model.model(), rows, features, correlations.found(), score, disabling);
   print(flags.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));

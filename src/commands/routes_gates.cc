@@ -33,7 +33,7 @@ std::vector<std::string> prompts_of(const LoadedModel& model, const RoutesGatesF
 
 void run(const RoutesGatesFlags& flags) {
   LoadedModel model = load_model(flags.model);
-  if (!model.model()->has_token_gates()) {
+  if (model.config().token_experts.num_experts == 1) {
     throw Error(ExitCode::kUsage,
                 "this model has no token gates (trivium routes plot shows routes "
                 "of whole layers)");
@@ -41,7 +41,7 @@ void run(const RoutesGatesFlags& flags) {
   std::vector<std::string> tasks = flags.tasks.empty() ? model.tasks().names() : flags.tasks;
   if (tasks.size() > kMostTasks) tasks.resize(kMostTasks);
   const Tokenizer& tokenizer = model.generator().tokenizer();
-  const auto longest = static_cast<size_t>(model.model()->config().max_position_embeddings);
+  const auto longest = static_cast<size_t>(model.config().max_position_embeddings);
   std::vector<TextGates> texts;
   for (const std::string& text : prompts_of(model, flags)) {
     const std::vector<int32_t> source = tokenizer.encode_with_special(text, longest);

@@ -10,8 +10,6 @@ namespace trivium {
 void add_classifier_command(CLI::App& app, int& status);
 // trivium classifier adapt
 void add_classifier_adapt(CLI::App& classifier, int& status);
-// trivium bench token-gates
-void add_token_gates_bench(CLI::App& bench);
 // trivium experiment mt-tag
 void add_mt_tag_experiment(CLI::App& experiment, int& status);
 

@@ -174,9 +174,11 @@ std::span<const LogitScan> EngineDecoder::step_scan(std::span<const int32_t> tok
     scans.resize(std::max(scans.size(), tokens.size()));
     for (size_t row = 0; row < tokens.size(); ++row) scans[row].begin(count);
   }
-  engine_.context().threads->for_ranges(num_pieces, [&](int thread, int64_t begin, int64_t end) {
-    scan_pieces(begin, end, pieces_[thread], part_scans_[thread], banned);
-  });
+  const int64_t operations = rows() * vocab_size() * engine_.config().d_model;
+  engine_.context().threads->for_ranges(
+      num_pieces, operations, [&](int thread, int64_t begin, int64_t end) {
+        scan_pieces(begin, end, pieces_[thread], part_scans_[thread], banned);
+      });
   scans_.resize(tokens.size());
   for (size_t row = 0; row < tokens.size(); ++row) {
     scans_[row].begin(count);

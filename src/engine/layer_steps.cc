@@ -93,20 +93,23 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape, const Enc
   for (int64_t i = 0; i < count; ++i) {
     scratch.self[i].resize(segments[i].len, shape.num_heads, head_dim);
   }
-  context.threads->for_ranges(count * shape.num_heads, [&](int thread, int64_t begin, int64_t end) {
-    context.blocks->begin();
-    for (int64_t item = begin; item < end; ++item) {
-      const Segment& segment = segments[item / shape.num_heads];
-      PackedKeysValues& self = scratch.self[item / shape.num_heads];
-      const int64_t head = item % shape.num_heads;
-      const float* queries = projected + segment.begin * 3 * width + head * head_dim;
-      self.pack_head(head, queries + width, queries + 2 * width, 3 * width);
-      attend_packed(*context.blocks, self, head, head_dim, queries, 3 * width, segment.len,
-                    mixed + segment.begin * width + head * head_dim, width,
-                    scratch.attention[thread]);
-    }
-    context.blocks->end();
-  });
+  int64_t operations = 0;
+  for (const Segment& segment : segments) operations += 2 * segment.len * segment.len * width;
+  context.threads->for_ranges(
+      count * shape.num_heads, operations, [&](int thread, int64_t begin, int64_t end) {
+        context.blocks->begin();
+        for (int64_t item = begin; item < end; ++item) {
+          const Segment& segment = segments[item / shape.num_heads];
+          PackedKeysValues& self = scratch.self[item / shape.num_heads];
+          const int64_t head = item % shape.num_heads;
+          const float* queries = projected + segment.begin * 3 * width + head * head_dim;
+          self.pack_head(head, queries + width, queries + 2 * width, 3 * width);
+          attend_packed(*context.blocks, self, head, head_dim, queries, 3 * width, segment.len,
+                        mixed + segment.begin * width + head * head_dim, width,
+                        scratch.attention[thread]);
+        }
+        context.blocks->end();
+      });
   add_attention(context, shape, expert.out, expert.attention_norm, rows, hidden, scratch);
   feed_forward(context, shape, expert.fc1, expert.fc2, expert.final_norm, rows, hidden, scratch);
 }
@@ -117,12 +120,13 @@ void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
   const int64_t width = shape.d_model;
   const float* projected = project(context, expert.cross_key_value, memory, len, scratch);
   packed.resize(len, shape.num_heads, shape.head_dim());
-  context.threads->for_ranges(shape.num_heads, [&](int, int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      const float* keys = projected + head * shape.head_dim();
-      packed.pack_head(head, keys, keys + width, 2 * width);
-    }
-  });
+  context.threads->for_ranges(shape.num_heads, 2 * len * width,
+                              [&](int, int64_t begin, int64_t end) {
+                                for (int64_t head = begin; head < end; ++head) {
+                                  const float* keys = projected + head * shape.head_dim();
+                                  packed.pack_head(head, keys, keys + width, 2 * width);
+                                }
+                              });
 }
 
 void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
@@ -133,25 +137,32 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
   const ComputeType type = cache.type();
   const float* projected = project(context, expert.qkv, hidden, count, scratch);
   float* mixed = scratch.mixed.reserve(count * width);
-  context.threads->for_ranges(count * heads, [&](int thread, int64_t begin, int64_t end) {
-    for (int64_t item = begin; item < end; ++item) {
-      const DecoderRow& row = rows[item / heads];
-      const int64_t offset = item % heads * head_dim;
-      const float* query = projected + item / heads * 3 * width + offset;
-      auto* head_cache = static_cast<std::byte*>(row.cache) + offset * size_of(type);
-      std::byte* cell = head_cache + row.cells.back() * cache.stride() * size_of(type);
-      store_cached(type, query + width, head_dim, cell);
-      store_cached(type, query + 2 * width, head_dim, cell + width * size_of(type));
-      attend_cached(type, head_cache, cache.stride(), width, row.cells, head_dim, query,
-                    mixed + item / heads * width + offset, scratch.attention[thread]);
-    }
-  });
+  int64_t operations = 0;
+  for (const DecoderRow& row : rows) {
+    operations += 2 * width * static_cast<int64_t>(row.cells.size());
+  }
+  context.threads->for_ranges(
+      count * heads, operations, [&](int thread, int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+          const DecoderRow& row = rows[item / heads];
+          const int64_t offset = item % heads * head_dim;
+          const float* query = projected + item / heads * 3 * width + offset;
+          auto* head_cache = static_cast<std::byte*>(row.cache) + offset * size_of(type);
+          std::byte* cell = head_cache + row.cells.back() * cache.stride() * size_of(type);
+          store_cached(type, query + width, head_dim, cell);
+          store_cached(type, query + 2 * width, head_dim, cell + width * size_of(type));
+          attend_cached(type, head_cache, cache.stride(), width, row.cells, head_dim, query,
+                        mixed + item / heads * width + offset, scratch.attention[thread]);
+        }
+      });
   add_attention(context, shape, expert.out, expert.attention_norm, count, hidden, scratch);
 
   const float* queries = project(context, expert.cross_query, hidden, count, scratch);
   const std::vector<SourceRows> groups = rows_by_source(rows);
   const auto items = static_cast<int64_t>(groups.size()) * heads;
-  context.threads->for_ranges(items, [&](int thread, int64_t begin, int64_t end) {
+  operations = 0;
+  for (const DecoderRow& row : rows) operations += 2 * width * row.source->len();
+  context.threads->for_ranges(items, operations, [&](int thread, int64_t begin, int64_t end) {
     context.blocks->begin();
     for (int64_t item = begin; item < end; ++item) {
       const SourceRows& group = groups[item / heads];

@@ -62,15 +62,10 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
                         const DecoderExpert& expert, const KeyValueCache& cache,
                         std::span<const DecoderRow> rows, float* hidden, LayerScratch& scratch);
 
-// work(row) for every row, by several threads where there is enough to do.
+// work(row) for every row of `width` values, by several threads where there is enough to do.
 template <typename Work>
 void for_rows(const CpuContext& context, int64_t rows, int64_t width, Work&& work) {
-  constexpr int64_t kFewValues = 4096;  // a microsecond or two: less than waking a thread may cost
-  if (rows * width <= kFewValues) {
-    for (int64_t row = 0; row < rows; ++row) work(row);
-    return;
-  }
-  context.threads->for_ranges(rows, [&](int, int64_t begin, int64_t end) {
+  context.threads->for_ranges(rows, 4 * rows * width, [&](int, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) work(row);
   });
 }

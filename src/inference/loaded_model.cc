@@ -39,21 +39,34 @@ const char* name_of(TaskSource source) {
 }
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder, torch::Device device,
-                         const GeneratorOptions& options)
+                         const GeneratorOptions& options,
+                         const std::optional<EngineOptions>& engine)
     : folder_(folder) {
   Checkpoint checkpoint = load_checkpoint(folder);
-  model_ = checkpoint.model;
-  model_->to(device);
-  model_->eval();
+  Seq2SeqModel model = std::move(checkpoint.model);
+  model->to(device);
+  model->eval();
   tasks_ = std::move(checkpoint.tasks);
   finder_ = std::move(checkpoint.finder);
-  generator_ = std::make_unique<TextGenerator>(model_, checkpoint.tokenizer, options);
   const double temperature = checkpoint.config.routing.selection_temperature;
   const auto rows = static_cast<int64_t>(tasks_.entries().size());
   for (int64_t row = 0; row < rows; ++row) {
-    routes_.push_back(route_of_task(model_, row, temperature));
+    routes_.push_back(route_of_task(model, row, temperature));
   }
-  no_task_ = route_of_task(model_, 0, temperature);
+  no_task_ = route_of_task(model, 0, temperature);
+  std::shared_ptr<Backend> backend;
+  if (engine) {
+    backend = engine_backend(model, *engine);
+  } else {
+    backend = torch_backend(model);
+    model_ = model;
+  }
+  generator_ = std::make_unique<TextGenerator>(backend, checkpoint.tokenizer, options);
+}
+
+Seq2SeqModel& LoadedModel::model() {
+  check(!model_.is_empty(), "the fast engine keeps no LibTorch model");
+  return model_;
 }
 
 const TaskRoute& LoadedModel::route(int64_t row) const {

@@ -38,12 +38,17 @@ struct ResolvedPrompt {
 
 class LoadedModel {
  public:
-  // Error as load_checkpoint; kBadModel where tasks.json does not fit the model's task vectors.
+  // Answers with the fast engine where `engine` is given (on the CPU), else with LibTorch on
+  // `device`. Error as load_checkpoint; kBadModel where tasks.json does not fit the model's task
+  // vectors.
   LoadedModel(const std::filesystem::path& folder, torch::Device device,
-              const GeneratorOptions& options = {});
+              const GeneratorOptions& options = {},
+              const std::optional<EngineOptions>& engine = std::nullopt);
 
   const std::filesystem::path& folder() const { return folder_; }
-  Seq2SeqModel& model() { return model_; }
+  const ModelConfig& config() const { return generator_->config(); }
+  // The LibTorch model, which the fast engine leaves nothing of: a bug there.
+  Seq2SeqModel& model();
   TextGenerator& generator() { return *generator_; }
   const TaskCatalog& tasks() const { return tasks_; }
   // Nothing where the checkpoint knows no tasks.
@@ -66,7 +71,7 @@ class LoadedModel {
   ResolvedPrompt choose_task(const std::string& task, const std::string& text) const;
 
   std::filesystem::path folder_;
-  Seq2SeqModel model_{nullptr};
+  Seq2SeqModel model_{nullptr};  // null with the fast engine
   TaskCatalog tasks_;
   std::unique_ptr<TextGenerator> generator_;
   std::optional<TaskFinder> finder_;

@@ -74,10 +74,6 @@ Json stack_json(const std::vector<std::vector<float>>& stack) {
 
 }  // namespace
 
-int64_t TaskRoute::main_expert(const std::vector<float>& weights) {
-  return std::max_element(weights.begin(), weights.end()) - weights.begin();
-}
-
 TaskRoute route_of_vector(Seq2SeqModel& model, const torch::Tensor& vector, double temperature) {
   torch::NoGradGuard no_grad;
   check(model->has_router(), "only a router reads task vectors");

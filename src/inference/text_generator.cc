@@ -4,8 +4,6 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "model/batch.h"
-#include "model/torch_step_decoder.h"
 
 namespace trivium {
 namespace {
@@ -27,6 +25,11 @@ class StoppableDecoder : public StepDecoder {
     if (stop_ != nullptr && stop_->load()) throw Stopped{};
     return decoder_.step(tokens);
   }
+  std::span<const LogitScan> step_scan(std::span<const int32_t> tokens, int count,
+                                       std::span<const std::vector<int32_t>> banned) override {
+    if (stop_ != nullptr && stop_->load()) throw Stopped{};
+    return decoder_.step_scan(tokens, count, banned);
+  }
   void select_rows(std::span<const int32_t> parents) override { decoder_.select_rows(parents); }
 
  private:
@@ -36,15 +39,19 @@ class StoppableDecoder : public StepDecoder {
 
 }  // namespace
 
-TextGenerator::TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
-                             GeneratorOptions options)
-    : model_(std::move(model)), tokenizer_(std::move(tokenizer)), options_(options) {
+TextGenerator::TextGenerator(std::shared_ptr<Backend> backend,
+                             std::shared_ptr<const Tokenizer> tokenizer, GeneratorOptions options)
+    : backend_(std::move(backend)), tokenizer_(std::move(tokenizer)), options_(options) {
   options_.max_source_length =
-      std::min(options_.max_source_length, model_->config().max_position_embeddings);
+      std::min(options_.max_source_length, config().max_position_embeddings);
 }
 
+TextGenerator::TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
+                             GeneratorOptions options)
+    : TextGenerator(torch_backend(std::move(model)), std::move(tokenizer), options) {}
+
 SearchOptions TextGenerator::default_search() const {
-  const ModelConfig& config = model_->config();
+  const ModelConfig& config = this->config();
   SearchOptions search;
   search.num_beams = config.num_beams;
   search.max_length = config.max_length;
@@ -67,7 +74,7 @@ SearchOptions TextGenerator::greedy_search(int64_t max_length) const {
 
 void TextGenerator::for_each_batch(
     const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
-    const std::function<int64_t(size_t)>& rows_of,
+    const std::function<int64_t(size_t)>& rows_of, int64_t max_length,
     const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle) {
   encoded.resize(prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
@@ -96,11 +103,9 @@ void TextGenerator::for_each_batch(
       sources.push_back(encoded[i].ids);
       routes.push_back(&prompts[i].route);
     }
-    const torch::Device device = model_->shared_weight().device();
-    const SourceBatch source = collate_sources(sources, model_->config().pad_token_id);
-    TorchStepDecoder decoder(model_, source.ids.to(device), source.mask.to(device),
-                             routing_weights(routes, model_->config(), device));
-    StoppableDecoder stoppable(decoder, options_.stop);
+    const std::unique_ptr<StepDecoder> decoder =
+        backend_->start(sources, routes, rows * max_length);
+    StoppableDecoder stoppable(*decoder, options_.stop);
     try {
       handle(batch, stoppable);
     } catch (const Stopped&) {
@@ -132,7 +137,7 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
       answers[batch[i]] = make_answer(found[i], encoded[batch[i]]);
     }
   };
-  for_each_batch(prompts, encoded, rows_of, handle);
+  for_each_batch(prompts, encoded, rows_of, options.max_length, handle);
   return answers;
 }
 
@@ -150,7 +155,7 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
     answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);
   };
   for_each_batch(
-      {prompt}, encoded, [](size_t) { return 1; }, handle);
+      {prompt}, encoded, [](size_t) { return 1; }, options.max_length, handle);
   return answer;
 }
 
@@ -159,7 +164,7 @@ std::vector<std::vector<double>> TextGenerator::score(
   check(prompts.size() == options.size(), "one list of options a prompt");
   std::vector<std::vector<double>> scores(prompts.size());
   std::vector<Encoded> encoded;
-  const ModelConfig& config = model_->config();
+  const ModelConfig& config = this->config();
   const auto rows_of = [&](size_t i) { return static_cast<int64_t>(options[i].size()); };
   const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
     std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
@@ -172,7 +177,8 @@ std::vector<std::vector<double>> TextGenerator::score(
     const auto found = score_options(decoder, config.decoder_start_token_id, ids);
     for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]] = found[i];
   };
-  for_each_batch(prompts, encoded, rows_of, handle);
+  constexpr int64_t kUsualOptionTokens = 8;
+  for_each_batch(prompts, encoded, rows_of, kUsualOptionTokens, handle);
   return scores;
 }
 

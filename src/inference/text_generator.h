@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "generation/search.h"
+#include "inference/backend.h"
 #include "inference/task_route.h"
 #include "model/seq2seq_model.h"
 #include "tokenizers/tokenizer.h"
@@ -39,8 +40,10 @@ struct GeneratorOptions {
 
 class TextGenerator {
  public:
-  // The model must be in evaluation mode on its device. max_source_length is cut to what it can
-  // embed.
+  // max_source_length is cut to what the model can embed.
+  TextGenerator(std::shared_ptr<Backend> backend, std::shared_ptr<const Tokenizer> tokenizer,
+                GeneratorOptions options);
+  // On LibTorch. The model must be in evaluation mode on its device.
   TextGenerator(Seq2SeqModel model, std::shared_ptr<const Tokenizer> tokenizer,
                 GeneratorOptions options);
 
@@ -64,6 +67,8 @@ class TextGenerator {
                                          const std::vector<std::vector<std::string>>& options);
 
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const ModelConfig& config() const { return backend_->config(); }
+  Backend& backend() { return *backend_; }
 
  private:
   struct Encoded {
@@ -71,13 +76,13 @@ class TextGenerator {
     bool truncated = false;
   };
   // Runs `handle(indices, decoder)` over batches of prompts of similar length. Prompt i takes up to
-  // `rows_of(i)` rows while it is decoded, which bounds the batch too.
+  // `rows_of(i)` rows of `max_length` tokens while it is decoded, which bounds the batch too.
   void for_each_batch(const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
-                      const std::function<int64_t(size_t)>& rows_of,
+                      const std::function<int64_t(size_t)>& rows_of, int64_t max_length,
                       const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle);
   Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
 
-  Seq2SeqModel model_;
+  std::shared_ptr<Backend> backend_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   GeneratorOptions options_;
 };

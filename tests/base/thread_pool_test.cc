@@ -21,13 +21,24 @@ TEST(ThreadPool, RangesCoverAllOnce) {
     ThreadPool pool(threads);
     for (const int64_t count : {0, 1, 2, 5, 100}) {
       std::vector<std::atomic<int>> seen(static_cast<size_t>(count));
-      pool.for_ranges(count, [&](int thread, int64_t begin, int64_t end) {
+      pool.for_ranges(count, 1 << 20, [&](int thread, int64_t begin, int64_t end) {
         EXPECT_LT(thread, threads);
         for (int64_t i = begin; i < end; ++i) ++seen[i];
       });
       for (const auto& times : seen) EXPECT_EQ(times, 1);
     }
   }
+}
+
+TEST(ThreadPool, TheCallerDoesSmallWorkAlone) {
+  ThreadPool pool(3);
+  int calls = 0;
+  pool.for_ranges(100, 500, [&](int thread, int64_t begin, int64_t end) {
+    EXPECT_EQ(thread, 0);
+    EXPECT_EQ(end - begin, 100);
+    ++calls;
+  });
+  EXPECT_EQ(calls, 1);
 }
 
 TEST(ThreadPool, WakesWorkersThatSleep) {

@@ -84,31 +84,34 @@ void linear(const CpuContext& context, const Activations& input, const PackedMat
         "activations are of the weights' type and depth");
   const int64_t row_bytes = padded_depth(weights.type(), weights.depth()) * size_of(weights.type());
   const int64_t chunk = std::max(kBlock, kChunkBytes / row_bytes / kBlock * kBlock);
-  context.threads->for_ranges(weights.num_groups(), [&](int, int64_t begin, int64_t end) {
-    context.blocks->begin();
-    alignas(64) float block[kBlock * kBlock];
-    for (int64_t start = 0; start < input.rows(); start += chunk) {
-      const int64_t stop = std::min(start + chunk, input.rows());
-      for (int64_t group = begin; group < end; ++group) {
-        const int64_t column = group * kBlock;
-        const int64_t columns = std::min(kBlock, weights.columns() - column);
-        for (int64_t row = start; row < stop; row += kBlock) {
-          const int64_t count = std::min(kBlock, stop - row);
-          scaled_block(*context.blocks, input, row, count, weights, group, block);
-          const int64_t offset = row * output.stride + column;
-          const Place place = {
-              output.out + offset, output.residual == nullptr ? nullptr : output.residual + offset,
-              output.bias == nullptr ? nullptr : output.bias + column, output.stride, output.gelu};
-          if (columns == kBlock) {
-            finish_full_block(block, count, place);
-          } else {
-            finish_partial_block(block, count, columns, place);
+  const int64_t operations = input.rows() * weights.columns() * weights.depth();
+  context.threads->for_ranges(
+      weights.num_groups(), operations, [&](int, int64_t begin, int64_t end) {
+        context.blocks->begin();
+        alignas(64) float block[kBlock * kBlock];
+        for (int64_t start = 0; start < input.rows(); start += chunk) {
+          const int64_t stop = std::min(start + chunk, input.rows());
+          for (int64_t group = begin; group < end; ++group) {
+            const int64_t column = group * kBlock;
+            const int64_t columns = std::min(kBlock, weights.columns() - column);
+            for (int64_t row = start; row < stop; row += kBlock) {
+              const int64_t count = std::min(kBlock, stop - row);
+              scaled_block(*context.blocks, input, row, count, weights, group, block);
+              const int64_t offset = row * output.stride + column;
+              const Place place = {output.out + offset,
+                                   output.residual == nullptr ? nullptr : output.residual + offset,
+                                   output.bias == nullptr ? nullptr : output.bias + column,
+                                   output.stride, output.gelu};
+              if (columns == kBlock) {
+                finish_full_block(block, count, place);
+              } else {
+                finish_partial_block(block, count, columns, place);
+              }
+            }
           }
         }
-      }
-    }
-    context.blocks->end();
-  });
+        context.blocks->end();
+      });
 }
 
 }  // namespace trivium

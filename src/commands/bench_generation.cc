@@ -1,0 +1,254 @@
+// trivium bench generation: tokens a second of a checkpoint, beside what memory and processor
+// allow.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "commands/benches.h"
+#include "commands/model_flags.h"
+#include "generation/search.h"
+#include "kernels/linear.h"
+
+namespace trivium {
+namespace {
+
+constexpr const char* kFooter =
+    "Each shape decodes prompts of random ids, every answer of full length, encoding included; "
+    "the\n"
+    "figure is the best of the rounds. step_limit is the memory's bandwidth, measured over a "
+    "buffer\n"
+    "of the weights' size, over the bytes of weights that a step of one row reads; share_of_limit "
+    "is\n"
+    "what a step of one row reaches of it. The JSON goes to standard output, the table to "
+    "standard\n"
+    "error.";
+
+struct GenerationFlags {
+  ModelFlags model;
+  std::vector<std::string> shapes = {"1x1", "1x4", "16x1", "8x4"};
+  int64_t source_tokens = 128, new_tokens = 64, rounds = 3;
+};
+
+struct Shape {
+  int64_t batch = 1;
+  int beams = 1;
+};
+
+Shape parse_shape(const std::string& text) {
+  Shape shape;
+  int used = 0;
+  long batch = 0;
+  if (std::sscanf(text.c_str(), "%ldx%d%n", &batch, &shape.beams, &used) != 2 ||
+      used != static_cast<int>(text.size()) || batch < 1 || batch > 4096 || shape.beams < 1 ||
+      shape.beams > 64) {
+    throw Error(ExitCode::kUsage, "--shapes takes BATCHxBEAMS, such as 16x1; " + text + " is none");
+  }
+  shape.batch = batch;
+  return shape;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::vector<std::vector<int32_t>> random_sources(int64_t batch, int64_t tokens,
+                                                 int64_t vocab_size) {
+  Rng rng(1);
+  std::vector<std::vector<int32_t>> sources(static_cast<size_t>(batch));
+  for (auto& source : sources) {
+    for (int64_t i = 0; i < tokens; ++i) {
+      source.push_back(static_cast<int32_t>(rng.uniform() * static_cast<double>(vocab_size)));
+    }
+  }
+  return sources;
+}
+
+// Bytes a second that `threads` threads read of a buffer of `bytes`, over and over.
+double read_bandwidth(int threads, int64_t bytes) {
+  ThreadPool pool(threads);
+  const int64_t count = std::max<int64_t>(bytes, 1 << 20) / 64 * 64 / 4;
+  AlignedBuffer<uint32_t> buffer(count);
+  std::vector<uint64_t> sums(static_cast<size_t>(threads) * 8);  // a cache line each
+  double best = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 12; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    pool.for_ranges(count, count, [&](int thread, int64_t begin, int64_t end) {
+      uint32_t lanes[64] = {};
+      const uint32_t* values = buffer.data();
+      for (int64_t i = begin; i + 64 <= end; i += 64) {
+        for (int64_t j = 0; j < 64; ++j) lanes[j] += values[i + j];
+      }
+      for (const uint32_t lane : lanes) sums[static_cast<size_t>(thread) * 8] += lane;
+    });
+    best = std::min(best, seconds_since(start));
+  }
+  check(std::all_of(sums.begin(), sums.end(), [](uint64_t sum) { return sum == 0; }),
+        "the buffer is zeros");
+  return static_cast<double>(count) * 4 / best;
+}
+
+// Operations a second of a product [1024 x 768 x 3072] by the engine's own kernels.
+double product_peak(ComputeType type, int threads, InstructionSet instructions) {
+  constexpr int64_t kRows = 1024, kDepth = 768, kColumns = 3072;
+  ThreadPool pool(threads);
+  const CpuContext context = {&pool, &block_kernels(instructions)};
+  const std::vector<float> ones(kDepth, 1.0f);
+  PackedMatrix weights(type, kColumns, kDepth);
+  weights.set_columns(0, kColumns, ones.data(), 0);
+  Activations input(type);
+  input.resize(kRows, kDepth);
+  for (int64_t row = 0; row < kRows; ++row) input.set_row(row, ones.data());
+  std::vector<float> out(kRows * (kColumns + 16));
+  double best = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 5; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    linear(context, input, weights, {out.data(), kColumns + 16, nullptr, false, nullptr});
+    best = std::min(best, seconds_since(start));
+  }
+  return 2.0 * kRows * kDepth * kColumns / best;
+}
+
+// Memory that the process has held at most, in bytes.
+int64_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
+}
+
+struct Timing {
+  double total = std::numeric_limits<double>::infinity();
+  double encoding = std::numeric_limits<double>::infinity();
+};
+
+Timing time_shape(Backend& backend, const Shape& shape, const GenerationFlags& flags) {
+  const ModelConfig& config = backend.config();
+  const auto sources = random_sources(shape.batch, flags.source_tokens, config.vocab_size);
+  TaskRoute route;  // every pool's first expert
+  const auto first_of = [&](bool is_pool) {
+    std::vector<float> weights(static_cast<size_t>(is_pool ? config.routing.num_experts : 1));
+    weights[0] = 1;
+    return weights;
+  };
+  for (int64_t l = 0; l < config.encoder_layers; ++l) {
+    route.encoder.push_back(first_of(config.encoder_layer_is_pool(l)));
+  }
+  for (int64_t l = 0; l < config.decoder_layers; ++l) {
+    route.decoder.push_back(first_of(config.decoder_layer_is_pool(l)));
+  }
+  const std::vector<const TaskRoute*> routes(sources.size(), &route);
+  SearchOptions search_options;
+  search_options.num_beams = shape.beams;
+  search_options.min_length = search_options.max_length = static_cast<int>(flags.new_tokens) + 1;
+  search_options.start_id = config.decoder_start_token_id;
+  search_options.eos_id = config.eos_token_id;
+  Timing timing;
+  for (int64_t round = 0; round < flags.rounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto decoder =
+        backend.start(sources, routes, shape.batch * shape.beams * search_options.max_length);
+    timing.encoding = std::min(timing.encoding, seconds_since(start));
+    search(*decoder, search_options);
+    timing.total = std::min(timing.total, seconds_since(start));
+  }
+  return timing;
+}
+
+Json engine_facts(const ModelFlags& flags, int threads, int64_t step_bytes) {
+  const ComputeType type = compute_type(flags.compute);
+  const double bandwidth = read_bandwidth(threads, step_bytes);
+  const InstructionSet instructions = available_instruction_sets().back();
+  return {{"instructions", name_of(instructions)},
+          {"step_bytes", step_bytes},
+          {"read_bandwidth", bandwidth},
+          {"product_peak", product_peak(type, threads, instructions)},
+          {"step_limit", bandwidth / static_cast<double>(step_bytes)}};
+}
+
+void run_generation(const GenerationFlags& flags) {
+  std::vector<Shape> shapes;
+  for (const std::string& text : flags.shapes) shapes.push_back(parse_shape(text));
+  LoadedModel model = load_model(flags.model);
+  Backend& backend = model.generator().backend();
+  const int64_t positions = backend.config().max_position_embeddings;
+  if (std::max(flags.source_tokens, flags.new_tokens) > positions) {
+    throw Error(ExitCode::kUsage, "--source-tokens and --new-tokens must be at most the model's " +
+                                      std::to_string(positions) + " positions");
+  }
+  const int threads = flags.model.threads > 0
+                          ? flags.model.threads
+                          : static_cast<int>(std::thread::hardware_concurrency());
+  const int64_t loaded_memory = peak_memory();
+  Json result = {{"benchmark", "generation"},
+                 {"engine", flags.model.engine},
+                 {"compute", flags.model.compute},
+                 {"threads", threads},
+                 {"source_tokens", flags.source_tokens},
+                 {"new_tokens", flags.new_tokens},
+                 {"rounds", flags.rounds},
+                 {"shapes", Json::array()}};
+  std::fprintf(stderr, "%8s %8s %12s %12s %14s\n", "batch", "beams", "tokens/s", "encoding s",
+               "step ms");
+  double one_row_steps = 0;
+  for (const Shape& shape : shapes) {
+    const Timing timing = time_shape(backend, shape, flags);
+    const double step = (timing.total - timing.encoding) / static_cast<double>(flags.new_tokens);
+    const double tokens = static_cast<double>(shape.batch * flags.new_tokens) / timing.total;
+    if (shape.batch == 1 && shape.beams == 1) one_row_steps = 1 / step;
+    std::fprintf(stderr, "%8ld %8d %12.1f %12.3f %14.2f\n", static_cast<long>(shape.batch),
+                 shape.beams, tokens, timing.encoding, 1e3 * step);
+    result["shapes"].push_back({{"batch", shape.batch},
+                                {"beams", shape.beams},
+                                {"tokens_per_second", tokens},
+                                {"encoding_seconds", timing.encoding},
+                                {"step_seconds", step}});
+  }
+  result["peak_memory"] = peak_memory();
+  result["peak_memory_loaded"] = loaded_memory;
+  if (const int64_t bytes = backend.step_bytes(); bytes > 0) {
+    Json facts = engine_facts(flags.model, threads, bytes);
+    std::fprintf(stderr, "%s; a step of one row reads %.1f MB at up to %.1f GB/s: %.0f steps/s",
+                 facts["instructions"].get<std::string>().c_str(), 1e-6 * bytes,
+                 1e-9 * facts["read_bandwidth"].get<double>(), facts["step_limit"].get<double>());
+    if (one_row_steps > 0) {
+      facts["share_of_limit"] = one_row_steps / facts["step_limit"].get<double>();
+      std::fprintf(stderr, ", of which %.0f %%", 100 * facts["share_of_limit"].get<double>());
+    }
+    std::fprintf(stderr, "; products at up to %.0f GFLOP/s\n",
+                 1e-9 * facts["product_peak"].get<double>());
+    result.update(facts);
+  }
+  std::printf("%s\n", result.dump(2).c_str());
+}
+
+}  // namespace
+
+void add_generation_bench(CLI::App& bench) {
+  auto flags = std::make_shared<GenerationFlags>();
+  CLI::App* command =
+      bench.add_subcommand("generation", "tokens a second of a checkpoint, beside the limits");
+  add_engine_flags(*command, flags->model);
+  command->add_option("--shapes", flags->shapes, "BATCHxBEAMS, several")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--source-tokens", flags->source_tokens, "of every prompt")
+      ->check(CLI::Range(1, 1 << 17))
+      ->capture_default_str();
+  command->add_option("--new-tokens", flags->new_tokens, "of every answer")
+      ->check(CLI::Range(1, 1 << 17))
+      ->capture_default_str();
+  command->add_option("--rounds", flags->rounds, "timed rounds; the best counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->footer(kFooter);
+  command->callback([flags] { run_generation(*flags); });
+}
+
+}  // namespace trivium

@@ -1,0 +1,13 @@
+// The subcommands of `trivium bench` that have files of their own.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace trivium {
+
+// trivium bench generation
+void add_generation_bench(CLI::App& bench);
+// trivium bench token-gates
+void add_token_gates_bench(CLI::App& bench);
+
+}  // namespace trivium

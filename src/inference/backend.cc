@@ -1,0 +1,87 @@
+#include "inference/backend.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/engine_decoder.h"
+#include "model/batch.h"
+#include "model/torch_step_decoder.h"
+
+namespace trivium {
+namespace {
+
+class TorchBackend : public Backend {
+ public:
+  explicit TorchBackend(Seq2SeqModel model) : model_(std::move(model)) {}
+
+  const ModelConfig& config() const override { return model_->config(); }
+
+  std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
+                                     const std::vector<const TaskRoute*>& routes,
+                                     int64_t /*positions*/) override {
+    const torch::Device device = model_->shared_weight().device();
+    const SourceBatch source = collate_sources(sources, config().pad_token_id);
+    return std::make_unique<TorchStepDecoder>(model_, source.ids.to(device), source.mask.to(device),
+                                              routing_weights(routes, config(), device));
+  }
+
+ private:
+  Seq2SeqModel model_;
+};
+
+class EngineBackend : public Backend {
+ public:
+  EngineBackend(const ModelConfig& config, const EngineOptions& options, const TensorReader& read)
+      : engine_(config, options, read) {}
+
+  const ModelConfig& config() const override { return engine_.config(); }
+  int64_t step_bytes() const override { return engine_.weights().step_bytes(); }
+
+  std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
+                                     const std::vector<const TaskRoute*>& routes,
+                                     int64_t positions) override {
+    std::vector<EngineSource> rows;
+    for (size_t i = 0; i < sources.size(); ++i) rows.push_back({sources[i], routes[i]});
+    return std::make_unique<EngineDecoder>(engine_, rows, positions);
+  }
+
+ private:
+  Engine engine_;
+};
+
+// The tensor's values, which live as long as someone holds them.
+HostTensor host_tensor(const torch::Tensor& tensor) {
+  check(tensor.scalar_type() == torch::kFloat32 && tensor.is_contiguous() && tensor.is_cpu(),
+        "the engine packs float32 tensors of the CPU");
+  const auto owner = std::make_shared<torch::Tensor>(tensor);
+  return {std::shared_ptr<const float>(owner, tensor.data_ptr<float>()), tensor.sizes().vec()};
+}
+
+}  // namespace
+
+std::shared_ptr<Backend> torch_backend(Seq2SeqModel model) {
+  return std::make_shared<TorchBackend>(std::move(model));
+}
+
+bool engine_supports(const ModelConfig& config) { return config.token_experts.num_experts == 1; }
+
+std::shared_ptr<Backend> engine_backend(Seq2SeqModel& model, const EngineOptions& options) {
+  if (!engine_supports(model->config())) {
+    throw Error(ExitCode::kUnavailable,
+                "the fast engine does not compute token gates; use --engine torch");
+  }
+  torch::NoGradGuard no_grad;
+  auto owners = model->named_parameters();
+  owners.update(model->named_buffers());
+  const TensorReader take = [&](const std::string& name) {
+    torch::Tensor* owner = owners.find(name);
+    check(owner != nullptr, "the model has what the engine asks for");
+    HostTensor taken = host_tensor(owner->detach());
+    owner->set_data(torch::empty({0}));
+    return taken;
+  };
+  return std::make_shared<EngineBackend>(model->config(), options, take);
+}
+
+}  // namespace trivium

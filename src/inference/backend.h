@@ -1,0 +1,43 @@
+// Who computes a model's answers: the LibTorch model, on any device, or the fast engine, on the
+// CPU.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+#include "generation/step_decoder.h"
+#include "inference/task_route.h"
+#include "model/seq2seq_model.h"
+
+namespace trivium {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual const ModelConfig& config() const = 0;
+
+  // Bytes of weights that a decoding step of one row reads; 0 where that is not known.
+  virtual int64_t step_bytes() const { return 0; }
+
+  // A decoder over `sources` (token ids), one route each, their encoding done. `positions`: how
+  // many tokens of all rows together are to be expected at most. One decoder at a time.
+  virtual std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
+                                             const std::vector<const TaskRoute*>& routes,
+                                             int64_t positions) = 0;
+};
+
+// The model must be in evaluation mode on its device.
+std::shared_ptr<Backend> torch_backend(Seq2SeqModel model);
+
+// Packs the model's weights and takes them away from it, one tensor after the other, so that memory
+// never holds both: `model` keeps its router alone. Error kUnavailable for a model with token
+// gates, which the engine does not compute.
+std::shared_ptr<Backend> engine_backend(Seq2SeqModel& model, const EngineOptions& options);
+
+// Whether the engine computes this model.
+bool engine_supports(const ModelConfig& config);
+
+}  // namespace trivium

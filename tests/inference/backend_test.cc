@@ -1,0 +1,190 @@
+// The fast engine against the LibTorch model: logits, ids and scores, whatever the route.
+#include "inference/backend.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "generation/search.h"
+#include "model/random_model.h"
+
+namespace trivium {
+namespace {
+
+Seq2SeqModel copy_of(const Seq2SeqModel& model) {
+  return model_from_tensors(model->config(), copied_tensors(model), "a copy");
+}
+
+TaskRoute random_route(const ModelConfig& config, bool soft, uint64_t seed) {
+  torch::manual_seed(seed);
+  const auto layer = [&](bool is_pool) {
+    if (!is_pool) return std::vector<float>{1.0f};
+    torch::Tensor weights = torch::softmax(torch::randn({config.routing.num_experts}) * 2, 0);
+    if (!soft) weights = torch::one_hot(weights.argmax(), weights.numel()).to(torch::kFloat32);
+    weights = weights.contiguous();
+    return std::vector<float>(weights.data_ptr<float>(),
+                              weights.data_ptr<float>() + weights.numel());
+  };
+  TaskRoute route;
+  for (int64_t l = 0; l < config.encoder_layers; ++l) {
+    route.encoder.push_back(layer(config.encoder_layer_is_pool(l)));
+  }
+  for (int64_t l = 0; l < config.decoder_layers; ++l) {
+    route.decoder.push_back(layer(config.decoder_layer_is_pool(l)));
+  }
+  return route;
+}
+
+enum class Routes { kDense, kOneHot, kSoft };
+
+// A model on both backends, and sources with routes.
+struct Pair {
+  Pair(Routes kind, const EngineOptions& options, int64_t num_sources = 5) {
+    ModelConfig config = small_config(kind == Routes::kDense ? 1 : 3);
+    config.routing.decoder_vanilla_layers = {0};
+    model = random_model(config, 3);
+    torch = torch_backend(model);
+    Seq2SeqModel packed = copy_of(model);
+    engine = engine_backend(packed, options);
+    std::vector<int64_t> lengths;
+    for (int64_t i = 0; i < num_sources; ++i) {
+      lengths.push_back(3 + i * 5 % 8);
+      routes.push_back(random_route(config, kind == Routes::kSoft, 10 + i % 3));
+    }
+    sources = random_ids(lengths, config.vocab_size, 4);
+    for (const TaskRoute& route : routes) route_rows.push_back(&route);
+  }
+
+  std::unique_ptr<StepDecoder> start(const std::shared_ptr<Backend>& backend) {
+    return backend->start(sources, route_rows, 8);
+  }
+
+  Seq2SeqModel model{nullptr};
+  std::shared_ptr<Backend> torch, engine;
+  std::vector<std::vector<int32_t>> sources;
+  std::vector<TaskRoute> routes;
+  std::vector<const TaskRoute*> route_rows;
+};
+
+double largest_difference(std::span<const float> a, std::span<const float> b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+  }
+  return largest;
+}
+
+class BackendTest : public ::testing::TestWithParam<Routes> {};
+
+TEST_P(BackendTest, EngineHasTheLogitsOfLibTorch) {
+  for (const InstructionSet set : available_instruction_sets()) {
+    SCOPED_TRACE(name_of(set));
+    Pair pair(GetParam(), {ComputeType::kFloat32, 2, set, 0});
+    const auto expected = pair.start(pair.torch), found = pair.start(pair.engine);
+    const std::vector<std::vector<int32_t>> parents = {
+        {0, 1, 2, 3, 4}, {0, 0, 1, 1, 2, 3, 4}, {6, 1, 0, 3}, {1, 1, 2}, {2}, {0, 0, 0}};
+    uint64_t seed = 50;
+    for (const std::vector<int32_t>& rows : parents) {
+      expected->select_rows(rows);
+      found->select_rows(rows);
+      const auto tokens = random_ids({static_cast<int64_t>(rows.size())}, 40, ++seed)[0];
+      // Sums of at most 24 products in float32, through four layers whose LayerNorms keep the
+      // size: the tolerance of the cached LibTorch decoder against the uncached one.
+      EXPECT_LT(largest_difference(expected->step(tokens), found->step(tokens)), 2e-5);
+    }
+  }
+}
+
+TEST_P(BackendTest, GreedyAndBeamSearchGiveTheSameIds) {
+  Pair pair(GetParam(), {ComputeType::kFloat32, 2, available_instruction_sets().back(), 0}, 12);
+  for (const int beams : {1, 4}) {
+    SearchOptions options;
+    options.num_beams = beams;
+    options.max_length = 16;
+    options.no_repeat_ngram_size = 3;
+    const auto expected = search(*pair.start(pair.torch), options);
+    const auto found = search(*pair.start(pair.engine), options);
+    ASSERT_EQ(expected.size(), found.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(found[i].ids, expected[i].ids);
+      EXPECT_NEAR(found[i].score, expected[i].score, 1e-4);
+    }
+  }
+}
+
+TEST_P(BackendTest, AStepsScanIsThatOfItsLogits) {
+  Pair pair(GetParam(), {ComputeType::kFloat32, 3, available_instruction_sets().back(), 0});
+  const auto with_logits = pair.start(pair.engine), without = pair.start(pair.engine);
+  const std::vector<int32_t> tokens = {5, 6, 7, 8, 9};
+  const std::vector<std::vector<int32_t>> banned = {{}, {0, 1, 2, 30}, {}, {39}, {}};
+  const std::span<const float> logits = with_logits->step(tokens);
+  const std::span<const LogitScan> scans = without->step_scan(tokens, 4, banned);
+  for (size_t row = 0; row < tokens.size(); ++row) {
+    LogitScan expected(4);
+    const std::span<const float> own = logits.subspan(row * 40, 40);
+    expected.read(own, banned[row]);
+    ASSERT_EQ(scans[row].best().size(), 4u);
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(scans[row].best()[i].token, expected.best()[i].token);
+      EXPECT_EQ(scans[row].best()[i].logit, expected.best()[i].logit);
+    }
+    EXPECT_NEAR(scans[row].log_probability(own[3]), expected.log_probability(own[3]), 1e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, BackendTest,
+                         ::testing::Values(Routes::kDense, Routes::kOneHot, Routes::kSoft));
+
+TEST(EngineBackend, RoundedNumbersStayNear) {
+  for (const auto& [type, bound] :
+       {std::pair{ComputeType::kBfloat16, 0.25}, std::pair{ComputeType::kInt8, 0.25}}) {
+    Pair pair(Routes::kOneHot, {type, 1, available_instruction_sets().back(), 0});
+    const std::vector<int32_t> tokens = {5, 6, 7, 8, 9};
+    const auto expected = pair.start(pair.torch), found = pair.start(pair.engine);
+    const std::span<const float> logits = expected->step(tokens);
+    double square = 0;
+    for (const float logit : logits) square += static_cast<double>(logit) * logit;
+    const double size = std::sqrt(square / static_cast<double>(logits.size()));
+    const double difference = largest_difference(logits, found->step(tokens));
+    EXPECT_LT(difference, bound * size) << name_of(type);
+    EXPECT_GT(difference, 0) << "nothing was rounded";
+  }
+}
+
+TEST(EngineBackend, LeavesOutExpertsBelowTheThreshold) {
+  EXPECT_EQ(active_experts({0.2f, 0.5f, 0.3f}, 0).size(), 3u);
+  const std::vector<ActiveExpert> two = active_experts({0.2f, 0.5f, 0.3f}, 0.25f);
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_FLOAT_EQ(two[0].weight, 0.625f);
+  EXPECT_FLOAT_EQ(two[1].weight, 0.375f);
+  const std::vector<ActiveExpert> main = active_experts({0.3f, 0.4f, 0.3f}, 0.9f);
+  ASSERT_EQ(main.size(), 1u);
+  EXPECT_EQ(main[0].expert, 1);
+  EXPECT_EQ(main[0].weight, 1);
+}
+
+TEST(EngineBackend, TakesTheWeightsOutOfTheModel) {
+  Seq2SeqModel model = random_model(small_config(3));
+  const auto backend = engine_backend(model, {});
+  for (const auto& item : model->named_parameters()) {
+    const bool is_route = item.key().starts_with("router.") || item.key() == "task_vectors.weight";
+    EXPECT_EQ(item.value().numel() > 0, is_route) << item.key();
+  }
+}
+
+TEST(EngineBackend, TokensBeyondThePositionsAreAnError) {
+  Pair pair(Routes::kDense, {});
+  const auto decoder = pair.start(pair.engine);
+  decoder->select_rows(std::vector<int32_t>{0});
+  for (int i = 0; i < 24; ++i) decoder->step(std::vector<int32_t>{5});
+  try {
+    decoder->step(std::vector<int32_t>{5});
+    FAIL() << "the table has 24 positions";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+  }
+}
+
+}  // namespace
+}  // namespace trivium

@@ -1,0 +1,226 @@
+"""The measurements of tools/bench_peers: see there.
+
+Every engine runs in a process of its own, one after the other, `--rounds` times around; a figure is
+the best of the rounds, since what else runs on the machine can only slow it down. Standard output
+gets one JSON object, standard error the tables.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+SOURCE_TOKENS, NEW_TOKENS = 128, 64
+SHAPES = [(1, 1), (1, 4), (16, 1), (8, 4)]
+OURS = ["trivium float32", "trivium bfloat16", "trivium int8"]
+PEERS = ["ctranslate2 float32", "ctranslate2 int8", "transformers float32", "transformers bfloat16"]
+# What is compared with what: (row of ours, rivals).
+COMPARISONS = [
+    ("trivium float32", ["ctranslate2 float32", "transformers float32"]),
+    ("trivium bfloat16", PEERS),
+    ("trivium int8", ["ctranslate2 int8"]),
+    ("trivium int8", PEERS),
+]
+
+
+def make_model(folder):
+    """A BART-base with random weights, for transformers (bart) and CTranslate2 (ct2)."""
+    import ctranslate2
+    import torch
+    from transformers import BartConfig, BartForConditionalGeneration, BartTokenizer
+
+    bart = os.path.join(folder, "bart")
+    if not os.path.exists(os.path.join(bart, "model.safetensors")):
+        torch.manual_seed(0)
+        config = BartConfig(  # facebook/bart-base's shape
+            vocab_size=50265, d_model=768, encoder_layers=6, decoder_layers=6,
+            encoder_attention_heads=12, decoder_attention_heads=12, encoder_ffn_dim=3072,
+            decoder_ffn_dim=3072)
+        os.makedirs(bart, exist_ok=True)
+        alphabet = sorted(bytes_to_letters().values())
+        words = ["<s>", "<pad>", "</s>", "<unk>"] + alphabet
+        words += [f"w{i}" for i in range(config.vocab_size - len(words) - 1)] + ["<mask>"]
+        with open(os.path.join(bart, "vocab.json"), "w") as file:
+            json.dump({word: i for i, word in enumerate(words)}, file)
+        with open(os.path.join(bart, "merges.txt"), "w") as file:
+            file.write("#version: 0.2\n")
+        BartTokenizer(os.path.join(bart, "vocab.json"),
+                      os.path.join(bart, "merges.txt")).save_pretrained(bart)
+        BartForConditionalGeneration(config).eval().save_pretrained(bart)
+    ct2 = os.path.join(folder, "ct2")
+    if not os.path.exists(os.path.join(ct2, "model.bin")):
+        ctranslate2.converters.TransformersConverter(bart).convert(ct2, force=True)
+
+
+def bytes_to_letters():
+    """GPT-2's letters for bytes: printable ones stand for themselves, the others follow U+0100."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters = {byte: chr(byte) for byte in printable}
+    for byte in range(256):
+        if byte not in letters:
+            letters[byte] = chr(256 + len(letters) - len(printable))
+    return letters
+
+
+def best_seconds(work, repeats=3):
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def peak_memory():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+
+
+def measure_transformers(folder, number_type, threads):
+    import torch
+    from transformers import BartForConditionalGeneration
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    model = BartForConditionalGeneration.from_pretrained(
+        os.path.join(folder, "bart"), dtype=getattr(torch, number_type)).eval()
+    result = {}
+    for batch, beams in SHAPES:
+        ids = torch.randint(300, 50000, (batch, SOURCE_TOKENS))
+
+        def generate():
+            with torch.inference_mode():
+                model.generate(ids, attention_mask=torch.ones_like(ids), num_beams=beams,
+                               min_new_tokens=NEW_TOKENS, max_new_tokens=NEW_TOKENS,
+                               do_sample=False)
+
+        result[f"{batch}x{beams}"] = batch * NEW_TOKENS / best_seconds(generate, 2)
+    return result
+
+
+def measure_ctranslate2(folder, number_type, threads):
+    import random
+
+    import ctranslate2
+
+    random.seed(1)
+    translator = ctranslate2.Translator(os.path.join(folder, "ct2"), device="cpu",
+                                        compute_type=number_type, intra_threads=threads,
+                                        inter_threads=1)
+    with open(os.path.join(folder, "bart", "vocab.json")) as file:
+        words = {i: word for word, i in json.load(file).items()}
+    result = {}
+    for batch, beams in SHAPES:
+        sources = [[words[random.randrange(300, 50000)] for _ in range(SOURCE_TOKENS)]
+                   for _ in range(batch)]
+
+        def translate():
+            translator.translate_batch(sources, beam_size=beams, min_decoding_length=NEW_TOKENS,
+                                       max_decoding_length=NEW_TOKENS, max_batch_size=0)
+
+        result[f"{batch}x{beams}"] = batch * NEW_TOKENS / best_seconds(translate)
+    return result
+
+
+def run_peer(arguments):
+    """In a process of its own: measures one peer and prints its figures."""
+    library, number_type = arguments.measure.split()
+    measure = measure_transformers if library == "transformers" else measure_ctranslate2
+    shapes = measure(arguments.folder, number_type, arguments.threads)
+    print(json.dumps({"shapes": shapes, "peak_memory": peak_memory()}))
+
+
+def run(arguments, engine):
+    """One engine's figures, from a process of its own."""
+    library, number_type = engine.split()
+    if library == "trivium":
+        command = [arguments.trivium, "bench", "generation", "--checkpoint",
+                   os.path.join(arguments.folder, "trivium"), "--compute", number_type, "--threads",
+                   str(arguments.threads), "--shapes", ",".join(f"{b}x{n}" for b, n in SHAPES)]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL).stdout
+        found = json.loads(output)
+        shapes = {f"{row['batch']}x{row['beams']}": row["tokens_per_second"]
+                  for row in found["shapes"]}
+        return {"shapes": shapes, "peak_memory": found["peak_memory"],
+                "share_of_limit": found["share_of_limit"],
+                "step_limit": found["step_limit"], "read_bandwidth": found["read_bandwidth"],
+                "instructions": found["instructions"], "product_peak": found["product_peak"]}
+    command = [sys.executable, os.path.abspath(__file__), "--folder", arguments.folder,
+               "--threads", str(arguments.threads), "--measure", engine]
+    environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads), HF_HUB_OFFLINE="1")
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, env=environment).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def merge(old, new):
+    """The best of two rounds; memory: the most."""
+    if old is None:
+        return new
+    merged = dict(new)
+    merged["shapes"] = {shape: max(old["shapes"][shape], value)
+                        for shape, value in new["shapes"].items()}
+    merged["peak_memory"] = max(old["peak_memory"], new["peak_memory"])
+    if "share_of_limit" in new:
+        merged["share_of_limit"] = max(old["share_of_limit"], new["share_of_limit"])
+    return merged
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def report(results):
+    names = [f"{batch}x{beams}" for batch, beams in SHAPES]
+    say(f"\ntokens/s, source {SOURCE_TOKENS}, {NEW_TOKENS} new tokens, batch x beams; peak memory")
+    say(f"{'':24}" + "".join(f"{name:>10}" for name in names) + f"{'MB':>10}")
+    for engine in OURS + PEERS:
+        row = results[engine]
+        say(f"{engine:24}" + "".join(f"{row['shapes'][name]:10.1f}" for name in names) +
+            f"{row['peak_memory'] / 1e6:10.0f}")
+    ratios = []
+    say("\nratio to the fastest of those named")
+    for ours, rivals in COMPARISONS:
+        row = {name: results[ours]["shapes"][name] / max(results[r]["shapes"][name] for r in rivals)
+               for name in names}
+        ratios.append({"engine": ours, "rivals": rivals, "ratios": row})
+        label = "all peers" if rivals == PEERS else " and ".join(rivals)
+        say(f"{ours:24}" + "".join(f"{row[name]:10.2f}" for name in names) + f"  to {label}")
+    for ours in OURS:
+        say(f"{ours}: one row decodes at {100 * results[ours]['share_of_limit']:.0f} % of what "
+            f"{results[ours]['read_bandwidth'] / 1e9:.1f} GB/s allow")
+    return ratios
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--trivium")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--measure")
+    arguments = parser.parse_args()
+    if arguments.measure:
+        run_peer(arguments)
+        return
+    make_model(arguments.folder)
+    ours = os.path.join(arguments.folder, "trivium")
+    if not os.path.exists(ours):
+        subprocess.run([arguments.trivium, "import", "--architecture", "bart", "--from",
+                        os.path.join(arguments.folder, "bart"), "--output", ours], check=True,
+                       stdout=subprocess.DEVNULL)
+    results = {}
+    for round_number in range(arguments.rounds):
+        for engine in [name for pair in zip(OURS + [None], PEERS) for name in pair if name]:
+            say(f"round {round_number + 1}: {engine}")
+            results[engine] = merge(results.get(engine), run(arguments, engine))
+    ratios = report(results)
+    print(json.dumps({"threads": arguments.threads, "rounds": arguments.rounds,
+                      "results": results, "ratios": ratios}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
