@@ -138,10 +138,11 @@ torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Ten
                                    bool training) {
   if (experts_.size() == 1) return experts_[0].run(hidden, activation_dropout, training);
   const auto [probability, expert] = gate_(hidden, task_ids).max(-1);  // [batch, len]
-  const TokenDispatch dispatch =
-      dispatch_tokens(expert, mask.defined() ? mask.squeeze(1).squeeze(1) : torch::Tensor(),
-                      static_cast<int64_t>(experts_.size()));
-  const torch::Tensor tokens = gather_tokens(hidden.flatten(0, 1), dispatch);
+  constexpr int64_t kRowsInTraining = 32;
+  const TokenDispatch dispatch = dispatch_tokens(
+      expert, mask.defined() ? mask.squeeze(1).squeeze(1) : torch::Tensor(),
+      static_cast<int64_t>(experts_.size()), torch::GradMode::is_enabled() ? kRowsInTraining : 1);
+  const torch::Tensor tokens = gather_tokens(product_input(hidden).flatten(0, 1), dispatch);
   // Split, not narrowed: the gradient of a split is one concatenation.
   const std::vector<torch::Tensor> parts = tokens.split_with_sizes(dispatch.counts);
   std::vector<torch::Tensor> outputs;
@@ -156,7 +157,7 @@ torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Ten
     if (scale_ == GateScale::kProbabilityTimesExperts) {
       scale = scale * static_cast<double>(experts_.size());
     }
-    output = output * scale;
+    output = output * scale.to(output.scalar_type());
   }
   return scatter_tokens(output, dispatch).view_as(hidden);
 }

@@ -10,9 +10,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// [tokens, d] -> [batch * len, d], 0 at pads.
+// [rows, d] -> [batch * len, d], 0 at pads.
 torch::Tensor spread(const torch::Tensor& tokens, const torch::Tensor& place) {
-  if (tokens.size(0) == place.size(0)) return tokens.index_select(0, place);
   const torch::Tensor pad = torch::zeros({1, tokens.size(1)}, tokens.options());
   return torch::cat({tokens, pad}).index_select(0, place);
 }
@@ -32,12 +31,16 @@ struct Gather : torch::autograd::Function<Gather> {
 
 struct Scatter : torch::autograd::Function<Scatter> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& tokens,
-                               const torch::Tensor& order, const torch::Tensor& place) {
-    context->save_for_backward({order});
+                               const torch::Tensor& order, const torch::Tensor& place,
+                               const torch::Tensor& filling) {
+    context->save_for_backward({order, filling});
     return spread(tokens, place);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    return {gradients[0].index_select(0, context->get_saved_variables()[0]), {}, {}};
+    const variable_list saved = context->get_saved_variables();
+    torch::Tensor gradient = gradients[0].index_select(0, saved[0]);
+    if (saved[1].numel() > 0) gradient.index_fill_(0, saved[1], 0);
+    return {gradient, {}, {}, {}};
   }
 };
 
@@ -77,7 +80,7 @@ torch::Tensor TokenGateImpl::forward(const torch::Tensor& hidden, const torch::T
 }
 
 TokenDispatch dispatch_tokens(const torch::Tensor& experts, const torch::Tensor& real,
-                              int64_t num_experts) {
+                              int64_t num_experts, int64_t multiple) {
   const torch::Tensor chosen = experts.to(torch::kCPU).contiguous();
   torch::Tensor mask;
   if (real.defined()) mask = real.to(torch::kCPU).contiguous();
@@ -91,15 +94,23 @@ TokenDispatch dispatch_tokens(const torch::Tensor& experts, const torch::Tensor&
   for (int64_t p = 0; p < positions; ++p) {
     if (is_real == nullptr || is_real[p]) ++dispatch.counts.at(static_cast<size_t>(expert[p]));
   }
-  std::vector<int64_t> next(dispatch.counts.size(), 0);  // where each expert's next token goes
-  for (size_t e = 1; e < next.size(); ++e) next[e] = next[e - 1] + dispatch.counts[e - 1];
-  const int64_t tokens = next.back() + dispatch.counts.back();
-  dispatch.order = torch::empty({tokens}, torch::kInt64);
+  std::vector<int64_t> next;     // where each expert's next token goes
+  std::vector<int64_t> filling;  // rows without a token
+  int64_t rows = 0;
+  for (int64_t& count : dispatch.counts) {
+    next.push_back(rows);
+    const int64_t filled = (count + multiple - 1) / multiple * multiple;
+    for (int64_t r = rows + count; r < rows + filled; ++r) filling.push_back(r);
+    count = filled;
+    rows += filled;
+  }
+  dispatch.order = torch::zeros({rows}, torch::kInt64);
   dispatch.place = torch::empty({positions}, torch::kInt64);
+  dispatch.filling = torch::tensor(filling, torch::kInt64).to(experts.device());
   auto* order = dispatch.order.data_ptr<int64_t>();
   auto* place = dispatch.place.data_ptr<int64_t>();
   for (int64_t p = 0; p < positions; ++p) {
-    place[p] = tokens;
+    place[p] = rows;
     if (is_real != nullptr && !is_real[p]) continue;
     place[p] = next[static_cast<size_t>(expert[p])]++;
     order[place[p]] = p;
@@ -114,7 +125,7 @@ torch::Tensor gather_tokens(const torch::Tensor& hidden, const TokenDispatch& di
 }
 
 torch::Tensor scatter_tokens(const torch::Tensor& tokens, const TokenDispatch& dispatch) {
-  return Scatter::apply(tokens, dispatch.order, dispatch.place);
+  return Scatter::apply(tokens, dispatch.order, dispatch.place, dispatch.filling);
 }
 
 }  // namespace trivium

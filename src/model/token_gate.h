@@ -48,19 +48,23 @@ TORCH_MODULE(TokenGate);
 // A batch's real tokens in the order of their experts, so that each expert is one matrix product.
 // "Position" is that of the flattened [batch * len].
 struct TokenDispatch {
-  torch::Tensor order;          // int64 [tokens]: the position of the i-th token; stable
-  torch::Tensor place;          // int64 [batch * len]: its inverse; `tokens` at pads
-  std::vector<int64_t> counts;  // tokens of each expert
+  torch::Tensor order;          // int64 [rows]: the position of each row's token; stable
+  torch::Tensor place;          // int64 [batch * len]: its inverse; `rows` at pads
+  torch::Tensor filling;        // int64: the rows that hold no token, whose order is 0
+  std::vector<int64_t> counts;  // rows of each expert
 };
 
 // experts: int64 [batch, len], each in [0, num_experts); real: bool [batch, len], or undefined
-// where all are.
+// where all are. The rows of every expert that has some are filled up to a multiple of `multiple`:
+// oneDNN compiles a kernel for every new number of rows, which training would pay for in every
+// step.
 TokenDispatch dispatch_tokens(const torch::Tensor& experts, const torch::Tensor& real,
-                              int64_t num_experts);
+                              int64_t num_experts, int64_t multiple = 1);
 
-// hidden: [batch * len, d] -> [tokens, d] in the dispatch's order.
+// hidden: [batch * len, d] -> [rows, d] in the dispatch's order. What the filling holds is of no
+// use, and gets no gradient.
 torch::Tensor gather_tokens(const torch::Tensor& hidden, const TokenDispatch& dispatch);
-// The way back: [tokens, d] -> [batch * len, d], 0 at pads.
+// The way back: [rows, d] -> [batch * len, d], 0 at pads.
 torch::Tensor scatter_tokens(const torch::Tensor& tokens, const TokenDispatch& dispatch);
 
 }  // namespace trivium

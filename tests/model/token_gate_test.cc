@@ -81,6 +81,23 @@ TEST(DispatchTokens, ScatterUndoesGatherAndLeavesPadsZero) {
   EXPECT_TRUE(torch::equal(back, hidden * real.reshape({21, 1})));
 }
 
+TEST(DispatchTokens, FillsRowsUpWithoutAnyEffect) {
+  const torch::Tensor experts = torch::tensor({{2, 0, 1}, {0, 2, 0}}, torch::kInt64);
+  const torch::Tensor real = torch::tensor({{1, 1, 1}, {1, 1, 0}}).to(torch::kBool);
+  const TokenDispatch dispatch = dispatch_tokens(experts, real, 4, /*multiple=*/4);
+  EXPECT_EQ(dispatch.counts, (std::vector<int64_t>{4, 4, 4, 0}));
+  EXPECT_EQ(dispatch.filling.numel(), 12 - 5);
+  const torch::Tensor hidden = torch::randn({6, 3}, torch::kFloat64).requires_grad_(true);
+  const torch::Tensor rows = gather_tokens(hidden, dispatch);
+  EXPECT_TRUE(torch::equal(scatter_tokens(rows, dispatch), hidden * real.reshape({6, 1})));
+  // A function whose gradient at the filling would be large.
+  const torch::Tensor weight = torch::randn({3}, torch::kFloat64).requires_grad_(true);
+  scatter_tokens(rows.pow(2) * weight, dispatch).sum().backward();
+  const torch::Tensor expected = 2 * hidden * weight * real.reshape({6, 1});
+  EXPECT_LT(max_difference(hidden.grad(), expected), 1e-12);
+  EXPECT_LT(max_difference(weight.grad(), (hidden.pow(2) * real.reshape({6, 1})).sum(0)), 1e-12);
+}
+
 TEST(DispatchTokens, OnlyPadsGiveNoTokens) {
   const TokenDispatch dispatch =
       dispatch_tokens(torch::zeros({2, 2}, torch::kInt64), torch::zeros({2, 2}, torch::kBool), 3);
