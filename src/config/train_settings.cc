@@ -64,9 +64,8 @@ void TrainSettings::visit(SettingsVisitor& v) {
          "checkpoint to start from; a dense one gives every expert its layer");
   v.integer("model.num_experts", num_experts, 1, 64,
             "experts in a pool; 1: an ordinary dense model");
-  v.text(
-      "model.pool", pool, {"layer", "feed_forward"},
-      "an expert is a whole layer, by the task's route, or a feed-forward part, by a gate a token");
+  v.text("model.pool", pool, {"layer", "feed_forward"},
+         "an expert is a layer, chosen by task, or a feed-forward part, chosen by token");
   v.text("model.token_gates", token_gates, {"per_task", "shared"},
          "of feed-forward experts: a gate for every task, or one for all");
   v.text("model.gate_scale", gate_scale, {"probability", "probability_times_experts", "none"},
