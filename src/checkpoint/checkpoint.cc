@@ -100,10 +100,29 @@ void refuse_unfinite(const NamedTensors& tensors, const fs::path& folder) {
   }
 }
 
-void refuse_oversized(const ModelConfig& config, const NamedTensors& tensors,
-                      const std::string& where) {
-  double held = 0;
-  for (const auto& [name, tensor] : tensors) held += static_cast<double>(tensor.numel());
+namespace {
+
+[[noreturn]] void refuse_tensor(const std::string& name, const std::string& problem,
+                                const std::string& where) {
+  throw Error(ExitCode::kBadModel, where + ": tensor " + quoted_name(name) + " " + problem);
+}
+
+void refuse_encoder_alone(const ModelConfig& config, const std::string& where) {
+  if (config.decoder_layers > 0) return;
+  throw Error(ExitCode::kBadModel,
+              where + " is an encoder without a decoder: trivium classifier takes such models");
+}
+
+void refuse_bad_table(Seq2SeqModel& model, const std::string& where) {
+  if (!model->is_routed() || model->has_router() ||
+      are_routes(model->route_table(), model->config())) {
+    return;
+  }
+  refuse_tensor("route_table.weight", "must hold weights over experts, each layer's adding up to 1",
+                where);
+}
+
+void refuse_oversized(const ModelConfig& config, double held, const std::string& where) {
   if (parameter_count(config) > 2 * held + 1e6) {
     throw Error(ExitCode::kBadModel, where + ": config.json asks for " +
                                          std::to_string(int64_t(parameter_count(config))) +
@@ -112,10 +131,21 @@ void refuse_oversized(const ModelConfig& config, const NamedTensors& tensors,
   }
 }
 
+}  // namespace
+
+void refuse_oversized(const ModelConfig& config, const NamedTensors& tensors,
+                      const std::string& where) {
+  double held = 0;
+  for (const auto& [name, tensor] : tensors) held += static_cast<double>(tensor.numel());
+  refuse_oversized(config, held, where);
+}
+
+void refuse_damaged(const torch::Tensor& tensor, const std::string& name,
+                    const std::string& where) {
+  if (!is_finite(tensor)) refuse_tensor(name, "has a NaN or an infinity", where);
+}
+
 void fill_module(torch::nn::Module& module, NamedTensors tensors, const std::string& where) {
-  const auto fail = [&](const std::string& name, const std::string& problem) {
-    throw Error(ExitCode::kBadModel, where + ": tensor " + quoted_name(name) + " " + problem);
-  };
   torch::NoGradGuard no_grad;
   std::set<const void*> memory;
   // Not detached: set_data must reach the module's own tensors.
@@ -125,36 +155,32 @@ void fill_module(torch::nn::Module& module, NamedTensors tensors, const std::str
     const std::string& name = item.key();
     torch::Tensor& target = item.value();
     auto node = tensors.extract(name);
-    if (node.empty()) fail(name, "is missing");
+    if (node.empty()) refuse_tensor(name, "is missing", where);
     const torch::Tensor& source = node.mapped();
     if (source.sizes() != target.sizes()) {
-      fail(name, "has the shape " + shape_text(source.sizes()) + ", but config.json asks for " +
-                     shape_text(target.sizes()));
+      refuse_tensor(name,
+                    "has the shape " + shape_text(source.sizes()) + ", but config.json asks for " +
+                        shape_text(target.sizes()),
+                    where);
     }
-    if (!is_finite(source)) fail(name, "has a NaN or an infinity");
+    refuse_damaged(source, name, where);
     check(memory.insert(source.data_ptr()).second, "two tensors of a model share memory");
     check(source.is_contiguous(), "a model takes contiguous tensors");
     target.set_data(source);
   }
-  if (!tensors.empty()) fail(tensors.begin()->first, "is unknown: config.json has no place for it");
+  if (!tensors.empty()) {
+    refuse_tensor(tensors.begin()->first, "is unknown: config.json has no place for it", where);
+  }
 }
 
 Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
                                 const std::string& where) {
-  if (config.decoder_layers == 0) {
-    throw Error(ExitCode::kBadModel,
-                where + " is an encoder without a decoder: trivium classifier takes such models");
-  }
+  refuse_encoder_alone(config, where);
   refuse_oversized(config, tensors, where);
   torch::NoGradGuard no_grad;
   Seq2SeqModel model(config, count_tasks(config, tensors));
   fill_module(*model, std::move(tensors), where);
-  if (model->is_routed() && !model->has_router() && !are_routes(model->route_table(), config)) {
-    throw Error(ExitCode::kBadModel,
-                where +
-                    ": tensor \"route_table.weight\" must hold weights over experts, each "
-                    "layer's adding up to 1");
-  }
+  refuse_bad_table(model, where);
   return model;
 }
 
@@ -174,13 +200,17 @@ void save_checkpoint(const Checkpoint& checkpoint, const fs::path& folder,
   });
 }
 
-Checkpoint load_checkpoint(const fs::path& folder, Verify verify) {
+namespace {
+
+// A checkpoint whose model `make_model(config)` makes from the folder's tensors.
+template <typename MakeModel>
+Checkpoint load_with(const fs::path& folder, Verify verify, const MakeModel& make_model) {
   const std::string manifest = verify_checkpoint_folder(folder, verify);
   const fs::path config_file = folder / "config.json";
   Checkpoint checkpoint;
   checkpoint.config = model_config_from_json(read_json_file(config_file, ExitCode::kBadModel),
                                              config_file.string());
-  checkpoint.model = model_from_tensors(checkpoint.config, read_tensors(folder), folder.string());
+  checkpoint.model = make_model(checkpoint.config);
   checkpoint.tokenizer = load_tokenizer(folder);
   if (checkpoint.tokenizer->vocab_size() > checkpoint.config.vocab_size) {
     throw Error(ExitCode::kBadModel,
@@ -194,6 +224,68 @@ Checkpoint load_checkpoint(const fs::path& folder, Verify verify) {
                 folder.string() + " was replaced while it was read; try again");
   }
   return checkpoint;
+}
+
+bool gives_routes(const std::string& name) {
+  return name.starts_with("router.") || name == "task_vectors.weight" ||
+         name == "route_table.weight";
+}
+
+// A model with every name and shape checked, and only the tensors that give routes read.
+Seq2SeqModel model_of_routes(const ModelConfig& config, const TensorFiles& files,
+                             const std::string& where) {
+  NamedTensors routes;
+  std::set<std::string> unknown;
+  double held = 0;
+  for (const std::string& name : files.names()) {
+    double elements = 1;
+    for (const int64_t size : files.shape(name)) elements *= static_cast<double>(size);
+    held += elements;
+    unknown.insert(name);
+    if (gives_routes(name)) routes[name] = files.read(name);
+  }
+  refuse_oversized(config, held, where);
+  torch::NoGradGuard no_grad;
+  // Its tensors are not initialised, so that their memory is never touched.
+  Seq2SeqModel model(config, count_tasks(config, routes));
+  auto targets = model->named_parameters();
+  targets.update(model->named_buffers());
+  for (auto& item : targets) {
+    const std::string& name = item.key();
+    if (unknown.erase(name) == 0) refuse_tensor(name, "is missing", where);
+    if (item.value().sizes() != at::IntArrayRef(files.shape(name))) {
+      refuse_tensor(name,
+                    "has the shape " + shape_text(files.shape(name)) +
+                        ", but config.json asks for " + shape_text(item.value().sizes()),
+                    where);
+    }
+    const auto route = routes.find(name);
+    if (route != routes.end()) refuse_damaged(route->second, name, where);
+    item.value().set_data(route != routes.end() ? route->second : torch::empty({0}));
+  }
+  if (!unknown.empty()) {
+    refuse_tensor(*unknown.begin(), "is unknown: config.json has no place for it", where);
+  }
+  refuse_bad_table(model, where);
+  return model;
+}
+
+}  // namespace
+
+Checkpoint load_checkpoint(const fs::path& folder, Verify verify) {
+  return load_with(folder, verify, [&](const ModelConfig& config) {
+    return model_from_tensors(config, read_tensors(folder), folder.string());
+  });
+}
+
+OpenCheckpoint open_checkpoint(const fs::path& folder) {
+  OpenCheckpoint open;
+  open.checkpoint = load_with(folder, Verify::kSizes, [&](const ModelConfig& config) {
+    refuse_encoder_alone(config, folder.string());
+    open.files = std::make_shared<TensorFiles>(folder);
+    return model_of_routes(config, *open.files, folder.string());
+  });
+  return open;
 }
 
 }  // namespace trivium

@@ -45,6 +45,19 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& 
 // does not fit config.json; the message names the file, and the tensor.
 Checkpoint load_checkpoint(const std::filesystem::path& folder, Verify verify = Verify::kSizes);
 
+// A checkpoint whose model holds nothing but what gives tasks their routes (router, task vectors,
+// table); its other tensors are empty, and stay in `files` until they are asked for.
+struct OpenCheckpoint {
+  Checkpoint checkpoint;
+  std::shared_ptr<const TensorFiles> files;
+};
+
+// Errors as load_checkpoint, but that the values of the tensors left in `files` are not looked at.
+OpenCheckpoint open_checkpoint(const std::filesystem::path& folder);
+
+// Error kBadModel where tensor `name` of `where` has a NaN or an infinity.
+void refuse_damaged(const torch::Tensor& tensor, const std::string& name, const std::string& where);
+
 // A model of `config` that holds `tensors`: every parameter by its name and shape, none missing,
 // none unknown (Error kBadModel beginning with `where`). The tensors become the model's own; no two
 // may share memory. The number of tasks is the rows of task_vectors.weight, or

@@ -61,9 +61,9 @@ struct Place {
     return tensor;
   }
 };
-using Places = std::map<std::string, Place>;
+using PlacesByName = std::map<std::string, Place>;
 
-void add_file(const fs::path& file, Places& places) {
+void add_file(const fs::path& file, PlacesByName& places) {
   auto reader = std::make_shared<SafetensorsReader>(file);
   for (const TensorEntry& entry : reader->entries()) {
     if (!places.emplace(entry.name, Place{reader, &entry}).second) {
@@ -73,13 +73,13 @@ void add_file(const fs::path& file, Places& places) {
   }
 }
 
-Places open_shards(const fs::path& index_file) {
+PlacesByName open_shards(const fs::path& index_file) {
   const std::string where = index_file.string();
   const Json index = read_json_file(index_file, ExitCode::kBadModel);
   if (!index.is_object() || !index.contains("weight_map") || !index.at("weight_map").is_object()) {
     throw Error(ExitCode::kBadModel, where + ": key \"weight_map\" must be an object");
   }
-  Places places;
+  PlacesByName places;
   std::set<std::string> opened;
   const Json& weight_map = index.at("weight_map");
   for (const auto& [tensor, shard] : weight_map.items()) {
@@ -118,11 +118,11 @@ Places open_shards(const fs::path& index_file) {
                                            kIndexFile + ": it is not a model folder");
 }
 
-Places open_folder(const fs::path& folder) {
+PlacesByName open_folder(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kMissingInput, "there is no model folder " + folder.string());
   }
-  Places places;
+  PlacesByName places;
   if (fs::exists(folder / kWeightsFile)) {
     add_file(folder / kWeightsFile, places);
     return places;
@@ -228,26 +228,52 @@ StorageKind storage_kind(const std::string& name) {
               "unknown storage " + quoted_name(name) + ": it must be float32, bfloat16 or int8");
 }
 
-NamedTensors read_tensors(const fs::path& folder) {
-  const Places places = open_folder(folder);
-  NamedTensors tensors;
-  for (const auto& [name, place] : places) {
+struct TensorFiles::Places {
+  PlacesByName all;  // matrices and their scales
+};
+
+TensorFiles::TensorFiles(const fs::path& folder)
+    : places_(std::make_unique<Places>(Places{open_folder(folder)})) {
+  for (const auto& [name, place] : places_->all) {
     if (name.ends_with(kScaleSuffix)) {
       const std::string matrix = name.substr(0, name.size() - std::string(kScaleSuffix).size());
-      const auto values = places.find(matrix);
-      if (values == places.end()) {
+      if (!places_->all.contains(matrix)) {
         throw Error(ExitCode::kBadModel, place.reader->file().string() + ": tensor " +
                                              quoted_name(name) + " has no matrix to scale");
       }
-      tensors[matrix] = dequantize(matrix, values->second, place);
-    } else if (place.entry->dtype == Dtype::kI8 && !places.contains(name + kScaleSuffix)) {
+    } else if (place.entry->dtype == Dtype::kI8 && !places_->all.contains(name + kScaleSuffix)) {
       throw Error(ExitCode::kBadModel, place.reader->file().string() + ": tensor " +
                                            quoted_name(name) + " is I8 and lacks " +
                                            quoted_name(name + kScaleSuffix));
-    } else if (place.entry->dtype != Dtype::kI8) {
-      tensors[name] = place.read().to(torch::kFloat32);
     }
   }
+}
+
+TensorFiles::~TensorFiles() = default;
+
+std::vector<std::string> TensorFiles::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, place] : places_->all) {
+    if (!name.ends_with(kScaleSuffix)) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<int64_t> TensorFiles::shape(const std::string& name) const {
+  return places_->all.at(name).entry->shape;
+}
+
+torch::Tensor TensorFiles::read(const std::string& name) const {
+  const Place& place = places_->all.at(name);
+  const auto scales = places_->all.find(name + kScaleSuffix);
+  if (scales != places_->all.end()) return dequantize(name, place, scales->second);
+  return place.read().to(torch::kFloat32);
+}
+
+NamedTensors read_tensors(const fs::path& folder) {
+  const TensorFiles files(folder);
+  NamedTensors tensors;
+  for (const std::string& name : files.names()) tensors[name] = files.read(name);
   return tensors;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,23 @@ enum class StorageKind {
 
 // "float32", "bfloat16", "int8"; Error kUsage for another name.
 StorageKind storage_kind(const std::string& name);
+
+// A folder's tensors, read one at a time: for those who need not hold all.
+class TensorFiles {
+ public:
+  // Reads the headers. Errors as read_tensors.
+  explicit TensorFiles(const std::filesystem::path& folder);
+  ~TensorFiles();
+
+  std::vector<std::string> names() const;  // sorted
+  std::vector<int64_t> shape(const std::string& name) const;
+  // The tensor as contiguous float32. An unknown name is a bug.
+  torch::Tensor read(const std::string& name) const;
+
+ private:
+  struct Places;
+  std::unique_ptr<Places> places_;
+};
 
 // Every tensor of the folder as contiguous float32. Error kMissingInput when it has no safetensors,
 // kBadModel when they are malformed or when it has only a pickle, which is never opened.

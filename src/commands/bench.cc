@@ -171,6 +171,7 @@ void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "measure this program on this machine");
   bench->require_subcommand(1);
   add_generation_bench(*bench);
+  add_routed_decoding_bench(*bench);
   add_token_gates_bench(*bench);
   auto flags = std::make_shared<StraightThroughFlags>();
   CLI::App* command = bench->add_subcommand(

@@ -16,6 +16,7 @@
 #include "commands/model_flags.h"
 #include "generation/search.h"
 #include "kernels/linear.h"
+#include "kernels/read_bandwidth.h"
 
 namespace trivium {
 namespace {
@@ -69,30 +70,6 @@ std::vector<std::vector<int32_t>> random_sources(int64_t batch, int64_t tokens,
     }
   }
   return sources;
-}
-
-// Bytes a second that `threads` threads read of a buffer of `bytes`, over and over.
-double read_bandwidth(int threads, int64_t bytes) {
-  ThreadPool pool(threads);
-  const int64_t count = std::max<int64_t>(bytes, 1 << 20) / 64 * 64 / 4;
-  AlignedBuffer<uint32_t> buffer(count);
-  std::vector<uint64_t> sums(static_cast<size_t>(threads) * 8);  // a cache line each
-  double best = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < 12; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    pool.for_ranges(count, count, [&](int thread, int64_t begin, int64_t end) {
-      uint32_t lanes[64] = {};
-      const uint32_t* values = buffer.data();
-      for (int64_t i = begin; i + 64 <= end; i += 64) {
-        for (int64_t j = 0; j < 64; ++j) lanes[j] += values[i + j];
-      }
-      for (const uint32_t lane : lanes) sums[static_cast<size_t>(thread) * 8] += lane;
-    });
-    best = std::min(best, seconds_since(start));
-  }
-  check(std::all_of(sums.begin(), sums.end(), [](uint64_t sum) { return sum == 0; }),
-        "the buffer is zeros");
-  return static_cast<double>(count) * 4 / best;
 }
 
 // Operations a second of a product [1024 x 768 x 3072] by the engine's own kernels.
@@ -163,7 +140,8 @@ Timing time_shape(Backend& backend, const Shape& shape, const GenerationFlags& f
 
 Json engine_facts(const ModelFlags& flags, int threads, int64_t step_bytes) {
   const ComputeType type = compute_type(flags.compute);
-  const double bandwidth = read_bandwidth(threads, step_bytes);
+  ThreadPool pool(threads);
+  const double bandwidth = read_bandwidth(pool, step_bytes);
   const InstructionSet instructions = available_instruction_sets().back();
   return {{"instructions", name_of(instructions)},
           {"step_bytes", step_bytes},

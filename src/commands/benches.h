@@ -7,6 +7,8 @@ namespace trivium {
 
 // trivium bench generation
 void add_generation_bench(CLI::App& bench);
+// trivium bench routed-decoding
+void add_routed_decoding_bench(CLI::App& bench);
 // trivium bench token-gates
 void add_token_gates_bench(CLI::App& bench);
 

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "checkpoint/checkpoint.h"
 #include "engine/engine_decoder.h"
 #include "model/batch.h"
 #include "model/torch_step_decoder.h"
@@ -50,14 +49,6 @@ class EngineBackend : public Backend {
   Engine engine_;
 };
 
-// The tensor's values, which live as long as someone holds them.
-HostTensor host_tensor(const torch::Tensor& tensor) {
-  check(tensor.scalar_type() == torch::kFloat32 && tensor.is_contiguous() && tensor.is_cpu(),
-        "the engine packs float32 tensors of the CPU");
-  const auto owner = std::make_shared<torch::Tensor>(tensor);
-  return {std::shared_ptr<const float>(owner, tensor.data_ptr<float>()), tensor.sizes().vec()};
-}
-
 }  // namespace
 
 std::shared_ptr<Backend> torch_backend(Seq2SeqModel model) {
@@ -66,22 +57,13 @@ std::shared_ptr<Backend> torch_backend(Seq2SeqModel model) {
 
 bool engine_supports(const ModelConfig& config) { return config.token_experts.num_experts == 1; }
 
-std::shared_ptr<Backend> engine_backend(Seq2SeqModel& model, const EngineOptions& options) {
-  if (!engine_supports(model->config())) {
+std::shared_ptr<Backend> engine_backend(const ModelConfig& config, const EngineOptions& options,
+                                        const TensorReader& read) {
+  if (!engine_supports(config)) {
     throw Error(ExitCode::kUnavailable,
                 "the fast engine does not compute token gates; use --engine torch");
   }
-  torch::NoGradGuard no_grad;
-  auto owners = model->named_parameters();
-  owners.update(model->named_buffers());
-  const TensorReader take = [&](const std::string& name) {
-    torch::Tensor* owner = owners.find(name);
-    check(owner != nullptr, "the model has what the engine asks for");
-    HostTensor taken = host_tensor(owner->detach());
-    owner->set_data(torch::empty({0}));
-    return taken;
-  };
-  return std::make_shared<EngineBackend>(model->config(), options, take);
+  return std::make_shared<EngineBackend>(config, options, read);
 }
 
 }  // namespace trivium

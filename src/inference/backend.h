@@ -32,10 +32,10 @@ class Backend {
 // The model must be in evaluation mode on its device.
 std::shared_ptr<Backend> torch_backend(Seq2SeqModel model);
 
-// Packs the model's weights and takes them away from it, one tensor after the other, so that memory
-// never holds both: `model` keeps its router alone. Error kUnavailable for a model with token
-// gates, which the engine does not compute.
-std::shared_ptr<Backend> engine_backend(Seq2SeqModel& model, const EngineOptions& options);
+// Packs what `read` gives. Error kUnavailable for a model with token gates, which the engine does
+// not compute; what `read` throws.
+std::shared_ptr<Backend> engine_backend(const ModelConfig& config, const EngineOptions& options,
+                                        const TensorReader& read);
 
 // Whether the engine computes this model.
 bool engine_supports(const ModelConfig& config);

@@ -19,6 +19,16 @@ std::string joined_texts(const Json& fields) {
   return text;
 }
 
+// Reads the engine's weights from the disk, one after the other.
+TensorReader reader_of(std::shared_ptr<const TensorFiles> files, std::string where) {
+  return [files = std::move(files), where = std::move(where)](const std::string& name) {
+    const auto owner = std::make_shared<torch::Tensor>(files->read(name));
+    refuse_damaged(*owner, name, where);
+    return HostTensor{std::shared_ptr<const float>(owner, owner->data_ptr<float>()),
+                      owner->sizes().vec()};
+  };
+}
+
 void fill(ResolvedPrompt& resolved, const TaskEntry& entry, const Json& fields) {
   resolved.prompt.text = entry.prompt->render_input(fields);
   resolved.options = entry.prompt->options_of(entry.task, {fields, "prompt"});
@@ -42,8 +52,14 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, torch::Device devi
                          const GeneratorOptions& options,
                          const std::optional<EngineOptions>& engine)
     : folder_(folder) {
-  Checkpoint checkpoint = load_checkpoint(folder);
-  Seq2SeqModel model = std::move(checkpoint.model);
+  OpenCheckpoint open;
+  if (engine) {
+    open = open_checkpoint(folder);
+  } else {
+    open.checkpoint = load_checkpoint(folder);
+  }
+  Checkpoint& checkpoint = open.checkpoint;
+  Seq2SeqModel model = checkpoint.model;
   model->to(device);
   model->eval();
   tasks_ = std::move(checkpoint.tasks);
@@ -56,7 +72,7 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, torch::Device devi
   no_task_ = route_of_task(model, 0, temperature);
   std::shared_ptr<Backend> backend;
   if (engine) {
-    backend = engine_backend(model, *engine);
+    backend = engine_backend(checkpoint.config, *engine, reader_of(open.files, folder.string()));
   } else {
     backend = torch_backend(model);
     model_ = model;

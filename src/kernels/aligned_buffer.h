@@ -6,10 +6,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <new>
 #include <type_traits>
 
 namespace trivium {
+
+// `bytes` bytes aligned to a cache line and zeroed, to be given to std::free. Large blocks ask the
+// system for large pages, so that reading them misses the processor's table of pages less often.
+// std::bad_alloc where there is no memory.
+void* allocate_aligned(size_t bytes);
 
 template <typename T>
 class AlignedBuffer {
@@ -22,11 +26,8 @@ class AlignedBuffer {
   // Room for `count` values, zeroed when they are new; what was there is lost when it grows.
   T* reserve(int64_t count) {
     if (count > count_) {
-      const size_t bytes = (static_cast<size_t>(count) * sizeof(T) + kLine - 1) / kLine * kLine;
       memory_.reset();  // before the new block, so that both never exist together
-      memory_.reset(static_cast<T*>(std::aligned_alloc(kLine, bytes)));
-      if (!memory_) throw std::bad_alloc();
-      __builtin_memset(static_cast<void*>(memory_.get()), 0, bytes);
+      memory_.reset(static_cast<T*>(allocate_aligned(static_cast<size_t>(count) * sizeof(T))));
       count_ = count;
     }
     return memory_.get();
@@ -42,7 +43,6 @@ class AlignedBuffer {
   int64_t size() const { return count_; }
 
  private:
-  static constexpr size_t kLine = 64;
   struct Free {
     void operator()(T* memory) const { std::free(memory); }
   };

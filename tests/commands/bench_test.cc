@@ -47,5 +47,30 @@ TEST(BenchTest, TokenGatesPrintsItsFigures) {
   EXPECT_LE(result.at("ratio").at("min"), result.at("ratio").at("median"));
 }
 
+TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
+  TemporaryFolder folder;
+  const std::string model = (folder.path() / "model").string();
+  save_checkpoint(tiny_checkpoint(), model);
+  for (const char* engine : {"fast", "torch"}) {
+    const Outcome outcome = run_program(
+        {"bench", "generation", "--checkpoint", model, "--engine", engine, "--threads", "1",
+         "--shapes", "1x1,2x3", "--source-tokens", "6", "--new-tokens", "3", "--rounds", "1"},
+        "");
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json result = Json::parse(outcome.out);
+    ASSERT_EQ(result.at("shapes").size(), 2u);
+    EXPECT_EQ(result.at("shapes")[1].at("batch"), 2);
+    EXPECT_EQ(result.at("shapes")[1].at("beams"), 3);
+    for (const Json& shape : result.at("shapes")) EXPECT_GT(shape.at("tokens_per_second"), 0);
+    EXPECT_GT(result.at("peak_memory"), 1 << 20);
+    // The limits are the fast engine's: LibTorch does not say what it reads.
+    EXPECT_EQ(result.contains("share_of_limit"), std::string(engine) == "fast");
+  }
+  const Outcome bad =
+      run_program({"bench", "generation", "--checkpoint", model, "--shapes", "4by2"}, "");
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_NE(bad.err.find("16x1"), std::string::npos) << bad.err;
+}
+
 }  // namespace
 }  // namespace trivium
