@@ -50,9 +50,10 @@ TEST(Metric, IllFormedUtf8IsText) {
 }
 
 TEST(MakeMetric, HasTheNameItWasAskedFor) {
-  EXPECT_THAT(metric_names(), testing::UnorderedElementsAre(
-                                  "accuracy", "em", "qa_f1", "macro_f1", "matthews", "rouge_l",
-                                  "rouge_l_crossfit", "pearson", "spearman", "pearson_spearman"));
+  EXPECT_THAT(metric_names(),
+              testing::UnorderedElementsAre("accuracy", "em", "qa_f1", "macro_f1", "f1_true",
+                                            "matthews", "rouge_l", "rouge_l_crossfit", "pearson",
+                                            "spearman", "pearson_spearman"));
   for (const std::string& name : metric_names()) EXPECT_EQ(make_metric(name)->name(), name);
 }
 
