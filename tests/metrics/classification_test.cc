@@ -23,6 +23,18 @@ TEST(MacroF1, LooksAtTheFirstGoldOnly) {
   EXPECT_EQ(make_metric("macro_f1")->score({{"b", {"a", "b"}}}), 0);
 }
 
+TEST(F1True, IsOfTheAnswerTrueAlone) {
+  const auto metric = make_metric("f1_true");
+  // Two right, one found wrongly, one missed: precision and recall 2/3.
+  EXPECT_DOUBLE_EQ(metric->score({{"true", {"true"}},
+                                  {"true", {"true"}},
+                                  {"true", {"false"}},
+                                  {"false", {"true"}},
+                                  {"false", {"false"}}}),
+                   2.0 / 3);
+  EXPECT_EQ(metric->score({{"false", {"false"}}}), 0);
+}
+
 TEST(Matthews, ForColaEveryOtherPredictionIsUnacceptable) {
   const auto metric = make_metric("matthews");
   EXPECT_EQ(metric->score({{"acceptable", {"acceptable"}}, {"gibberish", {"unacceptable"}}}), 1);
