@@ -54,8 +54,8 @@ std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::
   if (!is_fast) {
     if (flags.compute == "float32" && flags.expert_threshold == 0) return std::nullopt;
     throw Error(ExitCode::kUsage,
-                "--compute and --expert-threshold are the fast engine's, which computes neither "
-                "on a GPU nor token gates; leave them out");
+                "--compute and --expert-threshold are for --engine fast on the CPU, and not for models "
+                "with token gates; leave them out");
   }
   EngineOptions options;
   options.type = compute_type(flags.compute);
