@@ -53,9 +53,10 @@ std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::
                            read_json_file(file, ExitCode::kBadModel), file.string()));
   if (!is_fast) {
     if (flags.compute == "float32" && flags.expert_threshold == 0) return std::nullopt;
-    throw Error(ExitCode::kUsage,
-                "--compute and --expert-threshold are for --engine fast on the CPU, and not for models "
-                "with token gates; leave them out");
+    throw Error(
+        ExitCode::kUsage,
+        "--compute and --expert-threshold are for --engine fast on the CPU, and not for models "
+        "with token gates; leave them out");
   }
   EngineOptions options;
   options.type = compute_type(flags.compute);
@@ -82,7 +83,9 @@ void add_search_flags(CLI::App& command, SearchFlags& flags) {
       .add_option("--max-length", flags.max_length, "longest answer in tokens [the checkpoint's]")
       ->check(CLI::Range(2, 4096));
   command.add_flag("--sample", flags.sample, "draw tokens by their probability, without beams");
-  command.add_option("--temperature", flags.temperature, "with --sample: below 1 keeps nearer to the likeliest")
+  command
+      .add_option("--temperature", flags.temperature,
+                  "with --sample: below 1 keeps nearer to the likeliest")
       ->check(CLI::Range(1e-3, 1e3))
       ->capture_default_str();
   command.add_option("--top-k", flags.top_k, "with --sample: only the k likeliest; 0: all")
