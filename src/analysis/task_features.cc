@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "metrics/quantile.h"
 
 namespace trivium {
 namespace {
@@ -47,13 +48,6 @@ double words_in(const std::string& text) {
     inside = !is_space;
   }
   return words + inside;
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 bool is_number(std::string_view text) {

@@ -9,6 +9,7 @@
 #include "commands/benches.h"
 #include "commands/command.h"
 #include "config/model_config.h"
+#include "metrics/quantile.h"
 #include "model/bfloat16_scope.h"
 #include "model/loss.h"
 #include "model/selection.h"
@@ -84,19 +85,11 @@ double time_step(Seq2SeqModel& model, const BenchBatch& batch, bool bf16,
   return taken.count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
-// Median, least and greatest of this / that, round by round.
+// Of that / this, round by round.
 Json ratio(const std::vector<double>& that, const std::vector<double>& seconds) {
   std::vector<double> ratios;
   for (size_t i = 0; i < seconds.size(); ++i) ratios.push_back(that[i] / seconds[i]);
-  return {{"median", median(ratios)},
-          {"min", *std::min_element(ratios.begin(), ratios.end())},
-          {"max", *std::max_element(ratios.begin(), ratios.end())}};
+  return spread(ratios);
 }
 
 ModelConfig bench_config(const StraightThroughFlags& flags) {
@@ -166,6 +159,12 @@ void run_straight_through(const StraightThroughFlags& flags) {
 }
 
 }  // namespace
+
+Json spread(const std::vector<double>& figures) {
+  return {{"median", median(figures)},
+          {"min", *std::min_element(figures.begin(), figures.end())},
+          {"max", *std::max_element(figures.begin(), figures.end())}};
+}
 
 void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "measure this program on this machine");

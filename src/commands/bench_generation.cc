@@ -6,7 +6,6 @@
 #include <fstream>
 #include <limits>
 #include <memory>
-#include <thread>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -163,9 +162,7 @@ void run_generation(const GenerationFlags& flags) {
     throw Error(ExitCode::kUsage, "--source-tokens and --new-tokens must be at most the model's " +
                                       std::to_string(positions) + " positions");
   }
-  const int threads = flags.model.threads > 0
-                          ? flags.model.threads
-                          : static_cast<int>(std::thread::hardware_concurrency());
+  const int threads = cpu_threads(flags.model.threads);
   const int64_t loaded_memory = peak_memory();
   Json result = {{"benchmark", "generation"},
                  {"engine", flags.model.engine},

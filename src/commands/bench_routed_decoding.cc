@@ -1,15 +1,15 @@
 // trivium bench routed-decoding: what a pool of experts costs in decoding, against a dense model.
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <thread>
 
 #include "base/json.h"
 #include "base/rng.h"
 #include "commands/benches.h"
+#include "commands/model_flags.h"
 #include "generation/search.h"
 #include "inference/backend.h"
+#include "metrics/quantile.h"
 
 namespace trivium {
 namespace {
@@ -106,18 +106,11 @@ double time_batch(Backend& backend, const RoutedFlags& flags, int64_t tasks) {
   return taken.count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 void run_routed(const RoutedFlags& flags) {
   ModelConfig config;
   EngineOptions options;
   options.type = compute_type(flags.compute);
-  options.threads = flags.threads > 0
-                        ? flags.threads
-                        : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.threads = cpu_threads(flags.threads);
   const RandomWeights weights(config);
   const TensorReader read = [&](const std::string& name) { return weights.read(name); };
   const auto dense = engine_backend(config, options, read);
@@ -133,11 +126,6 @@ void run_routed(const RoutedFlags& flags) {
     one_ratios.push_back(b / a);
     mixed_ratios.push_back(c / a);
   }
-  const auto spread = [](const std::vector<double>& ratios) {
-    return Json{{"median", median(ratios)},
-                {"min", *std::min_element(ratios.begin(), ratios.end())},
-                {"max", *std::max_element(ratios.begin(), ratios.end())}};
-  };
   const Json result = {{"benchmark", "routed-decoding"},
                        {"compute", flags.compute},
                        {"instructions", name_of(options.instructions)},

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "commands/benches.h"
 #include "config/classifier_settings.h"
+#include "metrics/quantile.h"
 #include "training/classifier_training.h"
 
 namespace trivium {
@@ -75,12 +76,6 @@ double seconds_of_step(ClassifierTrainer& trainer) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 void run(const TokenGatesFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   ClassifierStepSettings step;
@@ -115,10 +110,7 @@ void run(const TokenGatesFlags& flags) {
       {"dense_seconds", median(dense_seconds)},
       {"token_seconds", median(token_seconds)},
       {"token_examples_per_second", static_cast<double>(flags.batch) / median(token_seconds)},
-      {"ratio",
-       {{"median", median(ratios)},
-        {"min", *std::min_element(ratios.begin(), ratios.end())},
-        {"max", *std::max_element(ratios.begin(), ratios.end())}}}};
+      {"ratio", spread(ratios)}};
   std::printf("%s\n", result.dump(2).c_str());
 }
 

@@ -2,8 +2,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <vector>
+
+#include "base/json.h"
 
 namespace trivium {
+
+// {"median", "min", "max"} over the rounds; not empty.
+Json spread(const std::vector<double>& figures);
 
 // trivium bench generation
 void add_generation_bench(CLI::App& bench);

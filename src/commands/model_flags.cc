@@ -60,14 +60,16 @@ std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::
   }
   EngineOptions options;
   options.type = compute_type(flags.compute);
-  options.threads =
-      flags.threads > 0 ? flags.threads : static_cast<int>(std::thread::hardware_concurrency());
-  options.threads = std::max(options.threads, 1);
+  options.threads = cpu_threads(flags.threads);
   options.expert_threshold = static_cast<float>(flags.expert_threshold);
   return options;
 }
 
 }  // namespace
+
+int cpu_threads(int asked) {
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options) {
   const torch::Device device = parse_device(flags.device);

@@ -21,6 +21,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 // The same, and the choice of the engine; by default the fast one, where it can compute the model.
 void add_engine_flags(CLI::App& command, ModelFlags& flags);
 
+// Threads of the CPU for --threads: as many as asked, one a core for 0.
+int cpu_threads(int asked);
+
 // Sets the threads and loads the checkpoint. `options.stop` is for the caller to set.
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options = {});
 

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "data/perturbation.h"
 #include "evaluation/classifier_scores.h"
+#include "experiments/kept_settings.h"
 #include "inference/labelled_examples.h"
 
 namespace trivium {
@@ -124,17 +125,8 @@ void MtTagExperiment::check_settings(const MtTagVariant& variant) const {
   training.threads = 0;
   training.gym = training.output = "";
   training.log_every = 1;
-  const std::string text = settings_to_toml(own) + "\n" + settings_to_toml(training);
-  const fs::path file = folder_of(variant) / "settings.toml";
-  if (!fs::exists(file)) {
-    fs::create_directories(file.parent_path());
-    write_file_atomically(file, text);
-  } else if (read_file(file) != text) {
-    throw Error(ExitCode::kConfig,
-                file.parent_path().string() +
-                    " has results of other settings (its settings.toml says which); choose another "
-                    "experiment.output");
-  }
+  keep_settings(folder_of(variant) / "settings.toml",
+                settings_to_toml(own) + "\n" + settings_to_toml(training));
 }
 
 bool MtTagExperiment::train(const ClassifierSettings& settings, ClassifierCheckpoint& model,

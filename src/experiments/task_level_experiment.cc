@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/logging.h"
 #include "evaluation/task_choice.h"
+#include "experiments/kept_settings.h"
 #include "inference/fixed_route.h"
 #include "model/compute.h"
 #include "training/multi_task_stream.h"
@@ -173,7 +174,6 @@ fs::path TaskLevelExperiment::run_folder(const std::string& name, int64_t seed) 
   return fs::path(settings_.output) / (name + "-" + std::to_string(seed));
 }
 
-// Results that are kept must not pass for those of settings that were changed since.
 void TaskLevelExperiment::note_settings(const fs::path& folder, TrainSettings training) const {
   TaskLevelSettings scoring = settings_;
   // What else is trained, with what, and where, is not what this folder's results come from.
@@ -184,16 +184,8 @@ void TaskLevelExperiment::note_settings(const fs::path& folder, TrainSettings tr
   scoring.seeds.clear();
   scoring.threads = training.optimiser.threads = 0;
   if (training.task_vectors == vectors_file()) training.task_vectors = "text";
-  const std::string text = settings_to_toml(scoring) + "\n" + settings_to_toml(training);
-  const fs::path file = folder / "settings.txt";
-  if (!fs::exists(file)) {
-    fs::create_directories(folder);
-    write_file_atomically(file, text);
-  } else if (read_file(file) != text) {
-    throw Error(ExitCode::kConfig, folder.string() +
-                                       " was made with other settings (see its settings.txt); "
-                                       "remove it or choose another experiment.output");
-  }
+  keep_settings(folder / "settings.txt",
+                settings_to_toml(scoring) + "\n" + settings_to_toml(training));
 }
 
 bool TaskLevelExperiment::run() {

@@ -15,6 +15,13 @@ double quantile(const std::vector<double>& sorted, double fraction) {
   return std::lerp(sorted[below], sorted[above], position - static_cast<double>(below));
 }
 
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
 Interval bootstrap_interval(const Metric& metric, const std::vector<Scored>& items, int resamples,
                             double confidence, uint64_t seed) {
   if (resamples < 1) throw Error(ExitCode::kUsage, "a bootstrap needs at least 1 resample");

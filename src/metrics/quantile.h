@@ -9,4 +9,7 @@ namespace trivium {
 // not empty; 0 <= fraction <= 1.
 double quantile(const std::vector<double>& sorted, double fraction);
 
+// The middle value, or the mean of the two middle ones; 0 of no values.
+double median(std::vector<double> values);
+
 }  // namespace trivium

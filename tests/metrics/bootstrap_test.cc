@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "metrics/golden.h"
 #include "metrics/metric.h"
+#include "metrics/quantile.h"
 
 namespace trivium {
 namespace {
@@ -13,6 +14,12 @@ std::vector<Scored> right_and_wrong(int right, int wrong) {
   std::vector<Scored> items(right, Scored{"x", {"x"}});
   items.resize(right + wrong, Scored{"y", {"x"}});
   return items;
+}
+
+TEST(Median, IsTheMiddleOrBetweenTheTwoMiddleValues) {
+  EXPECT_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(median({4, 1, 2, 10}), 3);
+  EXPECT_EQ(median({}), 0);
 }
 
 TEST(BootstrapInterval, AgreesWithScipy) {
