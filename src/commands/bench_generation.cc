@@ -131,8 +131,8 @@ Timing time_shape(Backend& backend, const Shape& shape, const GenerationFlags& f
   Timing timing;
   for (int64_t round = 0; round < flags.rounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
-    const auto decoder =
-        backend.start(sources, routes, shape.batch * shape.beams * search_options.max_length);
+    const auto decoder = backend.start(sources, routes, shape.batch,
+                                       shape.batch * shape.beams * search_options.max_length);
     timing.encoding = std::min(timing.encoding, seconds_since(start));
     search(*decoder, search_options);
     timing.total = std::min(timing.total, seconds_since(start));

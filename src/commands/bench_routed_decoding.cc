@@ -100,7 +100,7 @@ double time_batch(Backend& backend, const RoutedFlags& flags, int64_t tasks) {
   SearchOptions options;
   options.min_length = options.max_length = static_cast<int>(flags.new_tokens) + 1;
   const auto start = std::chrono::steady_clock::now();
-  const auto decoder = backend.start(sources, rows, flags.batch * options.max_length);
+  const auto decoder = backend.start(sources, rows, flags.batch, flags.batch * options.max_length);
   search(*decoder, options);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   return taken.count();

@@ -10,6 +10,10 @@ namespace {
 // Groups of 32 logits that are computed before they are scanned: 32 rows of them are 64 KiB.
 constexpr int64_t kPieceGroups = 16;
 
+// Sources short of this many tokens together are not worth a pass of the encoder by themselves: it
+// reads all of its weights.
+constexpr int64_t kTokensTakenIn = 64;
+
 int64_t most_active(std::span<const EngineSource> sources, float threshold) {
   size_t most = 1;
   for (const EngineSource& source : sources) {
@@ -22,48 +26,72 @@ int64_t most_active(std::span<const EngineSource> sources, float threshold) {
 
 }  // namespace
 
-EngineDecoder::EngineDecoder(Engine& engine, std::span<const EngineSource> sources,
+EngineDecoder::EngineDecoder(Engine& engine, std::vector<EngineSource> sources, int64_t places,
                              int64_t positions)
     : engine_(engine),
-      slots_(most_active(sources, engine.options().expert_threshold)),
+      queue_(std::move(sources)),
+      slots_(most_active(queue_, engine.options().expert_threshold)),
+      places_(std::min(static_cast<size_t>(places), queue_.size())),
       cache_(attention_type(engine.options().type), engine.config().decoder_layers * slots_,
              engine.config().d_model),
       last_(engine.options().type),
       pieces_(static_cast<size_t>(engine.options().threads)),
       part_scans_(static_cast<size_t>(engine.options().threads)) {
-  check(!sources.empty(), "there is something to decode");
-  pack_sources(sources);
+  check(!places_.empty(), "there is something to decode");
   cache_.reserve(positions);
-  plan_layers();
+  admit();
 }
 
-void EngineDecoder::pack_sources(std::span<const EngineSource> sources) {
-  AlignedBuffer<float> memory;
-  engine_.encode(sources, memory);
-  const auto& layers = engine_.weights().decoder;
-  const ComputeType type = cache_.type();
-  int64_t begin = 0;
+int64_t EngineDecoder::admit() {
+  const int64_t free = std::count_if(places_.begin(), places_.end(),
+                                     [](const Place& place) { return !place.taken; });
+  const int64_t count = std::min(free, waiting());
+  int64_t tokens = 0;
+  for (int64_t i = 0; i < count; ++i) tokens += static_cast<int64_t>(queue_[next_ + i].ids.size());
+  const bool few = tokens < kTokensTakenIn && 8 * free <= static_cast<int64_t>(places_.size());
+  if (count == 0 || (few && !rows_.empty())) return 0;
+  take_in(std::span(queue_).subspan(next_, count));
+  next_ += count;
+  plan_layers();
+  return count;
+}
+
+void EngineDecoder::take_in(std::span<const EngineSource> sources) {
+  engine_.encode(sources, memory_);
+  const float* memory = memory_.data();
+  size_t place = 0;
   for (const EngineSource& source : sources) {
-    check(source.route->decoder.size() == layers.size(), "the route is of another model");
-    const auto len = static_cast<int64_t>(source.ids.size());
-    Source packed;
-    for (size_t layer = 0; layer < layers.size(); ++layer) {
-      packed.route.push_back(
-          active_experts(source.route->decoder[layer], engine_.options().expert_threshold));
-      packed.memory.emplace_back();
-      for (const ActiveExpert& active : packed.route.back()) {
-        check(active.expert < static_cast<int64_t>(layers[layer].size()),
-              "the route is of another model");
-        PackedKeysValues& place = packed.memory.back().emplace_back(type);
-        pack_cross_memory(engine_.context(), engine_.decoder_shape(), layers[layer][active.expert],
-                          memory.data() + begin * engine_.config().d_model, len, place,
-                          engine_.scratch());
-      }
-    }
-    rows_.push_back({sources_.size(), {}});
-    sources_.push_back(std::move(packed));
-    begin += len;
+    while (places_[place].taken) ++place;
+    pack_source(source, memory, places_[place]);
+    rows_.push_back({place, {}});
+    memory += static_cast<int64_t>(source.ids.size()) * engine_.config().d_model;
   }
+}
+
+// memory: [source.ids.size(), d_model].
+void EngineDecoder::pack_source(const EngineSource& source, const float* memory, Place& place) {
+  const auto& layers = engine_.weights().decoder;
+  check(source.route->decoder.size() == layers.size(), "the route is of another model");
+  place.taken = true;
+  place.route.resize(layers.size());
+  place.memory.resize(layers.size());
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    place.route[layer] =
+        active_experts(source.route->decoder[layer], engine_.options().expert_threshold);
+    auto& packed = place.memory[layer];  // kept from the place's last source, to be filled anew
+    while (packed.size() < place.route[layer].size()) packed.emplace_back(cache_.type());
+    for (size_t slot = 0; slot < place.route[layer].size(); ++slot) {
+      const int64_t expert = place.route[layer][slot].expert;
+      check(expert < static_cast<int64_t>(layers[layer].size()), "the route is of another model");
+      pack_cross_memory(engine_.context(), engine_.decoder_shape(), layers[layer][expert], memory,
+                        static_cast<int64_t>(source.ids.size()), packed[slot], engine_.scratch());
+    }
+  }
+}
+
+void EngineDecoder::free_places() {
+  for (Place& place : places_) place.taken = false;
+  for (const Row& row : rows_) places_[row.place].taken = true;
 }
 
 // Which rows each expert runs; changes only when rows do.
@@ -81,7 +109,7 @@ void EngineDecoder::plan_layers() {
       uses[e].all_alone = true;
     }
     for (size_t row = 0; row < rows_.size(); ++row) {
-      const std::vector<ActiveExpert>& route = sources_[rows_[row].source].route[layer];
+      const std::vector<ActiveExpert>& route = places_[rows_[row].place].route[layer];
       for (size_t slot = 0; slot < route.size(); ++slot) {
         ExpertUse& use = uses[route[slot].expert];
         use.rows.push_back(static_cast<int32_t>(row));
@@ -99,7 +127,7 @@ void EngineDecoder::run_expert(size_t layer, const ExpertUse& use, float* hidden
   for (size_t i = 0; i < use.rows.size(); ++i) {
     const Row& row = rows_[use.rows[i]];
     decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + use.slots[i]),
-                             row.cells, &sources_[row.source].memory[layer][use.slots[i]]});
+                             row.cells, &places_[row.place].memory[layer][use.slots[i]]});
   }
   decoder_layer_step(engine_.context(), engine_.decoder_shape(),
                      engine_.weights().decoder[layer][use.expert], cache_, decoder_rows_, hidden,
@@ -227,19 +255,20 @@ void EngineDecoder::select_rows(std::span<const int32_t> parents) {
   next_rows_.resize(parents.size());
   for (size_t i = 0; i < parents.size(); ++i) {
     const Row& parent = rows_.at(static_cast<size_t>(parents[i]));
-    next_rows_[i].source = parent.source;
+    next_rows_[i].place = parent.place;
     next_rows_[i].cells.assign(parent.cells.begin(), parent.cells.end());
     for (const int32_t cell : parent.cells) cache_.share(cell);
   }
   for (const Row& row : rows_) {
     for (const int32_t cell : row.cells) cache_.drop(cell);
   }
-  bool same_sources = rows_.size() == next_rows_.size();
-  for (size_t i = 0; i < rows_.size() && same_sources; ++i) {
-    same_sources = rows_[i].source == next_rows_[i].source;
-  }
+  const bool same_places =
+      std::equal(rows_.begin(), rows_.end(), next_rows_.begin(), next_rows_.end(),
+                 [](const Row& row, const Row& next) { return row.place == next.place; });
   std::swap(rows_, next_rows_);
-  if (!same_sources) plan_layers();
+  if (same_places) return;
+  free_places();
+  plan_layers();
 }
 
 }  // namespace trivium

@@ -13,13 +13,17 @@ namespace trivium {
 
 class EngineDecoder : public StepDecoder {
  public:
-  // Encodes `sources`, once. One decoder of an engine at a time takes a step. `positions` is how
-  // many tokens of how many rows are expected together; more are possible, at the price of an
-  // allocation. Errors as Engine::encode.
-  EngineDecoder(Engine& engine, std::span<const EngineSource> sources, int64_t positions);
+  // Decodes up to `places` of the sources at once, in their order; each is encoded when it gets its
+  // place, and what it points to must last until then. One decoder of an engine at a time takes a
+  // step. `positions` is how many tokens of how many rows are expected together; more are possible,
+  // at the price of an allocation. Errors as Engine::encode.
+  EngineDecoder(Engine& engine, std::vector<EngineSource> sources, int64_t places,
+                int64_t positions);
 
   int64_t vocab_size() const override { return engine_.config().vocab_size; }
   int64_t rows() const override { return static_cast<int64_t>(rows_.size()); }
+  int64_t waiting() const override { return static_cast<int64_t>(queue_.size() - next_); }
+  int64_t admit() override;
   // Error kUsage beyond the model's positions.
   std::span<const float> step(std::span<const int32_t> tokens) override;
   // Reads the logits in pieces that stay in the cache, and writes none down.
@@ -28,13 +32,14 @@ class EngineDecoder : public StepDecoder {
   void select_rows(std::span<const int32_t> parents) override;
 
  private:
-  // What is computed once for a source.
-  struct Source {
+  // A source's place in the batch, and what is computed once for it.
+  struct Place {
+    bool taken = false;
     std::vector<std::vector<ActiveExpert>> route;       // [decoder_layers]
     std::vector<std::vector<PackedKeysValues>> memory;  // [decoder_layers][experts of its route]
   };
   struct Row {
-    size_t source = 0;
+    size_t place = 0;
     std::vector<int32_t> cells;  // one a position
   };
   // The rows that take one expert of a layer. Number `slot` of their route's experts is this one.
@@ -45,7 +50,9 @@ class EngineDecoder : public StepDecoder {
     bool all_alone = false;  // every row of the batch, each with this expert only
   };
 
-  void pack_sources(std::span<const EngineSource> sources);
+  void take_in(std::span<const EngineSource> sources);
+  void pack_source(const EngineSource& source, const float* memory, Place& place);
+  void free_places();
   void plan_layers();
   void run_layers(std::span<const int32_t> tokens);
   void run_pool(size_t layer);
@@ -54,8 +61,11 @@ class EngineDecoder : public StepDecoder {
                    std::span<LogitScan> scans, std::span<const std::vector<int32_t>> banned);
 
   Engine& engine_;
+  std::vector<EngineSource> queue_;
+  size_t next_ = 0;    // the first of the queue that waits
   int64_t slots_ = 1;  // the most experts that a source's route has in a layer
-  std::vector<Source> sources_;
+  std::vector<Place> places_;
+  AlignedBuffer<float> memory_;  // the encoder's output of those that are taken in
   KeyValueCache cache_;
   std::vector<Row> rows_, next_rows_;
   std::vector<std::vector<ExpertUse>> uses_;  // [decoder_layers]

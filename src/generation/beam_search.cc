@@ -33,11 +33,12 @@ struct Continuation {
 // One source: its live beams and its best ended ones.
 class BeamedSource {
  public:
-  explicit BeamedSource(const SearchOptions& options)
-      : options_(options), num_beams_(options.num_beams) {
+  BeamedSource(int64_t number, const SearchOptions& options)
+      : number_(number), options_(&options), num_beams_(options.num_beams) {
     live_.push_back({{options.start_id}, 0, 0});
   }
 
+  int64_t number() const { return number_; }
   const std::vector<Beam>& live() const { return live_; }
 
   // Takes one step with the best 2 * num_beams continuations of its live beams, best first. Twice
@@ -49,8 +50,8 @@ class BeamedSource {
       const Continuation& continuation = continuations[rank];
       Beam beam{live_[continuation.beam].ids, continuation.score, continuation.beam};
       beam.ids.push_back(continuation.token);
-      const bool ended =
-          continuation.token == options_.eos_id || static_cast<int>(length) == options_.max_length;
+      const bool ended = continuation.token == options_->eos_id ||
+                         static_cast<int>(length) == options_->max_length;
       if (ended && rank < num_beams_) add_ended(std::move(beam));
       if (!ended && next.size() < num_beams_) next.push_back(std::move(beam));
     }
@@ -64,7 +65,7 @@ class BeamedSource {
   Hypothesis take_best() {
     Beam& best = ended_.front();
     best.ids.erase(best.ids.begin());
-    const bool finished = !best.ids.empty() && best.ids.back() == options_.eos_id;
+    const bool finished = !best.ids.empty() && best.ids.back() == options_->eos_id;
     if (finished) best.ids.pop_back();
     return {std::move(best.ids), best.score, finished};
   }
@@ -73,7 +74,7 @@ class BeamedSource {
   // The score that ended beams are compared by; `length` counts the ids, the start token included.
   float penalized(float score, size_t length) const {
     const auto counted = static_cast<double>(length - 1);
-    return score / static_cast<float>(std::pow(counted, options_.length_penalty));
+    return score / static_cast<float>(std::pow(counted, options_->length_penalty));
   }
 
   // Keeps the best num_beams; of equal ones the older first.
@@ -91,11 +92,12 @@ class BeamedSource {
   bool is_done() const {
     if (live_.empty()) return true;
     if (ended_.size() < num_beams_) return false;
-    if (options_.early_stopping) return true;
+    if (options_->early_stopping) return true;
     return !(penalized(live_.front().score, live_.front().ids.size()) > ended_.back().score);
   }
 
-  const SearchOptions& options_;
+  int64_t number_;
+  const SearchOptions* options_;
   size_t num_beams_;
   std::vector<Beam> live_;   // best first, all of one length; empty when the source is done
   std::vector<Beam> ended_;  // best first, their scores penalized
@@ -103,25 +105,26 @@ class BeamedSource {
 
 class BeamSearch {
  public:
-  BeamSearch(StepDecoder& decoder, const SearchOptions& options)
+  BeamSearch(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end)
       : decoder_(decoder),
+        options_(options),
+        on_end_(on_end),
         processor_(options),
-        num_continuations_(2 * options.num_beams),
-        sources_(decoder.rows(), BeamedSource(options)) {}
+        num_continuations_(2 * options.num_beams) {
+    add_sources(decoder.rows());
+  }
 
-  std::vector<Hypothesis> run() {
-    if (!sources_.empty()) {
-      while (step()) {
-      }
-    }
-    std::vector<Hypothesis> results;
-    for (BeamedSource& source : sources_) results.push_back(source.take_best());
-    return results;
+  void run() {
+    while (!sources_.empty()) step();
   }
 
  private:
-  // Decodes one token of every live beam; false when no source has a live beam left.
-  bool step() {
+  void add_sources(int64_t count) {
+    for (; count > 0; --count) sources_.emplace_back(next_source_++, options_);
+  }
+
+  // Decodes one token of every live beam. Sources that end leave, and others take their places.
+  void step() {
     prepare_rows();
     const std::span<const LogitScan> scans =
         decoder_.step_scan(tokens_, static_cast<int>(num_continuations_), banned_);
@@ -129,17 +132,18 @@ class BeamSearch {
     parents_.clear();
     for (BeamedSource& source : sources_) {
       const size_t rows = source.live().size();
-      if (rows == 0) continue;
       collect_continuations(source, scans, row);
       source.advance(continuations_);
       for (const Beam& beam : source.live()) {
         parents_.push_back(static_cast<int32_t>(row) + beam.parent);
       }
       row += rows;
+      if (source.live().empty()) on_end_(source.number(), source.take_best());
     }
-    if (parents_.empty()) return false;
+    std::erase_if(sources_, [](const BeamedSource& source) { return source.live().empty(); });
+    if (sources_.empty() && decoder_.waiting() == 0) return;
     select_rows_if_changed(decoder_, parents_);
-    return true;
+    add_sources(decoder_.admit());
   }
 
   // Each live beam's last token and the rules for its next.
@@ -181,9 +185,12 @@ class BeamSearch {
   }
 
   StepDecoder& decoder_;
+  const SearchOptions& options_;
+  const HypothesisCallback& on_end_;
   LogitsProcessor processor_;
   size_t num_continuations_;
-  std::vector<BeamedSource> sources_;
+  std::vector<BeamedSource> sources_;  // those that have live beams, in the order of their rows
+  int64_t next_source_ = 0;
   std::vector<int32_t> tokens_, forced_, parents_;  // of the rows, in the order of their sources
   std::vector<std::vector<int32_t>> banned_;        // the same; may have more, from earlier steps
   std::vector<Continuation> continuations_;
@@ -191,8 +198,9 @@ class BeamSearch {
 
 }  // namespace
 
-std::vector<Hypothesis> beam_search(StepDecoder& decoder, const SearchOptions& options) {
-  return BeamSearch(decoder, options).run();
+void beam_search(StepDecoder& decoder, const SearchOptions& options,
+                 const HypothesisCallback& on_end) {
+  BeamSearch(decoder, options, on_end).run();
 }
 
 }  // namespace trivium

@@ -1,4 +1,5 @@
-// Greedy search and sampling: one row a source, which leaves the batch when it ends.
+// Greedy search and sampling: one row a source, which leaves the batch when it ends and gives its
+// place to a source that waits.
 #include <algorithm>
 #include <utility>
 
@@ -21,27 +22,33 @@ struct Row {
 
 class GreedySearch {
  public:
-  GreedySearch(StepDecoder& decoder, const SearchOptions& options, const TokenCallback& on_token)
+  GreedySearch(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,
+               const TokenCallback& on_token)
       : decoder_(decoder),
         options_(options),
+        on_end_(on_end),
         on_token_(on_token),
         processor_(options),
         scan_(static_cast<int>(std::min<int64_t>(options.top_k, decoder.vocab_size()))),
-        sampler_(options),
-        results_(decoder.rows()) {
-    for (int64_t source = 0; source < decoder.rows(); ++source) {
-      // An odd factor, so that sources of seed s are not those of seed s + 1.
-      const uint64_t seed = options.seed * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(source);
-      rows_.push_back({source, {options.start_id}, 0, Rng(seed)});
-    }
+        sampler_(options) {
+    add_rows(decoder.rows());
   }
 
-  std::vector<Hypothesis> run() {
+  void run() {
     while (!rows_.empty()) step();
-    return std::move(results_);
   }
 
  private:
+  // Of the next sources.
+  void add_rows(int64_t count) {
+    for (; count > 0; --count, ++next_source_) {
+      // An odd factor, so that sources of seed s are not those of seed s + 1.
+      const uint64_t seed =
+          options_.seed * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(next_source_);
+      rows_.push_back({next_source_, {options_.start_id}, 0, Rng(seed)});
+    }
+  }
+
   // One token for every row, without the logits of the whole vocabulary where the best is all that
   // is asked.
   void step() {
@@ -76,8 +83,10 @@ class GreedySearch {
         parents_.push_back(static_cast<int32_t>(i));
       }
     }
-    if (!kept.empty()) select_rows_if_changed(decoder_, parents_);
     rows_ = std::move(kept);
+    if (rows_.empty() && decoder_.waiting() == 0) return;
+    select_rows_if_changed(decoder_, parents_);
+    add_rows(decoder_.admit());
   }
 
   // Both return the next token, its log-probability added to the row's score; -1 when none is
@@ -106,13 +115,14 @@ class GreedySearch {
     }
     if (!goes_on) {
       row.ids.erase(row.ids.begin());
-      results_[row.source] = {std::move(row.ids), row.score, finished};
+      on_end_(row.source, {std::move(row.ids), row.score, finished});
     }
     return goes_on;
   }
 
   StepDecoder& decoder_;
   const SearchOptions& options_;
+  const HypothesisCallback& on_end_;
   const TokenCallback& on_token_;
   LogitsProcessor processor_;
   LogitScan scan_;  // sampling only
@@ -120,14 +130,14 @@ class GreedySearch {
   std::vector<int32_t> tokens_, forced_, parents_;
   std::vector<std::vector<int32_t>> banned_;
   std::vector<Row> rows_;
-  std::vector<Hypothesis> results_;
+  int64_t next_source_ = 0;
 };
 
 }  // namespace
 
-std::vector<Hypothesis> greedy_search(StepDecoder& decoder, const SearchOptions& options,
-                                      const TokenCallback& on_token) {
-  return GreedySearch(decoder, options, on_token).run();
+void greedy_search(StepDecoder& decoder, const SearchOptions& options,
+                   const HypothesisCallback& on_end, const TokenCallback& on_token) {
+  GreedySearch(decoder, options, on_end, on_token).run();
 }
 
 }  // namespace trivium

@@ -48,11 +48,24 @@ void check_options(const SearchOptions& options, int64_t vocab_size) {
 
 }  // namespace
 
+void search(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,
+            const TokenCallback& on_token) {
+  check_options(options, decoder.vocab_size());
+  if (options.num_beams > 1) {
+    beam_search(decoder, options, on_end);
+  } else {
+    greedy_search(decoder, options, on_end, on_token);
+  }
+}
+
 std::vector<Hypothesis> search(StepDecoder& decoder, const SearchOptions& options,
                                const TokenCallback& on_token) {
-  check_options(options, decoder.vocab_size());
-  return options.num_beams > 1 ? beam_search(decoder, options)
-                               : greedy_search(decoder, options, on_token);
+  std::vector<Hypothesis> results(static_cast<size_t>(decoder.rows() + decoder.waiting()));
+  const auto on_end = [&](int64_t source, Hypothesis hypothesis) {
+    results[static_cast<size_t>(source)] = std::move(hypothesis);
+  };
+  search(decoder, options, on_end, on_token);
+  return results;
 }
 
 }  // namespace trivium

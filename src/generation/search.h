@@ -36,13 +36,20 @@ struct Hypothesis {
 };
 
 // Called for each new id but eos of greedy search or sampling, not of beam search, whose ids are
-// known only at its end; `source` is the decoder's row at the start. Returning false ends that
-// source.
+// known only at its end. Returning false ends that source.
 using TokenCallback = std::function<bool(int64_t source, int32_t id)>;
 
-// The best hypothesis of each source of `decoder` (a fresh one: one row a source). Greedy and beam
-// search choose the ids that `generate` of PyPI transformers 4.57 chooses. Errors: kUsage for
-// impossible options, kBadModel for logits that are not finite.
+// Called once for each source, when its search ends.
+using HypothesisCallback = std::function<void(int64_t source, Hypothesis hypothesis)>;
+
+// Finds the best hypothesis of each source of `decoder`, a fresh one: its rows are sources 0 and
+// on, and those that wait follow, taken in as others end. Greedy and beam search choose the ids
+// that `generate` of PyPI transformers 4.57 chooses. Errors: kUsage for impossible options,
+// kBadModel for logits that are not finite.
+void search(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,
+            const TokenCallback& on_token = nullptr);
+
+// The same, by source, once all have ended.
 std::vector<Hypothesis> search(StepDecoder& decoder, const SearchOptions& options,
                                const TokenCallback& on_token = nullptr);
 

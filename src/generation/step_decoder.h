@@ -16,8 +16,16 @@ class StepDecoder {
 
   virtual int64_t vocab_size() const = 0;
 
-  // The number of rows now being decoded. At the start every source is one row.
+  // The number of rows now being decoded. At the start every source that does not wait is one row.
   virtual int64_t rows() const = 0;
+
+  // Sources that have no place in the batch yet (continuous batching).
+  virtual int64_t waiting() const { return 0; }
+
+  // Takes waiting sources into places that became free, in their order, each as one row behind all
+  // others, and returns how many. It may leave them waiting where it pays to take in several at
+  // once, but never while there is no row at all.
+  virtual int64_t admit() { return 0; }
 
   // Feeds one token to every row (tokens.size() == rows()) and returns the logits of the next
   // token, [rows, vocab_size] row-major, valid until the next call.
@@ -30,7 +38,8 @@ class StepDecoder {
                                                std::span<const std::vector<int32_t>> banned);
 
   // Row i of the batch from now on continues old row parents[i]: beam reordering, expansion of a
-  // source to several beams, and dropping finished rows are all this. `parents` is never empty.
+  // source to several beams, and dropping finished rows are all this. `parents` is empty only where
+  // sources wait.
   virtual void select_rows(std::span<const int32_t> parents) = 0;
 
  protected:

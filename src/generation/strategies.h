@@ -6,9 +6,10 @@
 namespace trivium {
 
 // Greedy search, or sampling.
-std::vector<Hypothesis> greedy_search(StepDecoder& decoder, const SearchOptions& options,
-                                      const TokenCallback& on_token);
+void greedy_search(StepDecoder& decoder, const SearchOptions& options,
+                   const HypothesisCallback& on_end, const TokenCallback& on_token);
 
-std::vector<Hypothesis> beam_search(StepDecoder& decoder, const SearchOptions& options);
+void beam_search(StepDecoder& decoder, const SearchOptions& options,
+                 const HypothesisCallback& on_end);
 
 }  // namespace trivium

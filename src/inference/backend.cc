@@ -18,7 +18,7 @@ class TorchBackend : public Backend {
 
   std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
                                      const std::vector<const TaskRoute*>& routes,
-                                     int64_t /*positions*/) override {
+                                     int64_t /*places*/, int64_t /*positions*/) override {
     const torch::Device device = model_->shared_weight().device();
     const SourceBatch source = collate_sources(sources, config().pad_token_id);
     return std::make_unique<TorchStepDecoder>(model_, source.ids.to(device), source.mask.to(device),
@@ -37,12 +37,14 @@ class EngineBackend : public Backend {
   const ModelConfig& config() const override { return engine_.config(); }
   int64_t step_bytes() const override { return engine_.weights().step_bytes(); }
 
+  bool batches_continuously() const override { return true; }
+
   std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
-                                     const std::vector<const TaskRoute*>& routes,
+                                     const std::vector<const TaskRoute*>& routes, int64_t places,
                                      int64_t positions) override {
-    std::vector<EngineSource> rows;
-    for (size_t i = 0; i < sources.size(); ++i) rows.push_back({sources[i], routes[i]});
-    return std::make_unique<EngineDecoder>(engine_, rows, positions);
+    std::vector<EngineSource> queue;
+    for (size_t i = 0; i < sources.size(); ++i) queue.push_back({sources[i], routes[i]});
+    return std::make_unique<EngineDecoder>(engine_, std::move(queue), places, positions);
   }
 
  private:

@@ -22,11 +22,16 @@ class Backend {
   // Bytes of weights that a decoding step of one row reads; 0 where that is not known.
   virtual int64_t step_bytes() const { return 0; }
 
-  // A decoder over `sources` (token ids), one route each, their encoding done. `positions`: how
-  // many tokens of all rows together are to be expected at most. One decoder at a time.
+  // Whether a decoder can have more sources than places, so that others take the places of those
+  // that end (continuous batching), and whether a source's length costs no other one anything.
+  virtual bool batches_continuously() const { return false; }
+
+  // A decoder over `sources` (token ids), one route each; both must outlive it. `places`: how many
+  // sources it decodes at once; all, where it does not batch continuously. `positions`: how many
+  // tokens of all rows together are to be expected at most. One decoder at a time.
   virtual std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
                                              const std::vector<const TaskRoute*>& routes,
-                                             int64_t positions) = 0;
+                                             int64_t places, int64_t positions) = 0;
 };
 
 // The model must be in evaluation mode on its device.

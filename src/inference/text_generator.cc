@@ -21,6 +21,8 @@ class StoppableDecoder : public StepDecoder {
       : decoder_(decoder), stop_(stop) {}
   int64_t vocab_size() const override { return decoder_.vocab_size(); }
   int64_t rows() const override { return decoder_.rows(); }
+  int64_t waiting() const override { return decoder_.waiting(); }
+  int64_t admit() override { return decoder_.admit(); }
   std::span<const float> step(std::span<const int32_t> tokens) override {
     if (stop_ != nullptr && stop_->load()) throw Stopped{};
     return decoder_.step(tokens);
@@ -36,6 +38,25 @@ class StoppableDecoder : public StepDecoder {
   StepDecoder& decoder_;
   const std::atomic<bool>* stop_;
 };
+
+// `order` with the prompts of each route side by side: a batch of one route reads the weights of
+// one expert a layer.
+std::vector<size_t> by_route(const std::vector<Prompt>& prompts, const std::vector<size_t>& order) {
+  std::vector<std::vector<size_t>> groups;
+  for (const size_t i : order) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& members) {
+      return prompts[members.front()].route == prompts[i].route;
+    });
+    if (group == groups.end()) {
+      groups.push_back({i});
+    } else {
+      group->push_back(i);
+    }
+  }
+  std::vector<size_t> grouped;
+  for (const auto& group : groups) grouped.insert(grouped.end(), group.begin(), group.end());
+  return grouped;
+}
 
 }  // namespace
 
@@ -72,10 +93,9 @@ SearchOptions TextGenerator::greedy_search(int64_t max_length) const {
   return search;
 }
 
-void TextGenerator::for_each_batch(
-    const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
-    const std::function<int64_t(size_t)>& rows_of, int64_t max_length,
-    const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle) {
+// Returns the prompts' indices, the longest first.
+std::vector<size_t> TextGenerator::encode_by_length(const std::vector<Prompt>& prompts,
+                                                    std::vector<Encoded>& encoded) const {
   encoded.resize(prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
     encoded[i].ids = tokenizer_->encode_with_special(
@@ -86,15 +106,31 @@ void TextGenerator::for_each_batch(
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return encoded[a].ids.size() > encoded[b].ids.size();
   });
-  for (size_t begin = 0; begin < order.size();) {
+  return order;
+}
+
+void TextGenerator::for_each_batch(const std::vector<Prompt>& prompts,
+                                   std::vector<Encoded>& encoded, const Space& space,
+                                   bool continuous, const BatchHandler& handle) {
+  std::vector<size_t> order = encode_by_length(prompts, encoded);
+  for (size_t begin = 0, end; begin < order.size(); begin = end) {
     const auto longest = static_cast<int64_t>(encoded[order[begin]].ids.size());
-    size_t end = begin;
-    int64_t rows = 0;
-    do {
-      rows += rows_of(order[end++]);
-    } while (end < order.size() && static_cast<int64_t>(end - begin) < options_.batch_size &&
-             static_cast<int64_t>(end - begin + 1) * longest <= options_.batch_tokens &&
-             (rows + rows_of(order[end])) * longest <= kRowsPerPrompt * options_.batch_tokens);
+    int64_t places = 0, rows = 0, tokens = 0;
+    for (end = begin; end < order.size() && places < options_.batch_size; ++end) {
+      const auto own = static_cast<int64_t>(encoded[order[end]].ids.size());
+      tokens = continuous ? tokens + own : (places + 1) * longest;
+      const int64_t more = rows + space.rows_of(order[end]);
+      if (places > 0 && (tokens > options_.batch_tokens ||
+                         more * longest > kRowsPerPrompt * options_.batch_tokens)) {
+        break;
+      }
+      ++places;
+      rows = more;
+    }
+    if (continuous) {
+      order = by_route(prompts, order);
+      end = order.size();
+    }
     const std::vector<size_t> batch(order.begin() + static_cast<int64_t>(begin),
                                     order.begin() + static_cast<int64_t>(end));
     std::vector<std::vector<int32_t>> sources;
@@ -104,14 +140,13 @@ void TextGenerator::for_each_batch(
       routes.push_back(&prompts[i].route);
     }
     const std::unique_ptr<StepDecoder> decoder =
-        backend_->start(sources, routes, rows * max_length);
+        backend_->start(sources, routes, places, rows * space.max_length);
     StoppableDecoder stoppable(*decoder, options_.stop);
     try {
       handle(batch, stoppable);
     } catch (const Stopped&) {
       return;
     }
-    begin = end;
   }
 }
 
@@ -132,12 +167,12 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
   std::vector<Encoded> encoded;
   const auto rows_of = [&](size_t) { return options.num_beams; };
   const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
-    const std::vector<Hypothesis> found = search(decoder, options);
-    for (size_t i = 0; i < batch.size(); ++i) {
-      answers[batch[i]] = make_answer(found[i], encoded[batch[i]]);
-    }
+    search(decoder, options, [&](int64_t source, const Hypothesis& hypothesis) {
+      answers[batch[source]] = make_answer(hypothesis, encoded[batch[source]]);
+    });
   };
-  for_each_batch(prompts, encoded, rows_of, options.max_length, handle);
+  for_each_batch(prompts, encoded, {rows_of, options.max_length}, backend_->batches_continuously(),
+                 handle);
   return answers;
 }
 
@@ -154,8 +189,8 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
     };
     answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);
   };
-  for_each_batch(
-      {prompt}, encoded, [](size_t) { return 1; }, options.max_length, handle);
+  for_each_batch({prompt}, encoded, {[](size_t) { return 1; }, options.max_length},
+                 /*continuous=*/false, handle);
   return answer;
 }
 
@@ -178,7 +213,7 @@ std::vector<std::vector<double>> TextGenerator::score(
     for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]] = found[i];
   };
   constexpr int64_t kUsualOptionTokens = 8;
-  for_each_batch(prompts, encoded, rows_of, kUsualOptionTokens, handle);
+  for_each_batch(prompts, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);
   return scores;
 }
 

@@ -32,8 +32,8 @@ struct Answer {
 
 struct GeneratorOptions {
   int64_t max_source_length = 512;  // ids of the input, cut on the right
-  int64_t batch_tokens = 4096;      // padded source tokens in a batch
-  int64_t batch_size = 64;          // rows in a batch
+  int64_t batch_tokens = 4096;      // source tokens in a batch, padding included where there is any
+  int64_t batch_size = 64;          // prompts in a batch
   // Asked before each token (not owned): once it is true, the prompts left over get no answer.
   const std::atomic<bool>* stop = nullptr;
 };
@@ -53,7 +53,9 @@ class TextGenerator {
   SearchOptions greedy_search(int64_t max_length) const;
 
   // One answer a prompt, in the prompts' order; after a stop, nothing (source_tokens is 0) for
-  // those left over. Rows of a batch may take different routes.
+  // those left over. Rows of a batch may take different routes. Where the backend batches
+  // continuously, a waiting prompt takes the place of each that ends, prompts of one route one
+  // after the other, the longest first.
   std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search);
 
   // Streams one prompt's answer: `on_text` gets the whole text so far after each token and returns
@@ -75,11 +77,18 @@ class TextGenerator {
     std::vector<int32_t> ids;
     bool truncated = false;
   };
-  // Runs `handle(indices, decoder)` over batches of prompts of similar length. Prompt i takes up to
-  // `rows_of(i)` rows of `max_length` tokens while it is decoded, which bounds the batch too.
+  // Prompt i takes up to `rows_of(i)` rows of `max_length` tokens while it is decoded.
+  struct Space {
+    std::function<int64_t(size_t)> rows_of;
+    int64_t max_length = 0;
+  };
+  using BatchHandler = std::function<void(const std::vector<size_t>&, StepDecoder&)>;
+  // Runs `handle(indices, decoder)` over batches of prompts of similar length; with `continuous`
+  // over all at once, of which as many as make a batch have places.
   void for_each_batch(const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
-                      const std::function<int64_t(size_t)>& rows_of, int64_t max_length,
-                      const std::function<void(const std::vector<size_t>&, StepDecoder&)>& handle);
+                      const Space& space, bool continuous, const BatchHandler& handle);
+  std::vector<size_t> encode_by_length(const std::vector<Prompt>& prompts,
+                                       std::vector<Encoded>& encoded) const;
   Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
 
   std::shared_ptr<Backend> backend_;

@@ -7,6 +7,15 @@
 namespace trivium {
 namespace {
 
+// Beam search itself, which search() leaves alone for one beam.
+std::vector<Hypothesis> beams_of(StepDecoder& decoder, const SearchOptions& options) {
+  std::vector<Hypothesis> found(static_cast<size_t>(decoder.rows()));
+  beam_search(decoder, options, [&](int64_t source, Hypothesis hypothesis) {
+    found[source] = std::move(hypothesis);
+  });
+  return found;
+}
+
 // The best score of all sequences of `source` that extend `ids`, by trying each of them.
 double best_of_all(const ToyDecoder& decoder, int source, std::vector<int32_t> ids, double sum,
                    const SearchOptions& options, std::vector<int32_t>& best_ids) {
@@ -38,7 +47,7 @@ TEST(BeamSearch, WithBeamsForAllPrefixesFindsTheBestSequence) {
       options.num_beams = 6 * 6 * 6;  // every prefix, and no early end: the search is complete
       std::vector<int32_t> best_ids;
       const double best = best_of_all(decoder, 0, {options.start_id}, 0, options, best_ids);
-      const Hypothesis hypothesis = beam_search(decoder, options)[0];
+      const Hypothesis hypothesis = beams_of(decoder, options)[0];
       EXPECT_NEAR(hypothesis.score, best, 1e-5);  // float32 sums of 3 terms below 10
       best_ids.erase(best_ids.begin());
       if (best_ids.back() == options.eos_id) best_ids.pop_back();
@@ -56,8 +65,8 @@ TEST(BeamSearch, OfOneBeamWithEarlyStoppingIsGreedy) {
     options.no_repeat_ngram_size = 2;
     options.forced_bos_id = 0;
     ToyDecoder decoder({.seed = seed, .memory = 1}), other({.seed = seed, .memory = 1});
-    const auto beam = beam_search(decoder, options);
-    const auto greedy = greedy_search(other, options, nullptr);
+    const auto beam = beams_of(decoder, options);
+    const auto greedy = search(other, options);
     for (size_t i = 0; i < beam.size(); ++i) {
       EXPECT_EQ(beam[i].ids, greedy[i].ids);
       EXPECT_EQ(beam[i].finished, greedy[i].finished);
@@ -72,7 +81,7 @@ TEST(BeamSearch, DecodesNoRowThatCannotMatter) {
   options.num_beams = 4;
   options.forced_bos_id = 0;
   options.early_stopping = true;
-  for (const Hypothesis& hypothesis : beam_search(decoder, options)) {
+  for (const Hypothesis& hypothesis : beams_of(decoder, options)) {
     EXPECT_THAT(hypothesis.ids, testing::ElementsAre(0));
     EXPECT_TRUE(hypothesis.finished);
   }
@@ -88,7 +97,7 @@ TEST(BeamSearch, EndsByLengthUnfinishedUnlessEosIsForced) {
     options.num_beams = 3;
     options.max_length = 7;
     if (forced) options.forced_eos_id = options.eos_id;
-    for (const Hypothesis& hypothesis : beam_search(decoder, options)) {
+    for (const Hypothesis& hypothesis : beams_of(decoder, options)) {
       EXPECT_EQ(hypothesis.ids.size(), forced ? 5u : 6u);
       EXPECT_EQ(hypothesis.finished, forced);
     }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "generation/toy_decoder.h"
@@ -55,6 +57,46 @@ TEST(Search, OfASourceDoesNotDependOnTheOthersInItsBatch) {
   for (const Json& example : cases) {
     ToyDecoder decoder(toy_from_json(example["toy"]), 1);  // the first source alone
     expect_equal(search(decoder, options_from_json(example["options"]))[0], example["results"][0]);
+  }
+}
+
+TEST(Search, TakesWaitingSourcesInAndFindsTheSame) {
+  const Json cases = read_json_file(TRIVIUM_TEST_DATA "/generation/search.json");
+  for (const Json& example : cases) {
+    SCOPED_TRACE(example.dump());
+    const Toy toy = toy_from_json(example["toy"]);
+    const SearchOptions options = options_from_json(example["options"]);
+    for (const int places : {1, 2}) {
+      ToyDecoder decoder(toy, 3, places);
+      const auto ours = search(decoder, options);
+      ASSERT_EQ(ours.size(), 3u);
+      for (size_t i = 0; i < 3; ++i) expect_equal(ours[i], example["results"][i]);
+      EXPECT_EQ(decoder.waiting(), 0);
+    }
+  }
+}
+
+TEST(Search, FillsAPlaceAsSoonAsItsSourceEnds) {
+  const Toy toy{.seed = 5, .eos_bonus = 1};
+  for (const int num_beams : {1, 3}) {
+    SearchOptions options;
+    options.num_beams = num_beams;
+    options.max_length = 20;
+    std::vector<int64_t> alone(12);  // steps of each source by itself
+    ToyDecoder counting(toy, 12, 1);
+    int64_t before = 0;
+    search(counting, options, [&](int64_t source, const Hypothesis&) {
+      alone[source] = counting.steps - before;
+      before = counting.steps;
+    });
+    // Each place takes the next source when its own ends: the steps are the fullest place's.
+    std::vector<int64_t> places(4);
+    for (const int64_t steps : alone) *std::min_element(places.begin(), places.end()) += steps;
+    ToyDecoder decoder(toy, 12, 4);
+    std::vector<int64_t> order;
+    search(decoder, options, [&](int64_t source, const Hypothesis&) { order.push_back(source); });
+    EXPECT_EQ(decoder.steps, *std::max_element(places.begin(), places.end()));
+    EXPECT_EQ(std::set<int64_t>(order.begin(), order.end()).size(), 12u);
   }
 }
 

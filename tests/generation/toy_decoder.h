@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "generation/step_decoder.h"
@@ -23,8 +24,22 @@ struct Toy {
 
 class ToyDecoder : public StepDecoder {
  public:
-  explicit ToyDecoder(const Toy& toy, int sources = 3) : toy_(toy) {
-    for (int source = 0; source < sources; ++source) rows_.push_back({source, {}});
+  // Of `sources`, `places` are decoded at once and the others wait; 0: all at once.
+  explicit ToyDecoder(const Toy& toy, int sources = 3, int places = 0)
+      : toy_(toy), sources_(sources), places_(places == 0 ? sources : places) {
+    while (next_source_ < std::min(sources_, places_)) rows_.push_back({next_source_++, {}});
+  }
+
+  int64_t waiting() const override { return sources_ - next_source_; }
+  int64_t admit() override {
+    std::set<int> taken;
+    for (const Row& row : rows_) taken.insert(row.source);
+    int64_t count = 0;
+    for (auto free = places_ - static_cast<int>(taken.size()); free > 0 && waiting() > 0; --free) {
+      rows_.push_back({next_source_++, {}});
+      ++count;
+    }
+    return count;
   }
 
   int64_t vocab_size() const override { return toy_.vocab_size; }
@@ -33,6 +48,7 @@ class ToyDecoder : public StepDecoder {
   std::span<const float> step(std::span<const int32_t> tokens) override {
     EXPECT_EQ(tokens.size(), rows_.size());
     rows_stepped += static_cast<int64_t>(rows_.size());
+    ++steps;
     logits_.clear();
     for (size_t i = 0; i < rows_.size(); ++i) {
       rows_[i].ids.push_back(tokens[i]);
@@ -43,7 +59,7 @@ class ToyDecoder : public StepDecoder {
   }
 
   void select_rows(std::span<const int32_t> parents) override {
-    EXPECT_FALSE(parents.empty());
+    EXPECT_TRUE(!parents.empty() || waiting() > 0);
     std::vector<Row> selected;
     for (const int32_t parent : parents) selected.push_back(rows_.at(parent));
     rows_ = selected;
@@ -70,6 +86,7 @@ class ToyDecoder : public StepDecoder {
   }
 
   int64_t rows_stepped = 0;  // the compute spent: the sum of rows() over all steps
+  int64_t steps = 0;
 
  private:
   struct Row {
@@ -94,6 +111,8 @@ class ToyDecoder : public StepDecoder {
   }
 
   Toy toy_;
+  int sources_, places_;
+  int next_source_ = 0;
   std::vector<Row> rows_;
   std::vector<float> logits_;
 };

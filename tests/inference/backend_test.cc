@@ -3,21 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "base/error.h"
-#include "checkpoint/checkpoint.h"
 #include "generation/search.h"
+#include "inference/tensor_reader.h"
 #include "model/random_model.h"
 
 namespace trivium {
 namespace {
-
-TensorReader reader_of(const Seq2SeqModel& model) {
-  return [tensors = model_tensors(model)](const std::string& name) {
-    const auto owner = std::make_shared<torch::Tensor>(tensors.at(name));
-    return HostTensor{std::shared_ptr<const float>(owner, owner->data_ptr<float>()),
-                      owner->sizes().vec()};
-  };
-}
 
 TaskRoute random_route(const ModelConfig& config, bool soft, uint64_t seed) {
   torch::manual_seed(seed);
@@ -58,8 +52,8 @@ struct Pair {
     for (const TaskRoute& route : routes) route_rows.push_back(&route);
   }
 
-  std::unique_ptr<StepDecoder> start(const std::shared_ptr<Backend>& backend) {
-    return backend->start(sources, route_rows, 8);
+  std::unique_ptr<StepDecoder> start(const std::shared_ptr<Backend>& backend, int64_t places = 99) {
+    return backend->start(sources, route_rows, places, 8);
   }
 
   Seq2SeqModel model{nullptr};
@@ -114,6 +108,45 @@ TEST_P(BackendTest, GreedyAndBeamSearchGiveTheSameIds) {
       EXPECT_NEAR(found[i].score, expected[i].score, 1e-4);
     }
   }
+}
+
+// Kernels sum in one order whatever else is in the batch, so this holds to the bit.
+TEST_P(BackendTest, SourcesThatTakeOthersPlacesGetTheSameAnswers) {
+  for (const ComputeType type :
+       {ComputeType::kFloat32, ComputeType::kBfloat16, ComputeType::kInt8}) {
+    Pair pair(GetParam(), {type, 2, available_instruction_sets().back(), 0}, 23);
+    for (const int beams : {1, 4}) {
+      SearchOptions options;
+      options.num_beams = beams;
+      options.max_length = 12;
+      const auto expected = search(*pair.start(pair.engine), options);
+      for (const int64_t places : {1, 3, 16}) {
+        const auto decoder = pair.start(pair.engine, places);
+        EXPECT_EQ(decoder->rows(), places);
+        EXPECT_EQ(decoder->waiting(), 23 - places);
+        const auto found = search(*decoder, options);
+        for (size_t i = 0; i < found.size(); ++i) {
+          EXPECT_EQ(found[i].ids, expected[i].ids);
+          EXPECT_EQ(found[i].score, expected[i].score);
+        }
+      }
+    }
+  }
+}
+
+TEST(EngineBackend, TakesAFewShortSourcesInTogether) {
+  Pair pair(Routes::kDense, {}, 40);
+  const auto decoder = pair.start(pair.engine, 32);
+  std::vector<int32_t> rows(31);
+  std::iota(rows.begin(), rows.end(), 0);
+  decoder->select_rows(rows);
+  EXPECT_EQ(decoder->admit(), 0) << "one source of a few tokens is not worth a pass of the encoder";
+  rows.resize(27);
+  decoder->select_rows(rows);
+  EXPECT_EQ(decoder->admit(), 5) << "more than an eighth of the places is free";
+  decoder->select_rows(std::vector<int32_t>{});
+  EXPECT_EQ(decoder->admit(), 3) << "nothing else is left to do";
+  EXPECT_EQ(decoder->waiting(), 0);
 }
 
 TEST_P(BackendTest, AStepsScanIsThatOfItsLogits) {

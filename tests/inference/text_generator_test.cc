@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
 
+#include "inference/tensor_reader.h"
 #include "model/random_model.h"
 
 namespace trivium {
@@ -144,6 +146,75 @@ TEST_F(TextGeneratorTest, GenerationStopsBetweenBatches) {
   const auto answers = generator({.stop = &stop}).generate(prompts_, search_);
   ASSERT_EQ(answers.size(), prompts_.size());
   for (const Answer& answer : answers) EXPECT_EQ(answer.source_tokens, 0);
+}
+
+// Twelve prompts of four routes through three places; the answers come in the prompts' order.
+TEST_F(TextGeneratorTest, ContinuousBatchesGiveEachPromptItsAnswer) {
+  const auto engine = engine_backend(model_->config(), {}, reader_of(model_));
+  ASSERT_TRUE(engine->batches_continuously());
+  for (const int beams : {1, 3}) {
+    search_.num_beams = beams;
+    const auto expected = generator().generate(prompts_, search_);
+    TextGenerator continuous(engine, tokenizer_, {.batch_size = 3});
+    const auto found = continuous.generate(prompts_, search_);
+    for (size_t i = 0; i < prompts_.size(); ++i) expect_same(found[i], expected[i]);
+    TextGenerator by_tokens(engine, tokenizer_, {.batch_tokens = 20});
+    const auto few = by_tokens.generate(prompts_, search_);
+    for (size_t i = 0; i < prompts_.size(); ++i) expect_same(few[i], expected[i]);
+  }
+}
+
+// What a stop leaves over is what had not ended, not the whole batch.
+TEST_F(TextGeneratorTest, AStopKeepsTheAnswersThatHadEnded) {
+  std::atomic<bool> stop = false;
+  model_->named_buffers()["final_logits_bias"][0][special().eos] = 100;  // every answer is empty
+  class StoppingBackend : public Backend {
+   public:
+    StoppingBackend(std::shared_ptr<Backend> backend, std::atomic<bool>& stop)
+        : backend_(std::move(backend)), stop_(stop) {}
+    const ModelConfig& config() const override { return backend_->config(); }
+    bool batches_continuously() const override { return true; }
+    std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
+                                       const std::vector<const TaskRoute*>& routes, int64_t places,
+                                       int64_t positions) override {
+      return std::make_unique<Decoder>(backend_->start(sources, routes, places, positions), stop_);
+    }
+
+   private:
+    // Asks for the stop when the second places are filled.
+    class Decoder : public StepDecoder {
+     public:
+      Decoder(std::unique_ptr<StepDecoder> decoder, std::atomic<bool>& stop)
+          : decoder_(std::move(decoder)), stop_(stop) {}
+      int64_t vocab_size() const override { return decoder_->vocab_size(); }
+      int64_t rows() const override { return decoder_->rows(); }
+      int64_t waiting() const override { return decoder_->waiting(); }
+      int64_t admit() override {
+        stop_ = true;
+        return decoder_->admit();
+      }
+      std::span<const float> step(std::span<const int32_t> tokens) override {
+        return decoder_->step(tokens);
+      }
+      void select_rows(std::span<const int32_t> parents) override {
+        decoder_->select_rows(parents);
+      }
+
+     private:
+      std::unique_ptr<StepDecoder> decoder_;
+      std::atomic<bool>& stop_;
+    };
+    std::shared_ptr<Backend> backend_;
+    std::atomic<bool>& stop_;
+  };
+  const auto engine = engine_backend(model_->config(), {}, reader_of(model_));
+  TextGenerator stopped(std::make_shared<StoppingBackend>(engine, stop), tokenizer_,
+                        {.batch_size = 5, .stop = &stop});
+  const auto answers = stopped.generate(prompts_, search_);
+  const auto ended = std::count_if(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answer.finished && answer.source_tokens > 0;
+  });
+  EXPECT_EQ(ended, 5);
 }
 
 TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
