@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/device_array.h"
+#include "base/error.h"
+#include "kernels/cuda_device.h"
 
 namespace trivium {
 namespace {
@@ -14,8 +15,18 @@ TEST(BackendTest, CountsCudaDevicesOnEveryMachine) {
 }
 
 TEST(BackendTest, FindsTheGpuThatThisMachineMustHave) {
-  TRIVIUM_SKIP_WITHOUT(Device::kCuda);
+  TRIVIUM_NEEDS_CUDA();
   EXPECT_GE(cuda_device_count(), 1);
+}
+
+TEST(BackendTest, ADeviceThatIsNotThereIsAnErrorThatSaysWhatToDo) {
+  try {
+    cuda::Stream stream(cuda_device_count());
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUnavailable);
+    EXPECT_NE(std::string(error.what()).find("--device cpu"), std::string::npos) << error.what();
+  }
 }
 
 }  // namespace

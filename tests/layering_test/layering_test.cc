@@ -57,7 +57,7 @@ TEST(ProjectTest, TheSourcesAreFoundAtAll) {
   std::vector<std::string> paths;
   for (const SourceFile& file : read_source_tree(TRIVIUM_SOURCE_DIR)) paths.push_back(file.path);
   EXPECT_THAT(paths, testing::IsSupersetOf({"CMakeLists.txt", "src/base/error.h", "tools/setup",
-                                            "src/kernels/cuda/expert_mix.cu",
+                                            "src/kernels/cuda/grouped_linear.cu",
                                             "tests/layering_test/layering.cc"}));
 }
 

@@ -1,0 +1,206 @@
+#include "fibers.h"
+
+#include <ucontext.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <vector>
+
+uint3 threadIdx = {}, blockIdx = {};
+dim3 blockDim, gridDim;
+
+namespace trivium::cuda {
+// src/kernels/cuda/launch.cuh declares it. The bytes behind a launch's own must stay as they are.
+alignas(128) unsigned char shared_bytes[cuda_on_host::kMostShared + cuda_on_host::kGuard];
+}  // namespace trivium::cuda
+
+namespace cuda_on_host {
+namespace {
+
+using trivium::cuda::shared_bytes;
+
+constexpr unsigned kWarp = 32, kMostThreads = 1024;
+constexpr size_t kStack = 128 * 1024;
+constexpr unsigned char kUnset = 0xFF;
+
+enum class State { kReady, kAtBarrier, kInWarp, kDone };
+
+struct Fiber {
+  ucontext_t context;
+  std::unique_ptr<char[]> stack;
+  State state = State::kReady;
+  Place place;
+  unsigned exchanges = 0;  // warp operations so far
+};
+
+// The words of two warp operations: nobody starts the next but one before all have read these.
+struct Warp {
+  std::array<uint64_t, kWarp> words[2];
+  unsigned arrived = 0;
+};
+
+bool is_same(const Place& a, const Place& b) {
+  return a.line() == b.line() && a.column() == b.column() &&
+         std::strcmp(a.file_name(), b.file_name()) == 0;
+}
+
+std::string describe(const Place& place) {
+  return std::string(place.file_name()) + ":" + std::to_string(place.line());
+}
+
+class BlockRunner {
+ public:
+  std::string run(dim3 block, size_t shared, const std::function<void()>& thread) {
+    count_ = block.x;
+    thread_ = &thread;
+    problem_.clear();
+    at_barrier_ = 0;
+    warps_.assign(count_ / kWarp, {});
+    if (fibers_.size() < count_) fibers_.resize(count_);
+    std::fill_n(shared_bytes, shared + kGuard, kUnset);
+    for (unsigned i = 0; i < count_; ++i) prepare(fibers_[i]);
+    while (problem_.empty() && run_ready()) {
+    }
+    if (problem_.empty()) find_waiting();
+    if (problem_.empty() && std::any_of(shared_bytes + shared, shared_bytes + shared + kGuard,
+                                        [](unsigned char byte) { return byte != kUnset; })) {
+      problem_ = "a block wrote beyond its " + std::to_string(shared) + " bytes of shared memory";
+    }
+    return problem_;
+  }
+
+  void barrier(const Place& place) {
+    Fiber& own = fibers_[current_];
+    own.place = place;
+    own.state = State::kAtBarrier;
+    if (++at_barrier_ < count_) return wait();
+    at_barrier_ = 0;
+    release(0, count_, State::kAtBarrier, place);
+  }
+
+  const uint64_t* exchange(unsigned mask, uint64_t word, const Place& place) {
+    if (mask != 0xFFFFFFFFu) stop("a warp operation of part of a warp at " + describe(place));
+    Fiber& own = fibers_[current_];
+    Warp& warp = warps_[current_ / kWarp];
+    auto& words = warp.words[own.exchanges++ % 2];
+    words[current_ % kWarp] = word;
+    own.place = place;
+    own.state = State::kInWarp;
+    if (++warp.arrived < kWarp) {
+      wait();
+    } else {
+      warp.arrived = 0;
+      release(current_ / kWarp * kWarp, kWarp, State::kInWarp, place);
+    }
+    return words.data();
+  }
+
+ private:
+  void prepare(Fiber& fiber) {
+    if (!fiber.stack) fiber.stack = std::make_unique<char[]>(kStack);
+    fiber.state = State::kReady;
+    fiber.exchanges = 0;
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = kStack;
+    fiber.context.uc_link = &main_;
+    makecontext(&fiber.context, &BlockRunner::begin, 0);
+  }
+
+  static void begin();
+
+  // One turn of every thread that can go on; false when there is none.
+  bool run_ready() {
+    bool any = false;
+    for (unsigned i = 0; i < count_ && problem_.empty(); ++i) {
+      if (fibers_[i].state != State::kReady) continue;
+      any = true;
+      current_ = i;
+      threadIdx = {i, 0, 0};
+      swapcontext(&main_, &fibers_[i].context);
+    }
+    return any;
+  }
+
+  void wait() { swapcontext(&fibers_[current_].context, &main_); }
+
+  // Ends the block; its threads are never resumed.
+  void stop(const std::string& problem) {
+    if (problem_.empty()) problem_ = problem;
+    wait();
+    std::abort();
+  }
+
+  void release(unsigned first, unsigned count, State from, const Place& place) {
+    for (unsigned i = first; i < first + count; ++i) {
+      if (fibers_[i].state != from || !is_same(fibers_[i].place, place)) {
+        stop("threads meet at different places: " + describe(place) + " and " +
+             describe(fibers_[i].place));
+      }
+      fibers_[i].state = State::kReady;
+    }
+  }
+
+  void find_waiting() {
+    for (unsigned i = 0; i < count_; ++i) {
+      if (fibers_[i].state == State::kDone) continue;
+      problem_ = "thread " + std::to_string(i) + " waits at " + describe(fibers_[i].place) +
+                 " for threads that do not come";
+      return;
+    }
+  }
+
+  unsigned count_ = 0, current_ = 0, at_barrier_ = 0;
+  const std::function<void()>* thread_ = nullptr;
+  std::string problem_;
+  std::vector<Fiber> fibers_;
+  std::vector<Warp> warps_;
+  ucontext_t main_;
+};
+
+BlockRunner& runner() {
+  static BlockRunner instance;
+  return instance;
+}
+
+void BlockRunner::begin() {
+  BlockRunner& self = runner();
+  try {
+    (*self.thread_)();
+  } catch (const std::exception& error) {
+    self.stop(error.what());
+  }
+  self.fibers_[self.current_].state = State::kDone;
+}
+
+}  // namespace
+
+void block_barrier(const Place& place) { runner().barrier(place); }
+const uint64_t* warp_exchange(unsigned mask, uint64_t word, const Place& place) {
+  return runner().exchange(mask, word, place);
+}
+
+std::string run_grid(dim3 grid, dim3 block, size_t shared, const std::function<void()>& thread) {
+  if (block.x == 0 || block.x > kMostThreads || block.x % kWarp != 0 || block.y != 1 ||
+      block.z != 1 || shared > kMostShared || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
+      grid.x > 0x7FFFFFFFu || grid.y > 65535 || grid.z > 65535) {
+    return "a launch of a shape that no GPU takes, or that this stand-in does not run";
+  }
+  gridDim = grid;
+  blockDim = block;
+  for (unsigned z = 0; z < grid.z; ++z) {
+    for (unsigned y = 0; y < grid.y; ++y) {
+      for (unsigned x = 0; x < grid.x; ++x) {
+        blockIdx = {x, y, z};
+        const std::string problem = runner().run(block, shared, thread);
+        if (!problem.empty()) return problem;
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace cuda_on_host
