@@ -38,6 +38,21 @@ int64_t TaskRoute::main_expert(const std::vector<float>& weights) {
   return std::max_element(weights.begin(), weights.end()) - weights.begin();
 }
 
+int64_t checked_length(const EngineSource& source, const ModelConfig& config) {
+  const auto len = static_cast<int64_t>(source.ids.size());
+  check(len > 0, "a source has at least one token");
+  if (len > config.max_position_embeddings) {
+    throw Error(ExitCode::kConfig, "a sequence of " + std::to_string(len) +
+                                       " ids is longer than the model's " +
+                                       std::to_string(config.max_position_embeddings) +
+                                       " positions; lower the maximal lengths");
+  }
+  for (const int32_t id : source.ids) {
+    check(id >= 0 && id < config.vocab_size, "a token is of the vocabulary");
+  }
+  return len;
+}
+
 std::vector<ActiveExpert> active_experts(const std::vector<float>& weights, float threshold) {
   const int64_t main = TaskRoute::main_expert(weights);
   std::vector<ActiveExpert> active;
@@ -95,18 +110,9 @@ void Engine::encode(std::span<const EngineSource> sources, AlignedBuffer<float>&
   std::vector<Segment> segments;
   std::vector<int32_t> ids, positions;
   for (const EngineSource& source : sources) {
-    const auto len = static_cast<int64_t>(source.ids.size());
-    check(len > 0, "a source has at least one token");
-    if (len > config().max_position_embeddings) {
-      throw Error(ExitCode::kConfig, "a sequence of " + std::to_string(len) +
-                                         " ids is longer than the model's " +
-                                         std::to_string(config().max_position_embeddings) +
-                                         " positions; lower the maximal lengths");
-    }
+    const int64_t len = checked_length(source, config());
     segments.push_back({static_cast<int64_t>(ids.size()), len});
     for (int64_t i = 0; i < len; ++i) {
-      check(source.ids[i] >= 0 && source.ids[i] < config().vocab_size,
-            "a token is of the vocabulary");
       ids.push_back(source.ids[i]);
       positions.push_back(static_cast<int32_t>(i));
     }

@@ -22,6 +22,8 @@ struct EngineOptions {
   // Of a soft route, experts with less weight than this are left out and the others' weights scaled
   // to add up to 1; the main expert stays whatever its weight. 0: all experts, exactly.
   float expert_threshold = 0;
+  // Number of the CUDA device that computes instead of the CPU (cuda_engine.h), or -1.
+  int cuda_device = -1;
 };
 
 // A sequence to encode.
@@ -29,6 +31,10 @@ struct EngineSource {
   std::span<const int32_t> ids;
   const TaskRoute* route = nullptr;
 };
+
+// The number of ids. Error kConfig when there are more than the model's positions; none, or a token
+// outside the vocabulary, is a bug.
+int64_t checked_length(const EngineSource& source, const ModelConfig& config);
 
 // An expert that a row runs, and its weight in the mixture.
 struct ActiveExpert {

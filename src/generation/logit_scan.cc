@@ -80,6 +80,16 @@ void LogitScan::merge(const LogitScan& other) {
   for (const Candidate& candidate : other.best_) add_candidate(candidate);
 }
 
+void LogitScan::assign(std::span<const Candidate> best, float max, double sum) {
+  count_ = best.size();
+  best_.assign(best.begin(), best.end());
+  // A list in order, worst in front, is the heap that finish() sorts.
+  std::reverse(best_.begin(), best_.end());
+  max_ = max;
+  sum_ = sum;
+  finish();
+}
+
 void LogitScan::finish() {
   if (!std::isfinite(sum_) || !std::isfinite(max_)) {
     throw Error(

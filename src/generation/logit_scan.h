@@ -35,6 +35,10 @@ class LogitScan {
   void merge(const LogitScan& other);
   void finish();
 
+  // What a device has read already: the best tokens, best first, the largest logit and the sum of
+  // exp(logit - max). Throws what read() throws.
+  void assign(std::span<const Candidate> best, float max, double sum);
+
   // Best first; fewer than `count` where the row has no more.
   std::span<const Candidate> best() const { return best_; }
 

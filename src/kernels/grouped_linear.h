@@ -67,7 +67,7 @@ struct GroupedLinear {
   void* out = nullptr;                  // [rows, columns]
   bool narrow_out = false;              // out is of the matrices' type instead of float32
   bool gelu = false;
-  const float* residual = nullptr;         // [..., columns], or null; not `out`
+  const float* residual = nullptr;         // [..., columns], or null; `out` itself only without rows
   const int32_t* residual_rows = nullptr;  // as input_rows
 };
 void grouped_linear(Stream& stream, const GroupedLinear& linear);

@@ -85,12 +85,12 @@ __device__ void attend_warp(const RowAttention& p, const T* head, int64_t begin,
   }
 }
 
-// Blocks: x over the heads, y over the queries. A block's warps share the positions.
+// Blocks: x over the queries, y over the heads. A block's warps share the positions.
 template <typename T, int kPairs>
 __global__ void attention_kernel(Parameters parameters) {
   const RowAttention& p = parameters.attention;
-  const auto query_index = static_cast<int64_t>(blockIdx.y);
-  const int64_t offset = static_cast<int64_t>(blockIdx.x) * p.head_dim;
+  const auto query_index = static_cast<int64_t>(blockIdx.x);
+  const int64_t offset = static_cast<int64_t>(blockIdx.y) * p.head_dim;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const int64_t sequence = p.sequences ? p.sequences[query_index] : query_index;
@@ -147,8 +147,8 @@ template <typename T>
 void launch_type(Stream& stream, const RowAttention& attention) {
   const Parameters parameters = {attention,
                                  1.0f / std::sqrt(static_cast<float>(attention.head_dim))};
-  const dim3 grid(static_cast<unsigned>(attention.num_heads),
-                  static_cast<unsigned>(attention.num_queries));
+  const dim3 grid(static_cast<unsigned>(attention.num_queries),
+                  static_cast<unsigned>(attention.num_heads));
   const size_t shared = kWarps * (2 + static_cast<size_t>(attention.head_dim)) * sizeof(float);
   const auto kernel = attention.head_dim <= 64    ? attention_kernel<T, 1>
                       : attention.head_dim <= 128 ? attention_kernel<T, 2>

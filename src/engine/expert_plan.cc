@@ -1,0 +1,47 @@
+#include "engine/expert_plan.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace trivium {
+
+ExpertPlan plan_experts(std::span<const std::vector<ActiveExpert>* const> routes,
+                        int64_t num_experts, int64_t most_slots) {
+  std::vector<int32_t> counts(static_cast<size_t>(num_experts), 0);
+  for (const auto* route : routes) {
+    check(static_cast<int64_t>(route->size()) <= most_slots, "a row has a slot for each expert");
+    for (const ActiveExpert& active : *route) {
+      check(active.expert < num_experts, "the route is of another model");
+      ++counts[active.expert];
+    }
+  }
+  ExpertPlan plan;
+  plan.tile_rows = cuda::tile_rows_for(*std::max_element(counts.begin(), counts.end()));
+  std::vector<int32_t> next;  // of each expert, the place of its next use
+  int32_t total = 0;
+  for (int32_t e = 0; e < static_cast<int32_t>(num_experts); ++e) {
+    next.push_back(total);
+    for (int32_t done = 0; done < counts[e]; done += plan.tile_rows) {
+      plan.tiles.push_back({e, total + done, std::min(plan.tile_rows, counts[e] - done)});
+    }
+    total += counts[e];
+  }
+  for (std::vector<int32_t>* array : {&plan.rows, &plan.slots, &plan.experts}) array->resize(total);
+  plan.weights.resize(total);
+  plan.uses.assign(routes.size() * most_slots, -1);
+  for (size_t row = 0; row < routes.size(); ++row) {
+    for (size_t slot = 0; slot < routes[row]->size(); ++slot) {
+      const ActiveExpert& active = (*routes[row])[slot];
+      const int32_t use = next[active.expert]++;
+      plan.rows[use] = static_cast<int32_t>(row);
+      plan.slots[use] = static_cast<int32_t>(slot);
+      plan.experts[use] = static_cast<int32_t>(active.expert);
+      plan.weights[use] = active.weight;
+      plan.uses[row * most_slots + slot] = use;
+    }
+  }
+  return plan;
+}
+
+}  // namespace trivium
