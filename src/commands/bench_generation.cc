@@ -26,8 +26,9 @@ constexpr const char* kFooter =
     "buffer\n"
     "of the weights' size, over the bytes of weights that a step of one row reads; share_of_limit "
     "is\n"
-    "what a step of one row reaches of it. The JSON goes to standard output, the table to "
-    "standard\n"
+    "what a step of one row reaches of it; on a GPU its name stands in their place. The JSON goes "
+    "to\n"
+    "standard output, the table to standard "
     "error.";
 
 struct GenerationFlags {
@@ -190,7 +191,13 @@ void run_generation(const GenerationFlags& flags) {
   }
   result["peak_memory"] = peak_memory();
   result["peak_memory_loaded"] = loaded_memory;
-  if (const int64_t bytes = backend.step_bytes(); bytes > 0) {
+  const int64_t bytes = backend.step_bytes();
+  if (const std::string gpu = backend.device_name(); !gpu.empty()) {
+    // The limits below are the CPU's.
+    result["device"] = gpu;
+    result["step_bytes"] = bytes;
+    std::fprintf(stderr, "%s; a step of one row reads %.1f MB\n", gpu.c_str(), 1e-6 * bytes);
+  } else if (bytes > 0) {
     Json facts = engine_facts(flags.model, threads, bytes);
     std::fprintf(stderr, "%s; a step of one row reads %.1f MB at up to %.1f GB/s: %.0f steps/s",
                  facts["instructions"].get<std::string>().c_str(), 1e-6 * bytes,

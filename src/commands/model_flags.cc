@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "commands/command.h"
+#include "kernels/backend.h"
 #include "model/device.h"
 
 namespace trivium {
@@ -26,13 +27,14 @@ void add_engine_flags(CLI::App& command, ModelFlags& flags) {
   add_model_flags(command, flags);
   command
       .add_option("--engine", flags.engine,
-                  "fast: this program's own kernels, on the CPU; torch: LibTorch, on any --device. "
-                  "Models with token gates and other devices than the CPU take torch anyway")
+                  "fast: this program's own kernels; torch: LibTorch. Models with token gates take "
+                  "torch anyway")
       ->check(CLI::IsMember({"fast", "torch"}))
       ->capture_default_str();
   command
       .add_option("--compute", flags.compute,
-                  "numbers of the fast engine: float32 (exact), bfloat16 or int8 (faster, smaller)")
+                  "numbers of the fast engine: float32 (exact), bfloat16 or, on the CPU, int8 "
+                  "(faster, smaller)")
       ->check(CLI::IsMember({"float32", "bfloat16", "int8"}))
       ->capture_default_str();
   command
@@ -44,24 +46,35 @@ void add_engine_flags(CLI::App& command, ModelFlags& flags) {
 
 namespace {
 
+// EngineOptions::cuda_device for --device; nothing where the engine finds no such device. Does not
+// load LibTorch's CUDA library, which the engine can do without.
+std::optional<int> engine_device(const std::string& name) {
+  if (name == "cpu") return -1;
+  for (int number = 0; number < cuda_device_count(); ++number) {
+    if (name == "cuda:" + std::to_string(number) || (name == "cuda" && number == 0)) return number;
+  }
+  return std::nullopt;
+}
+
 // What the fast engine is to do, or nothing where LibTorch computes.
 std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::string& folder,
-                                            const torch::Device& device) {
+                                            const std::optional<int>& device) {
   const std::filesystem::path file = std::filesystem::path(folder) / "config.json";
-  const bool is_fast = flags.engine == "fast" && device.is_cpu() && std::filesystem::exists(file) &&
+  const bool is_fast = flags.engine == "fast" && device && std::filesystem::exists(file) &&
                        engine_supports(model_config_from_json(
                            read_json_file(file, ExitCode::kBadModel), file.string()));
   if (!is_fast) {
     if (flags.compute == "float32" && flags.expert_threshold == 0) return std::nullopt;
     throw Error(
         ExitCode::kUsage,
-        "--compute and --expert-threshold are for --engine fast on the CPU, and not for models "
-        "with token gates; leave them out");
+        "--compute and --expert-threshold are for --engine fast, and not for models with token "
+        "gates; leave them out");
   }
   EngineOptions options;
   options.type = compute_type(flags.compute);
   options.threads = cpu_threads(flags.threads);
   options.expert_threshold = static_cast<float>(flags.expert_threshold);
+  options.cuda_device = *device;
   return options;
 }
 
@@ -72,10 +85,14 @@ int cpu_threads(int asked) {
 }
 
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options) {
-  const torch::Device device = parse_device(flags.device);
+  const std::optional<int> number = engine_device(flags.device);
+  torch::Device device = torch::kCPU;
+  if (!number) device = parse_device(flags.device);  // says what is wrong with it
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   const std::string folder = flags.checkpoint.empty() ? default_checkpoint() : flags.checkpoint;
-  return LoadedModel(folder, device, options, engine_options(flags, folder, device));
+  const std::optional<EngineOptions> engine = engine_options(flags, folder, number);
+  if (!engine) device = parse_device(flags.device);
+  return LoadedModel(folder, device, options, engine);
 }
 
 void add_search_flags(CLI::App& command, SearchFlags& flags) {

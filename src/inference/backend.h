@@ -1,9 +1,10 @@
-// Who computes a model's answers: the LibTorch model, on any device, or the fast engine, on the
-// CPU.
+// Who computes a model's answers: the LibTorch model, on any device, or the fast engine, on the CPU
+// or on a CUDA device.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
@@ -22,6 +23,9 @@ class Backend {
   // Bytes of weights that a decoding step of one row reads; 0 where that is not known.
   virtual int64_t step_bytes() const { return 0; }
 
+  // The GPU that computes, by its name; "" for a CPU, and where that is not known.
+  virtual std::string device_name() const { return ""; }
+
   // Whether a decoder can have more sources than places, so that others take the places of those
   // that end (continuous batching), and whether a source's length costs no other one anything.
   virtual bool batches_continuously() const { return false; }
@@ -37,8 +41,8 @@ class Backend {
 // The model must be in evaluation mode on its device.
 std::shared_ptr<Backend> torch_backend(Seq2SeqModel model);
 
-// Packs what `read` gives. Error kUnavailable for a model with token gates, which the engine does
-// not compute; what `read` throws.
+// Packs what `read` gives, on the device that `options` name. Error kUnavailable for a model with
+// token gates, which the engine does not compute; what `read`, Engine and CudaEngine throw.
 std::shared_ptr<Backend> engine_backend(const ModelConfig& config, const EngineOptions& options,
                                         const TensorReader& read);
 

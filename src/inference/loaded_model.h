@@ -38,9 +38,9 @@ struct ResolvedPrompt {
 
 class LoadedModel {
  public:
-  // Answers with the fast engine where `engine` is given (on the CPU), else with LibTorch on
-  // `device`. Error as load_checkpoint; kBadModel where tasks.json does not fit the model's task
-  // vectors.
+  // Answers with the fast engine where `engine` is given (and `device` is the CPU, for what
+  // LibTorch still does), else with LibTorch on `device`. Error as load_checkpoint; kBadModel where
+  // tasks.json does not fit the model's task vectors.
   LoadedModel(const std::filesystem::path& folder, torch::Device device,
               const GeneratorOptions& options = {},
               const std::optional<EngineOptions>& engine = std::nullopt);

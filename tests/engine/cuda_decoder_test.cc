@@ -1,5 +1,5 @@
-// The engine on a CUDA device against the engine on the CPU: logits, scans, ids and scores, whatever
-// the route. Also runs on tests/kernels/cuda_on_host.
+// The engine on a CUDA device against the engine on the CPU: logits, scans, ids and scores,
+// whatever the route. Also runs on tests/kernels/cuda_on_host.
 #include "engine/cuda_decoder.h"
 
 #include <gtest/gtest.h>
@@ -67,8 +67,8 @@ double size_of_values(std::span<const float> values) {
 // A product of depth n is off by at most (n + 9) u of its terms' sizes on either side, n <= 40,
 // u = 2^-24: about 6e-6 of values near 1 for the two together. A layer has up to seven products one
 // after the other, its LayerNorms keep the size, and the model five layers and the output; so a
-// difference of 36 * 6e-6 would be possible if all errors had one sign. Random signs leave about the
-// root of the number of steps instead of it.
+// difference of 36 * 6e-6 would be possible if all errors had one sign. Random signs leave about
+// the root of the number of steps instead of it.
 constexpr double kBound = 6 * 6e-6;
 
 class CudaDecoderTest : public ::testing::TestWithParam<Routes> {};
@@ -79,9 +79,14 @@ TEST_P(CudaDecoderTest, HasTheLogitsOfTheCpu) {
   // With room for one position, so that the cache must grow.
   EngineDecoder expected(pair.cpu, pair.sources, 1);
   CudaDecoder found(pair.gpu, pair.sources, 1);
-  const std::vector<std::vector<int32_t>> parents = {
-      {0, 1, 2, 3, 4},       {0, 0, 1, 1, 2, 3, 4}, {6, 1, 0, 3}, {3, 1, 0, 2},
-      {0, 1, 2, 3, 0, 1, 2}, {1, 1, 2},             {2},          {0, 0, 0}};
+  const std::vector<std::vector<int32_t>> parents = {{0, 1, 2, 3, 4},
+                                                     {0, 0, 1, 1, 2, 3, 4},
+                                                     {6, 1, 0, 3},
+                                                     {3, 1, 0, 2},
+                                                     {0, 1, 2, 3, 0, 1, 2},
+                                                     {1, 1, 2},
+                                                     {2},
+                                                     {0, 0, 0}};
   Rng rng(50);
   double largest = 0;
   for (const std::vector<int32_t>& rows : parents) {
@@ -126,11 +131,11 @@ TEST_P(CudaDecoderTest, AStepsScanIsThatOfItsLogits) {
 
 TEST_P(CudaDecoderTest, GreedyAndBeamSearchGiveTheSameIds) {
   TRIVIUM_NEEDS_CUDA();
-  Pair pair(GetParam(), ComputeType::kFloat32, 7);
+  Pair pair(GetParam());
   for (const int beams : {1, 4}) {
     SearchOptions options;
     options.num_beams = beams;
-    options.max_length = 14;
+    options.max_length = 10;
     options.no_repeat_ngram_size = 3;
     EngineDecoder on_cpu(pair.cpu, pair.sources, 100);
     CudaDecoder on_gpu(pair.gpu, pair.sources, 100);
@@ -152,8 +157,8 @@ TEST_P(CudaDecoderTest, Bfloat16StaysNear) {
   for (int step = 0; step < 4; ++step) {
     const std::vector<int32_t> tokens = {5 + step, 16, 27, 38 - step, 49};
     const std::span<const float> logits = expected.step(tokens);
-    largest = std::max(largest, largest_difference(logits, found.step(tokens)) /
-                                    size_of_values(logits));
+    largest =
+        std::max(largest, largest_difference(logits, found.step(tokens)) / size_of_values(logits));
   }
   // A number rounded to bfloat16 is off by 2^-8 at most; 36 roundings one after the other, of
   // random sign, and the largest of 3000 logits against their usual size.

@@ -1,5 +1,6 @@
 #include "fibers.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -29,7 +30,9 @@ constexpr unsigned char kUnset = 0xFF;
 enum class State { kReady, kAtBarrier, kInWarp, kDone };
 
 struct Fiber {
-  ucontext_t context;
+  ucontext_t start;
+  jmp_buf context;  // where it gave way
+  bool has_started = false;
   std::unique_ptr<char[]> stack;
   State state = State::kReady;
   Place place;
@@ -103,11 +106,7 @@ class BlockRunner {
     if (!fiber.stack) fiber.stack = std::make_unique<char[]>(kStack);
     fiber.state = State::kReady;
     fiber.exchanges = 0;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStack;
-    fiber.context.uc_link = &main_;
-    makecontext(&fiber.context, &BlockRunner::begin, 0);
+    fiber.has_started = false;
   }
 
   static void begin();
@@ -120,12 +119,27 @@ class BlockRunner {
       any = true;
       current_ = i;
       threadIdx = {i, 0, 0};
-      swapcontext(&main_, &fibers_[i].context);
+      resume(fibers_[i]);
     }
     return any;
   }
 
-  void wait() { swapcontext(&fibers_[current_].context, &main_); }
+  // A fiber begins by setcontext and goes on by longjmp, which asks the system nothing.
+  void resume(Fiber& fiber) {
+    if (_setjmp(main_) != 0) return;
+    if (fiber.has_started) _longjmp(fiber.context, 1);
+    fiber.has_started = true;
+    getcontext(&fiber.start);
+    fiber.start.uc_stack.ss_sp = fiber.stack.get();
+    fiber.start.uc_stack.ss_size = kStack;
+    fiber.start.uc_link = nullptr;
+    makecontext(&fiber.start, &BlockRunner::begin, 0);
+    setcontext(&fiber.start);
+  }
+
+  void wait() {
+    if (_setjmp(fibers_[current_].context) == 0) _longjmp(main_, 1);
+  }
 
   // Ends the block; its threads are never resumed.
   void stop(const std::string& problem) {
@@ -158,7 +172,7 @@ class BlockRunner {
   std::string problem_;
   std::vector<Fiber> fibers_;
   std::vector<Warp> warps_;
-  ucontext_t main_;
+  jmp_buf main_;
 };
 
 BlockRunner& runner() {
@@ -174,6 +188,7 @@ void BlockRunner::begin() {
     self.stop(error.what());
   }
   self.fibers_[self.current_].state = State::kDone;
+  self.wait();
 }
 
 }  // namespace
