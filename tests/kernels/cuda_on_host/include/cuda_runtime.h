@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <source_location>
+#include <string>
 #include <type_traits>
 
 #include "cuda_runtime_api.h"
@@ -36,6 +37,8 @@ namespace cuda_on_host {
 
 using Place = std::source_location;
 
+// Ends the block that runs, and its launch, with an error.
+void stop_block(const std::string& problem);
 void block_barrier(const Place& place);
 // Gives every lane of the warp what each has given: 32 words. The whole warp must take part.
 const uint64_t* warp_exchange(unsigned mask, uint64_t word, const Place& place);

@@ -2,8 +2,6 @@
 // lane, since CUDA does not say which lane holds which element either.
 #pragma once
 
-#include <stdexcept>
-
 #include "cuda_bf16.h"
 
 namespace nvcuda::wmma {
@@ -24,7 +22,7 @@ struct fragment {
 // CUDA asks for 256 bits, and for strides of 16 bytes.
 inline void require_aligned(const void* pointer, unsigned stride_bytes) {
   if (reinterpret_cast<std::uintptr_t>(pointer) % 32 != 0 || stride_bytes % 16 != 0) {
-    throw std::logic_error("a wmma operand is not aligned");
+    cuda_on_host::stop_block("a wmma operand is not aligned");
   }
 }
 
