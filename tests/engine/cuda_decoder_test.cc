@@ -77,7 +77,7 @@ TEST_P(CudaDecoderTest, HasTheLogitsOfTheCpu) {
   TRIVIUM_NEEDS_CUDA();
   Pair pair(GetParam());
   // With room for one position, so that the cache must grow.
-  EngineDecoder expected(pair.cpu, pair.sources, 1);
+  EngineDecoder expected(pair.cpu, pair.sources, 5, 1);
   CudaDecoder found(pair.gpu, pair.sources, 1);
   const std::vector<std::vector<int32_t>> parents = {{0, 1, 2, 3, 4},
                                                      {0, 0, 1, 1, 2, 3, 4},
@@ -137,7 +137,7 @@ TEST_P(CudaDecoderTest, GreedyAndBeamSearchGiveTheSameIds) {
     options.num_beams = beams;
     options.max_length = 10;
     options.no_repeat_ngram_size = 3;
-    EngineDecoder on_cpu(pair.cpu, pair.sources, 100);
+    EngineDecoder on_cpu(pair.cpu, pair.sources, 5, 100);
     CudaDecoder on_gpu(pair.gpu, pair.sources, 100);
     const auto expected = search(on_cpu, options), found = search(on_gpu, options);
     ASSERT_EQ(expected.size(), found.size());
@@ -151,7 +151,7 @@ TEST_P(CudaDecoderTest, GreedyAndBeamSearchGiveTheSameIds) {
 TEST_P(CudaDecoderTest, Bfloat16StaysNear) {
   TRIVIUM_NEEDS_CUDA();
   Pair pair(GetParam(), ComputeType::kBfloat16);
-  EngineDecoder expected(pair.cpu, pair.sources, 10);
+  EngineDecoder expected(pair.cpu, pair.sources, 5, 10);
   CudaDecoder found(pair.gpu, pair.sources, 10);
   double largest = 0;
   for (int step = 0; step < 4; ++step) {

@@ -54,6 +54,11 @@ std::string describe(const Place& place) {
   return std::string(place.file_name()) + ":" + std::to_string(place.line());
 }
 
+// Apart from the functions that set, which GCC asks for.
+[[noreturn]] __attribute__((noinline)) void jump(JumpBuffer& buffer) {
+  __builtin_longjmp(buffer, 1);
+}
+
 class BlockRunner {
  public:
   std::string run(dim3 block, size_t shared, const std::function<void()>& thread) {
@@ -137,7 +142,7 @@ class BlockRunner {
   // AddressSanitizer does not take for the end of a stack (this file is compiled without it).
   __attribute__((noinline)) void resume(Fiber& fiber) {
     if (__builtin_setjmp(main_) != 0) return;
-    if (fiber.has_started) __builtin_longjmp(fiber.context, 1);
+    if (fiber.has_started) jump(fiber.context);
     fiber.has_started = true;
     getcontext(&fiber.start);
     fiber.start.uc_stack.ss_sp = fiber.stack.get();
@@ -148,7 +153,7 @@ class BlockRunner {
   }
 
   __attribute__((noinline)) void wait() {
-    if (__builtin_setjmp(fibers_[current_].context) == 0) __builtin_longjmp(main_, 1);
+    if (__builtin_setjmp(fibers_[current_].context) == 0) jump(main_);
   }
 
   void release(unsigned first, unsigned count, State from, const Place& place) {
