@@ -172,6 +172,7 @@ void add_bench_command(CLI::App& app) {
   add_generation_bench(*bench);
   add_routed_decoding_bench(*bench);
   add_token_gates_bench(*bench);
+  add_training_bench(*bench);
   auto flags = std::make_shared<StraightThroughFlags>();
   CLI::App* command = bench->add_subcommand(
       "straight-through", "the training step of hard routes against running all experts in full");

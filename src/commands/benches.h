@@ -17,5 +17,7 @@ void add_generation_bench(CLI::App& bench);
 void add_routed_decoding_bench(CLI::App& bench);
 // trivium bench token-gates
 void add_token_gates_bench(CLI::App& bench);
+// trivium bench training
+void add_training_bench(CLI::App& bench);
 
 }  // namespace trivium

@@ -16,7 +16,7 @@ void MtTagSettings::visit(SettingsVisitor& v) {
   v.integers("experiment.experts", experts, "experts of T8");
   v.texts("experiment.gates", gates, "gates of T6: random (new ones), nearest, or those of a task");
   v.texts("experiment.scales", scales,
-          "scales of the table scale, beside probability, as model.gate_scale has them");
+          "scales of the table scale, beside that of T1, as model.gate_scale has them");
   v.integer("experiment.dev_examples", dev_examples, 0, INT64_MAX,
             "dev lines of a task, for early stopping; 0: all");
   v.integer("experiment.test_examples", test_examples, 0, INT64_MAX,

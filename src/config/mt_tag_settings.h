@@ -23,7 +23,7 @@ struct MtTagSettings : Settings {
   std::vector<int64_t> layers = {2, 4, 6};
   std::vector<int64_t> experts = {2, 4, 6};
   std::vector<std::string> gates = {"random", "sst2", "rte", "mnli", "nearest"};
-  std::vector<std::string> scales = {"probability_times_experts", "none"};
+  std::vector<std::string> scales = {"probability", "none"};
   int64_t dev_examples = 0, test_examples = 0;
   int64_t max_length = 128;
   int64_t seed = 42, threads = 0;

@@ -184,7 +184,7 @@ ResultTable table_of_scales(const MtTagSettings& settings) {
   ResultTable table{
       "scale",
       "MT-TaG by what the chosen expert's output is multiplied by; the paper has probability alone",
-      {{"MT-Dense", "mt_dense", {}}, {"probability", "mt_tag", {}}},
+      {{"MT-Dense", "mt_dense", {}}, {"as in T1", "mt_tag", {}}},
       task_columns(kGlue, kGlueSmall),
       "mt_dense"};
   for (const std::string& scale : settings.scales) {

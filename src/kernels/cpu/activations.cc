@@ -5,18 +5,13 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/cpu/elementary.h"
+#include "kernels/bfloat16.h"
 
 namespace trivium {
 namespace {
 
 constexpr int64_t kTileRows = 16;  // AMX reads whole tiles
 constexpr int64_t kLine = 64;      // bytes of the cache
-
-TRIVIUM_CPU_CLONES
-void round_to_bfloat16(const float* values, int64_t count, uint16_t* out) {
-  for (int64_t i = 0; i < count; ++i) out[i] = to_bfloat16(values[i]);
-}
 
 // The scale; a value that is not finite makes it NaN, and with it every product of the row.
 TRIVIUM_CPU_CLONES
@@ -62,7 +57,7 @@ void Activations::set_row(int64_t row, const float* values) {
   if (type_ == ComputeType::kFloat32) {
     std::memcpy(place, values, static_cast<size_t>(depth_) * sizeof(float));
   } else if (type_ == ComputeType::kBfloat16) {
-    round_to_bfloat16(values, depth_, reinterpret_cast<uint16_t*>(place));
+    narrow_to_bfloat16(values, depth_, reinterpret_cast<uint16_t*>(place));
   } else {
     scales_.data()[row] = round_to_int8(values, depth_, reinterpret_cast<int8_t*>(place));
   }
