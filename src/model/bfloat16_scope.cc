@@ -18,12 +18,13 @@ Bfloat16Scope::~Bfloat16Scope() {
   at::autocast::set_autocast_enabled(device_, false);
 }
 
+bool in_bfloat16_scope(const torch::Tensor& like) {
+  return at::autocast::is_autocast_enabled(like.device().type());
+}
+
 torch::Tensor product_input(const torch::Tensor& tensor) {
-  const torch::DeviceType device = tensor.device().type();
-  if (tensor.scalar_type() != torch::kFloat32 || !at::autocast::is_autocast_enabled(device)) {
-    return tensor;
-  }
-  return tensor.to(at::autocast::get_autocast_dtype(device));
+  if (tensor.scalar_type() != torch::kFloat32 || !in_bfloat16_scope(tensor)) return tensor;
+  return tensor.to(at::autocast::get_autocast_dtype(tensor.device().type()));
 }
 
 }  // namespace trivium

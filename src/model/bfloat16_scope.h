@@ -18,6 +18,9 @@ class Bfloat16Scope {
   torch::DeviceType device_;
 };
 
+// Whether a scope is open for tensors on the device of `like`.
+bool in_bfloat16_scope(const torch::Tensor& like);
+
 // `tensor` as matrix products in this thread's scope read it: cast once for what several of them
 // read, where each would cast it for itself; the tensor itself out of scope.
 torch::Tensor product_input(const torch::Tensor& tensor);

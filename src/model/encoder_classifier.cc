@@ -91,7 +91,8 @@ std::vector<TokenGate> EncoderClassifierImpl::token_gates() {
 torch::Tensor EncoderClassifierImpl::encode(const LabelledBatch& batch) {
   const torch::Tensor segments =
       batch.segments.unsqueeze(2).to(segment_weight_.scalar_type()) * segment_weight_;
-  const torch::Tensor embedded = encoder_->embed(batch.source.ids, shared_weight_, 0, segments);
+  const torch::Tensor embedded =
+      encoder_->embed(torch::embedding(shared_weight_, batch.source.ids), 0, segments);
   return run_encoder(encoder_, embedded, batch.source.mask, {}, batch.task_ids);
 }
 

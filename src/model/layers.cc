@@ -26,7 +26,7 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features) {
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
   // Not torch::nn::functional's, which adds the bias in a pass of its own.
-  return at::linear(input, weight, bias);
+  return at::linear(input, narrow_.of(weight), bias);
 }
 
 MultiHeadAttentionImpl::MultiHeadAttentionImpl(int64_t d_model, int64_t num_heads, double dropout)

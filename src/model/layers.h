@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/model_config.h"
+#include "model/narrow_weight.h"
 #include "model/token_gate.h"
 
 namespace trivium {
@@ -20,6 +21,9 @@ class LinearImpl : public torch::nn::Module {
 
   torch::Tensor weight;  // [out_features, in_features]
   torch::Tensor bias;    // [out_features]
+
+ private:
+  NarrowWeight narrow_;
 };
 TORCH_MODULE(Linear);
 

@@ -84,14 +84,14 @@ std::vector<TokenGate> Seq2SeqModelImpl::token_gates() {
 
 torch::Tensor Seq2SeqModelImpl::encode(const torch::Tensor& source, const torch::Tensor& mask,
                                        const StackPlan& plan, const torch::Tensor& task_ids) {
-  return run_encoder(encoder_, encoder_->embed(source, shared_weight_, 0), mask, plan, task_ids);
+  return run_encoder(encoder_, encoder_->embed(embeddings(source), 0), mask, plan, task_ids);
 }
 
 torch::Tensor Seq2SeqModelImpl::decode(const torch::Tensor& decoder_input,
                                        const torch::Tensor& memory,
                                        const torch::Tensor& memory_mask, const StackPlan& plan,
                                        const torch::Tensor& task_ids) {
-  torch::Tensor hidden = decoder_->embed(decoder_input, shared_weight_, 0);
+  torch::Tensor hidden = decoder_->embed(embeddings(decoder_input), 0);
   const torch::Tensor keys = attention_mask(memory_mask);
   auto& layers = decoder_->layers();
   for (size_t l = 0; l < layers.size(); ++l) {
@@ -107,8 +107,19 @@ torch::Tensor Seq2SeqModelImpl::decode(const torch::Tensor& decoder_input,
   return hidden;
 }
 
+torch::Tensor Seq2SeqModelImpl::embeddings(const torch::Tensor& ids) {
+  return torch::embedding(shared_weight_, ids, /*padding_idx=*/-1, /*scale_grad_by_freq=*/false,
+                          /*sparse=*/true);
+}
+
 torch::Tensor Seq2SeqModelImpl::logits(const torch::Tensor& hidden) {
   return at::linear(hidden, shared_weight_, final_logits_bias_.squeeze(0));
+}
+
+OutputLoss Seq2SeqModelImpl::loss(const torch::Tensor& hidden, const torch::Tensor& labels,
+                                  const torch::Tensor& weights, double smoothing) {
+  return output_loss(hidden, shared_weight_, narrow_shared_weight_.of(shared_weight_.detach()),
+                     final_logits_bias_.squeeze(0), labels, weights, smoothing);
 }
 
 }  // namespace trivium

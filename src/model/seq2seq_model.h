@@ -11,6 +11,8 @@
 
 #include "config/model_config.h"
 #include "model/layers.h"
+#include "model/loss.h"
+#include "model/narrow_weight.h"
 #include "model/routing.h"
 #include "model/stack.h"
 #include "model/task_router.h"
@@ -57,6 +59,15 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   // hidden: [..., d_model] -> logits [..., vocab_size], tied to the token embedding.
   torch::Tensor logits(const torch::Tensor& hidden);
 
+  // The loss of logits(hidden), without all of them at once. hidden: [tokens, d_model]; the rest as
+  // output_loss has it.
+  OutputLoss loss(const torch::Tensor& hidden, const torch::Tensor& labels,
+                  const torch::Tensor& weights, double smoothing);
+
+  // ids: int64 [...] -> their rows of the token embedding, [..., d_model]. The gradient is sparse:
+  // that of the output layer, which has the same weight, is not, and their sum need not be.
+  torch::Tensor embeddings(const torch::Tensor& ids);
+
   EncoderStack& encoder() { return encoder_; }
   DecoderStack& decoder() { return decoder_; }
   torch::Tensor& shared_weight() { return shared_weight_; }
@@ -72,7 +83,8 @@ class Seq2SeqModelImpl : public torch::nn::Module {
  private:
   ModelConfig config_;
   int64_t num_tasks_;
-  torch::Tensor shared_weight_;      // [vocab_size, d_model]
+  torch::Tensor shared_weight_;  // [vocab_size, d_model]
+  NarrowWeight narrow_shared_weight_;
   torch::Tensor final_logits_bias_;  // [1, vocab_size]
   torch::Tensor task_vectors_;       // [num_tasks, task_vector_dim]; of a model with a router
   torch::Tensor route_table_;        // [num_tasks, layers * num_experts]; of a model with a table

@@ -93,16 +93,15 @@ StackImpl<Layer>::StackImpl(const ModelConfig& config, const LayerOptions& optio
 }
 
 template <typename Layer>
-torch::Tensor StackImpl<Layer>::embed(const torch::Tensor& ids, const torch::Tensor& shared,
-                                      int64_t offset, const torch::Tensor& segments) {
-  const int64_t length = ids.size(1);
+torch::Tensor StackImpl<Layer>::embed(torch::Tensor tokens, int64_t offset,
+                                      const torch::Tensor& segments) {
+  const int64_t length = tokens.size(1);
   const int64_t limit = position_weight_.size(0) - kPositionOffset;
   if (offset + length > limit) {
     throw Error(ExitCode::kConfig, "a sequence of " + std::to_string(offset + length) +
                                        " ids is longer than the model's " + std::to_string(limit) +
                                        " positions; lower the maximal lengths");
   }
-  torch::Tensor tokens = torch::embedding(shared, ids);
   if (embedding_scale_ != 1.0) tokens = tokens * embedding_scale_;
   torch::Tensor positions = position_weight_.narrow(0, offset + kPositionOffset, length);
   torch::Tensor sum = tokens + positions;

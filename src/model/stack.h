@@ -27,11 +27,10 @@ class StackImpl : public torch::nn::Module {
   StackImpl(const ModelConfig& config, const LayerOptions& options,
             const std::vector<bool>& layer_is_pool);
 
-  // Embeds ids [batch, len] at positions offset..offset+len-1. `shared`: [vocab_size, d_model];
-  // segments: [batch, len, d_model], added to the embeddings where defined. Error kConfig where the
+  // The first layer's input, from the embeddings of tokens at positions offset..offset+len-1.
+  // tokens: [batch, len, d_model]; segments: the same, added where defined. Error kConfig where the
   // table of positions ends before.
-  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& shared, int64_t offset,
-                      const torch::Tensor& segments = {});
+  torch::Tensor embed(torch::Tensor tokens, int64_t offset, const torch::Tensor& segments = {});
 
   void set_dropout(const DropoutRates& rates);
   std::vector<LayerSlot<Layer>>& layers() { return layers_; }

@@ -7,7 +7,6 @@
 #include "base/logging.h"
 #include "model/bfloat16_scope.h"
 #include "model/expert_distance.h"
-#include "model/loss.h"
 #include "training/snapshot.h"
 
 namespace trivium {
@@ -63,8 +62,8 @@ RoutingWeights Trainer::route(const torch::Tensor& task_ids) {
   return model->split_stacks(explore(weights, routes.exploration, noise_));
 }
 
-// The loss of every real target token of the batch, row after row: [label_mask.sum()].
-torch::Tensor Trainer::token_losses(const Batch& batch) {
+// Over every real target token of the batch, row after row: [label_mask.sum()].
+OutputLoss Trainer::loss_of(const Batch& batch) {
   Seq2SeqModel& model = checkpoint_.model;
   const RoutingWeights routes = route(batch.task_ids);
   const Bfloat16Scope scope(options_.optimiser.precision == "bf16", options_.device.type());
@@ -74,18 +73,25 @@ torch::Tensor Trainer::token_losses(const Batch& batch) {
                                              make_stack_plan(routes.decoder), batch.task_ids);
   // Only real positions meet the vocabulary: the output projection is the widest product there is.
   const torch::Tensor real = batch.label_mask.flatten().nonzero().squeeze(1);
-  const torch::Tensor logits = model->logits(hidden.flatten(0, 1).index_select(0, real));
-  return label_smoothed_loss(logits, batch.labels.flatten().index_select(0, real),
-                             options_.optimiser.label_smoothing);
+  return model->loss(hidden.flatten(0, 1).index_select(0, real),
+                     batch.labels.flatten().index_select(0, real), token_weights(batch),
+                     options_.optimiser.label_smoothing);
 }
 
-torch::Tensor Trainer::reduce(const torch::Tensor& losses, const Batch& batch) const {
-  if (options_.optimiser.loss == "token_sum") return losses.sum();
-  if (options_.optimiser.loss == "token_mean") return losses.mean();
-  // example_mean: a token counts for one over its example's length.
+// What a real target token's loss counts in the step's, in the order of loss_of.
+torch::Tensor Trainer::token_weights(const Batch& batch) const {
   const torch::Tensor lengths = batch.label_mask.sum(1);
-  const torch::Tensor weights = (1.0 / lengths.to(torch::kFloat32)).repeat_interleave(lengths);
-  return (losses * weights).sum() / static_cast<double>(batch.size());
+  const auto tokens = lengths.sum().item<int64_t>();
+  const auto options = torch::dtype(torch::kFloat32).device(lengths.device());
+  // The reference does not divide a summed loss by the accumulation (task_level_moe.md, 5).
+  if (options_.optimiser.loss == "token_sum") return torch::ones({tokens}, options);
+  const auto batches = static_cast<double>(options_.optimiser.accumulation);
+  if (options_.optimiser.loss == "token_mean") {
+    return torch::full({tokens}, 1 / (static_cast<double>(tokens) * batches), options);
+  }
+  // example_mean: a token counts for one over its example's length.
+  return (1 / (lengths.to(torch::kFloat32) * (static_cast<double>(batch.size()) * batches)))
+      .repeat_interleave(lengths);
 }
 
 Trainer::StepResult Trainer::step() {
@@ -102,13 +108,10 @@ Trainer::StepResult Trainer::step() {
     const Batch batch = collate(stream_.next_batch(), checkpoint_.config.pad_token_id,
                                 checkpoint_.config.decoder_start_token_id)
                             .to(options_.device);
-    const torch::Tensor losses = token_losses(batch);
-    torch::Tensor loss = reduce(losses, batch);
-    // The reference does not divide a summed loss by the accumulation (task_level_moe.md, 5).
-    if (options_.optimiser.loss != "token_sum") loss = loss / static_cast<double>(accumulation);
-    loss.backward();
-    loss_sum += losses.detach().sum().item<double>();
-    result.tokens += losses.numel();
+    const OutputLoss loss = loss_of(batch);
+    loss.sum.backward();
+    loss_sum += loss.losses.sum().item<double>();
+    result.tokens += loss.losses.numel();
     result.examples += batch.size();
   }
   if (options_.optimiser.expert_regularisation > 0) {

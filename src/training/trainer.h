@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "config/train_settings.h"
 #include "inference/route_file.h"
+#include "model/loss.h"
 #include "model/selection.h"
 #include "training/example_stream.h"
 #include "training/optimiser.h"
@@ -77,8 +78,8 @@ class Trainer {
 
  private:
   RoutingWeights route(const torch::Tensor& task_ids);
-  torch::Tensor token_losses(const Batch& batch);
-  torch::Tensor reduce(const torch::Tensor& losses, const Batch& batch) const;
+  OutputLoss loss_of(const Batch& batch);
+  torch::Tensor token_weights(const Batch& batch) const;
   void log_point(const StepResult& result);
   void record_routes();
   void validate();
