@@ -13,6 +13,8 @@ import time
 
 SOURCE_TOKENS, NEW_TOKENS = 128, 64
 SHAPES = [(1, 1), (1, 4), (16, 1), (8, 4)]
+TRAINING_BATCH, TRAINING_TARGET_TOKENS = 8, 16
+TRAINING = ["trivium fp32", "trivium bf16", "transformers fp32", "transformers bf16"]
 OURS = ["trivium float32", "trivium bfloat16", "trivium int8"]
 PEERS = ["ctranslate2 float32", "ctranslate2 int8", "transformers float32", "transformers bfloat16"]
 # What is compared with what: (row of ours, rivals).
@@ -124,12 +126,61 @@ def measure_ctranslate2(folder, number_type, threads):
     return result
 
 
+def measure_training(folder, precision, threads):
+    """transformers' training step: examples a second; autocast, clipping and LibTorch's fused AdamW."""
+    import torch
+    from transformers import BartForConditionalGeneration
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    model = BartForConditionalGeneration.from_pretrained(os.path.join(folder, "bart")).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+    ids = torch.randint(300, 50000, (TRAINING_BATCH, SOURCE_TOKENS))
+    labels = torch.randint(300, 50000, (TRAINING_BATCH, TRAINING_TARGET_TOKENS))
+
+    def step():
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+            loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return TRAINING_BATCH / best_seconds(step, 5)
+
+
 def run_peer(arguments):
     """In a process of its own: measures one peer and prints its figures."""
     library, number_type = arguments.measure.split()
+    if number_type in ("fp32", "bf16"):
+        print(measure_training(arguments.folder, number_type, arguments.threads))
+        return
     measure = measure_transformers if library == "transformers" else measure_ctranslate2
     shapes = measure(arguments.folder, number_type, arguments.threads)
     print(json.dumps({"shapes": shapes, "peak_memory": peak_memory()}))
+
+
+def run_training(arguments, engine):
+    """One engine's training step, examples a second, the best of five."""
+    library, precision = engine.split()
+    if library == "trivium":
+        command = [arguments.trivium, "bench", "training", "--precision", precision, "--threads",
+                   str(arguments.threads), "--batch", str(TRAINING_BATCH), "--source-tokens",
+                   str(SOURCE_TOKENS), "--target-tokens", str(TRAINING_TARGET_TOKENS),
+                   "--rounds", "5"]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL).stdout
+        return TRAINING_BATCH / json.loads(output)["seconds"]["min"]
+    return measure_in_process(arguments, engine)
+
+
+def measure_in_process(arguments, engine):
+    command = [sys.executable, os.path.abspath(__file__), "--folder", arguments.folder,
+               "--threads", str(arguments.threads), "--measure", engine]
+    environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads), HF_HUB_OFFLINE="1")
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, env=environment).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def run(arguments, engine):
@@ -148,12 +199,7 @@ def run(arguments, engine):
                 "share_of_limit": found["share_of_limit"],
                 "step_limit": found["step_limit"], "read_bandwidth": found["read_bandwidth"],
                 "instructions": found["instructions"], "product_peak": found["product_peak"]}
-    command = [sys.executable, os.path.abspath(__file__), "--folder", arguments.folder,
-               "--threads", str(arguments.threads), "--measure", engine]
-    environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads), HF_HUB_OFFLINE="1")
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, env=environment).stdout
-    return json.loads(output.splitlines()[-1])
+    return measure_in_process(arguments, engine)
 
 
 def merge(old, new):
@@ -195,6 +241,17 @@ def report(results):
     return ratios
 
 
+def report_training(results):
+    say(f"\ntraining step, {TRAINING_BATCH} x ({SOURCE_TOKENS} -> {TRAINING_TARGET_TOKENS}) tokens, "
+        "examples/s")
+    for engine in TRAINING:
+        say(f"{engine:24}{results[engine]:10.2f}")
+    ratios = {precision: results[f"trivium {precision}"] / results[f"transformers {precision}"]
+              for precision in ("fp32", "bf16")}
+    say(f"trivium to transformers: fp32 {ratios['fp32']:.2f}, bf16 {ratios['bf16']:.2f}")
+    return ratios
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True)
@@ -217,9 +274,16 @@ def main():
         for engine in [name for pair in zip(OURS + [None], PEERS) for name in pair if name]:
             say(f"round {round_number + 1}: {engine}")
             results[engine] = merge(results.get(engine), run(arguments, engine))
+    training = {}
+    for round_number in range(arguments.rounds):
+        for engine in TRAINING:
+            say(f"round {round_number + 1}: training, {engine}")
+            training[engine] = max(training.get(engine, 0), run_training(arguments, engine))
     ratios = report(results)
+    training_ratios = report_training(training)
     print(json.dumps({"threads": arguments.threads, "rounds": arguments.rounds,
-                      "results": results, "ratios": ratios}, indent=2))
+                      "results": results, "ratios": ratios,
+                      "training": training, "training_ratios": training_ratios}, indent=2))
 
 
 if __name__ == "__main__":

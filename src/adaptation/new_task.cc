@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "inference/task_route.h"
-#include "model/loss.h"
 #include "training/multi_task_stream.h"
 #include "training/trainer.h"
 
@@ -48,15 +47,13 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
                  examples.begin() + static_cast<std::ptrdiff_t>(end)},
                 checkpoint.config.pad_token_id, checkpoint.config.decoder_start_token_id);
     const std::vector<const TaskRoute*> routes(end - begin, &route);
-    const RoutingWeights weights = routing_weights(routes, checkpoint.config, torch::kCPU);
-    const torch::Tensor memory =
-        model->encode(batch.source.ids, batch.source.mask, make_stack_plan(weights.encoder));
-    const torch::Tensor hidden = model->decode(batch.decoder_input, memory, batch.source.mask,
-                                               make_stack_plan(weights.decoder));
-    const torch::Tensor losses =
-        label_smoothed_loss(model->logits(hidden.flatten(0, 1)), batch.labels.flatten(), 0);
-    sum += losses.masked_select(batch.label_mask.flatten()).sum().item<double>();
-    tokens += batch.label_mask.sum().item<int64_t>();
+    const auto count = batch.label_mask.sum().item<int64_t>();
+    sum += model
+               ->loss(batch, routing_weights(routes, checkpoint.config, torch::kCPU),
+                      torch::ones({count}), 0)
+               .losses.sum()
+               .item<double>();
+    tokens += count;
   }
   return sum / static_cast<double>(tokens);
 }

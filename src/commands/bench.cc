@@ -34,17 +34,16 @@ struct StraightThroughFlags {
 };
 
 // Random ids, every row of full length, in a training batch of mixed tasks.
-struct BenchBatch {
-  torch::Tensor source, mask, decoder_input, labels, task_ids;
-};
-
-BenchBatch random_batch(const StraightThroughFlags& flags, int64_t vocab_size) {
+Batch random_batch(const StraightThroughFlags& flags, int64_t vocab_size) {
   torch::manual_seed(1);
   const auto ids = [&](int64_t length) {
     return torch::randint(vocab_size, {flags.batch, length}, torch::kInt64);
   };
-  return {ids(flags.source_tokens), torch::ones({flags.batch, flags.source_tokens}, torch::kBool),
-          ids(flags.target_tokens), ids(flags.target_tokens).flatten(),
+  const auto all = [&](int64_t length) { return torch::ones({flags.batch, length}, torch::kBool); };
+  return {{ids(flags.source_tokens), all(flags.source_tokens)},
+          ids(flags.target_tokens),
+          ids(flags.target_tokens),
+          all(flags.target_tokens),
           torch::randint(kTasks, {flags.batch}, torch::kInt64)};
 }
 
@@ -60,7 +59,7 @@ StackPlan all_experts_plan(const torch::Tensor& weights) {
 }
 
 // Seconds of one forward and backward pass.
-double time_step(Seq2SeqModel& model, const BenchBatch& batch, bool bf16,
+double time_step(Seq2SeqModel& model, const Batch& batch, bool bf16,
                  StackPlan (*make_plan)(const torch::Tensor&)) {
   const auto start = std::chrono::steady_clock::now();
   RoutingWeights routes;
@@ -73,12 +72,10 @@ double time_step(Seq2SeqModel& model, const BenchBatch& batch, bool bf16,
   }
   {
     const Bfloat16Scope scope(bf16, torch::kCPU);
-    const torch::Tensor memory = model->encode(batch.source, batch.mask, make_plan(routes.encoder));
-    const torch::Tensor hidden =
-        model->decode(batch.decoder_input, memory, batch.mask, make_plan(routes.decoder));
     const torch::Tensor weights =
-        torch::full(batch.labels.sizes(), 1.0 / static_cast<double>(batch.labels.numel()));
-    model->loss(hidden.flatten(0, 1), batch.labels, weights, 0.1).sum.backward();
+        torch::full({batch.labels.numel()}, 1.0 / static_cast<double>(batch.labels.numel()));
+    model->loss(batch, make_plan(routes.encoder), make_plan(routes.decoder), weights, 0.1)
+        .sum.backward();
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   model->zero_grad();
@@ -123,7 +120,7 @@ void run_straight_through(const StraightThroughFlags& flags) {
   Seq2SeqModel routed = bench_model(config);
   config.routing = {};
   Seq2SeqModel dense = bench_model(config);
-  const BenchBatch batch = random_batch(flags, config.vocab_size);
+  const Batch batch = random_batch(flags, config.vocab_size);
   const bool bf16 = flags.precision == "bf16";
   std::vector<double> straight_through, all_experts, dense_seconds;
   for (int64_t round = -1; round < flags.rounds; ++round) {  // round -1 warms up
@@ -169,6 +166,7 @@ Json spread(const std::vector<double>& figures) {
 void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "measure this program on this machine");
   bench->require_subcommand(1);
+  add_agreement_bench(*bench);
   add_generation_bench(*bench);
   add_routed_decoding_bench(*bench);
   add_token_gates_bench(*bench);

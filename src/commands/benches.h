@@ -11,6 +11,8 @@ namespace trivium {
 // {"median", "min", "max"} over the rounds; not empty.
 Json spread(const std::vector<double>& figures);
 
+// trivium bench agreement
+void add_agreement_bench(CLI::App& bench);
 // trivium bench generation
 void add_generation_bench(CLI::App& bench);
 // trivium bench routed-decoding

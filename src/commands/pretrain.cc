@@ -10,7 +10,6 @@
 #include "config/train_settings.h"
 #include "data/gym.h"
 #include "model/device.h"
-#include "model/loss.h"
 #include "training/denoising_stream.h"
 #include "training/trainer.h"
 
@@ -63,14 +62,9 @@ Trainer::Validator make_validator(Checkpoint& checkpoint, const std::vector<std:
       const Batch batch = collate(examples, checkpoint.config.pad_token_id,
                                   checkpoint.config.decoder_start_token_id)
                               .to(checkpoint.model->shared_weight().device());
-      const torch::Tensor memory =
-          checkpoint.model->encode(batch.source.ids, batch.source.mask, {});
-      const torch::Tensor hidden =
-          checkpoint.model->decode(batch.decoder_input, memory, batch.source.mask, {});
-      const torch::Tensor real = batch.label_mask.flatten().nonzero().squeeze(1);
-      const torch::Tensor losses =
-          label_smoothed_loss(checkpoint.model->logits(hidden.flatten(0, 1).index_select(0, real)),
-                              batch.labels.flatten().index_select(0, real), 0);
+      const torch::Tensor weights =
+          torch::ones({batch.label_mask.sum().item<int64_t>()}, batch.task_ids.device());
+      const torch::Tensor losses = checkpoint.model->loss(batch, {}, weights, 0).losses;
       sum += losses.sum().item<double>();
       tokens += losses.numel();
     }

@@ -57,6 +57,20 @@ std::vector<size_t> BatchSampler::next_batch() {
   return batch;
 }
 
+double BatchSampler::padding_share() const {
+  int64_t padded = 0, real = 0;
+  for (const std::vector<size_t>& batch : batches_) {
+    int64_t source = 0, target = 0;
+    for (const size_t i : batch) {
+      source = std::max(source, items_[i].source);
+      target = std::max(target, items_[i].target);
+      real += items_[i].source + items_[i].target;
+    }
+    padded += static_cast<int64_t>(batch.size()) * (source + target);
+  }
+  return 1 - static_cast<double>(real) / static_cast<double>(padded);
+}
+
 void BatchSampler::plan_heterogeneous() {
   std::vector<size_t> order = draw_epoch();
   rng_.shuffle(order);

@@ -48,6 +48,8 @@ class BatchSampler {
   // The epoch of the next batch, from 0, and how many batches it has in all.
   int64_t epoch() const { return epoch_; }
   size_t batches_in_epoch() const { return batches_.size(); }
+  // Of that epoch's padded tokens, the share that is padding: in [0, 1).
+  double padding_share() const;
 
   // Where the sampler stands, as text, and back: a resumed run draws the batches that an unbroken
   // one draws. Error kBadModel when the state is malformed or of other data.

@@ -50,6 +50,7 @@ torch::Tensor NarrowWeight::of(const torch::Tensor& weight) {
   const int64_t version = weight._version();
   if (version != version_ || weight.const_data_ptr() != source_) {
     const torch::NoGradGuard no_grad;
+    const c10::InferenceMode no_inference(false);  // the copy may serve a backward pass later
     const torch::Tensor values = weight.detach().contiguous();
     if (!copy_.defined() || copy_.sizes() != values.sizes()) {
       copy_ = torch::empty(values.sizes(), torch::kBFloat16);

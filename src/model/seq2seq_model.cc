@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "model/selection.h"
+#include "model/tied_embedding.h"
 
 namespace trivium {
 
@@ -84,14 +85,23 @@ std::vector<TokenGate> Seq2SeqModelImpl::token_gates() {
 
 torch::Tensor Seq2SeqModelImpl::encode(const torch::Tensor& source, const torch::Tensor& mask,
                                        const StackPlan& plan, const torch::Tensor& task_ids) {
-  return run_encoder(encoder_, encoder_->embed(embeddings(source), 0), mask, plan, task_ids);
+  return run_encoder(encoder_, encoder_->embed(torch::embedding(shared_weight_, source), 0), mask,
+                     plan, task_ids);
 }
 
 torch::Tensor Seq2SeqModelImpl::decode(const torch::Tensor& decoder_input,
                                        const torch::Tensor& memory,
                                        const torch::Tensor& memory_mask, const StackPlan& plan,
                                        const torch::Tensor& task_ids) {
-  torch::Tensor hidden = decoder_->embed(embeddings(decoder_input), 0);
+  return run_decoder(decoder_->embed(torch::embedding(shared_weight_, decoder_input), 0), memory,
+                     memory_mask, plan, task_ids);
+}
+
+torch::Tensor Seq2SeqModelImpl::run_decoder(const torch::Tensor& embedded,
+                                            const torch::Tensor& memory,
+                                            const torch::Tensor& memory_mask, const StackPlan& plan,
+                                            const torch::Tensor& task_ids) {
+  torch::Tensor hidden = embedded;
   const torch::Tensor keys = attention_mask(memory_mask);
   auto& layers = decoder_->layers();
   for (size_t l = 0; l < layers.size(); ++l) {
@@ -107,19 +117,31 @@ torch::Tensor Seq2SeqModelImpl::decode(const torch::Tensor& decoder_input,
   return hidden;
 }
 
-torch::Tensor Seq2SeqModelImpl::embeddings(const torch::Tensor& ids) {
-  return torch::embedding(shared_weight_, ids, /*padding_idx=*/-1, /*scale_grad_by_freq=*/false,
-                          /*sparse=*/true);
-}
-
 torch::Tensor Seq2SeqModelImpl::logits(const torch::Tensor& hidden) {
   return at::linear(hidden, shared_weight_, final_logits_bias_.squeeze(0));
 }
 
-OutputLoss Seq2SeqModelImpl::loss(const torch::Tensor& hidden, const torch::Tensor& labels,
+OutputLoss Seq2SeqModelImpl::loss(const Batch& batch, const RoutingWeights& routes,
                                   const torch::Tensor& weights, double smoothing) {
-  return output_loss(hidden, shared_weight_, narrow_shared_weight_.of(shared_weight_.detach()),
-                     final_logits_bias_.squeeze(0), labels, weights, smoothing);
+  return loss(batch, make_stack_plan(routes.encoder), make_stack_plan(routes.decoder), weights,
+              smoothing);
+}
+
+OutputLoss Seq2SeqModelImpl::loss(const Batch& batch, const StackPlan& encoder_plan,
+                                  const StackPlan& decoder_plan, const torch::Tensor& weights,
+                                  double smoothing) {
+  const TiedEmbedding embedding =
+      tied_embedding(shared_weight_, batch.source.ids, batch.decoder_input);
+  const torch::Tensor memory = run_encoder(encoder_, encoder_->embed(embedding.source, 0),
+                                           batch.source.mask, encoder_plan, batch.task_ids);
+  const torch::Tensor hidden = run_decoder(decoder_->embed(embedding.target, 0), memory,
+                                           batch.source.mask, decoder_plan, batch.task_ids);
+  // Only real positions meet the vocabulary: the output projection is the widest product there is.
+  const torch::Tensor real = batch.label_mask.flatten().nonzero().squeeze(1);
+  return output_loss(hidden.flatten(0, 1).index_select(0, real), embedding.output_weight,
+                     narrow_shared_weight_.of(shared_weight_.detach()),
+                     final_logits_bias_.squeeze(0), batch.labels.flatten().index_select(0, real),
+                     weights, smoothing);
 }
 
 }  // namespace trivium

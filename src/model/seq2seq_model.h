@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/model_config.h"
+#include "model/batch.h"
 #include "model/layers.h"
 #include "model/loss.h"
 #include "model/narrow_weight.h"
@@ -59,14 +60,12 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   // hidden: [..., d_model] -> logits [..., vocab_size], tied to the token embedding.
   torch::Tensor logits(const torch::Tensor& hidden);
 
-  // The loss of logits(hidden), without all of them at once. hidden: [tokens, d_model]; the rest as
-  // output_loss has it.
-  OutputLoss loss(const torch::Tensor& hidden, const torch::Tensor& labels,
+  // Teacher forcing on a whole batch along `routes`: the losses of its real target tokens, row
+  // after row. weights: float32 [tokens]; as output_loss has them, and `smoothing`.
+  OutputLoss loss(const Batch& batch, const RoutingWeights& routes, const torch::Tensor& weights,
+                  double smoothing);
+  OutputLoss loss(const Batch& batch, const StackPlan& encoder_plan, const StackPlan& decoder_plan,
                   const torch::Tensor& weights, double smoothing);
-
-  // ids: int64 [...] -> their rows of the token embedding, [..., d_model]. The gradient is sparse:
-  // that of the output layer, which has the same weight, is not, and their sum need not be.
-  torch::Tensor embeddings(const torch::Tensor& ids);
 
   EncoderStack& encoder() { return encoder_; }
   DecoderStack& decoder() { return decoder_; }
@@ -81,6 +80,10 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   torch::Tensor& route_table() { return route_table_; }
 
  private:
+  torch::Tensor run_decoder(const torch::Tensor& embedded, const torch::Tensor& memory,
+                            const torch::Tensor& memory_mask, const StackPlan& plan,
+                            const torch::Tensor& task_ids);
+
   ModelConfig config_;
   int64_t num_tasks_;
   torch::Tensor shared_weight_;  // [vocab_size, d_model]

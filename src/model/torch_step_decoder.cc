@@ -60,7 +60,8 @@ std::span<const float> TorchStepDecoder::step(std::span<const int32_t> tokens) {
                                     torch::dtype(torch::kInt32))
                           .to(device, torch::kInt64)
                           .unsqueeze(1);
-  torch::Tensor hidden = model_->decoder()->embed(model_->embeddings(ids), position_);
+  torch::Tensor hidden =
+      model_->decoder()->embed(torch::embedding(model_->shared_weight(), ids), position_);
   auto& layers = model_->decoder()->layers();
   for (size_t l = 0; l < layers.size(); ++l) {
     if (layers[l].experts.size() == 1) {

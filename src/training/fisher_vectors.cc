@@ -1,7 +1,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "model/loss.h"
 #include "training/task_vectors.h"
 
 namespace trivium {
@@ -73,11 +72,8 @@ torch::Tensor loss_of(const Checkpoint& dense, const EncodedExample& example) {
   Seq2SeqModel model = dense.model;
   const Batch batch =
       collate({example}, dense.config.pad_token_id, dense.config.decoder_start_token_id);
-  const torch::Tensor memory = model->encode(batch.source.ids, batch.source.mask, {});
-  const torch::Tensor hidden = model->decode(batch.decoder_input, memory, batch.source.mask, {});
-  return label_smoothed_loss(model->logits(hidden.flatten(0, 1)), batch.labels.flatten(),
-                             kSmoothing)
-      .sum();
+  return model->loss(batch, {}, torch::ones({batch.label_mask.sum().item<int64_t>()}), kSmoothing)
+      .sum;
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class MultiTaskStream : public ExampleStream {
   std::vector<EncodedExample> next_batch() override;
   std::string state() const override { return sampler_.state(); }
   void set_state(const std::string& state) override { sampler_.set_state(state); }
+  const BatchSampler& sampler() const { return sampler_; }
   const std::vector<EncodedExample>& examples() const { return examples_; }
 
  private:

@@ -59,6 +59,9 @@ bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const Trai
       {settings.batching == "homogeneous" ? Batching::kHomogeneous : Batching::kHeterogeneous,
        settings.optimiser.batch_tokens, settings.share_alpha},
       static_cast<uint64_t>(settings.optimiser.seed));
+  spdlog::info("{} examples in {} batches an epoch; {:.1f} % of their tokens are padding",
+               mixture.examples.size(), stream.sampler().batches_in_epoch(),
+               100 * stream.sampler().padding_share());
   Checkpoint checkpoint = routed_start(start, settings, mixture.examples, mixture.tasks);
   checkpoint.tasks = mixture.catalog;
   checkpoint.finder = mixture.finder;

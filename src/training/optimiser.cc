@@ -31,12 +31,6 @@ double group_norm(const AdamW::Group& group) {
   return std::sqrt(sum);
 }
 
-void scale_gradients(const AdamW::Group& group, double factor) {
-  for (const torch::Tensor& parameter : group.parameters) {
-    if (parameter.grad().defined()) parameter.grad().mul_(factor);
-  }
-}
-
 }  // namespace
 
 double learning_rate_factor(int64_t step, int64_t steps, double warmup_share) {
@@ -78,6 +72,7 @@ AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : sett
     moments_.push_back(std::move(moments));
     groups_.push_back(std::move(group));
   }
+  divisors_.assign(groups_.size(), 1);
   const auto of_routes = std::count_if(groups_.begin(), groups_.end(), is_of_routes);
   if (settings.alternate_every > 0 &&
       (of_routes == 0 || of_routes == static_cast<int64_t>(groups_.size()))) {
@@ -105,11 +100,11 @@ double AdamW::clip_gradients() {
     sum += norms.back() * norms.back();
   }
   const double total = std::sqrt(sum);
+  divisors_.assign(groups_.size(), 1);
   if (settings_.clip <= 0 || !std::isfinite(total)) return total;
   for (size_t i = 0; i < groups_.size(); ++i) {
     const double norm = settings_.clip_by == "global" ? total : norms[i];
-    const double factor = settings_.clip / (norm + 1e-6);
-    if (factor < 1) scale_gradients(groups_[i], factor);
+    divisors_[i] = std::max(1.0, (norm + 1e-6) / settings_.clip);
   }
   return total;
 }
@@ -130,10 +125,15 @@ void AdamW::step(double factor) {
       steps.push_back(moments.step);
     }
     if (parameters.empty()) continue;
+    std::optional<torch::Tensor> divisor;
+    if (divisors_[i] > 1) {
+      divisor = torch::full({}, divisors_[i], parameters[0].options().dtype(torch::kFloat32));
+    }
     at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps,
                       groups_[i].learning_rate * factor, kBeta1, kBeta2, groups_[i].weight_decay,
-                      kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+                      kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/divisor);
   }
+  divisors_.assign(groups_.size(), 1);
 }
 
 void AdamW::zero_gradients() {

@@ -37,7 +37,8 @@ class AdamW {
   // nor decay moves them (parity_notes A7). Call it before the forward pass.
   void take_turns(int64_t step);
 
-  // Clips as the settings say and returns the norm before clipping, over all groups.
+  // Returns the gradients' norm over all groups. The next step() reads them clipped as the settings
+  // say, in the same pass that it makes over them anyway.
   double clip_gradients();
   // One step with every group's learning rate times `factor`. Parameters with no gradient stay.
   void step(double factor);
@@ -58,6 +59,7 @@ class AdamW {
   OptimiserSettings settings_;
   std::vector<Group> groups_;
   std::vector<std::vector<Moments>> moments_;  // as groups_[i].parameters
+  std::vector<double> divisors_;               // of each group's gradients in the next step
 };
 
 }  // namespace trivium

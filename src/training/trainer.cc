@@ -62,23 +62,7 @@ RoutingWeights Trainer::route(const torch::Tensor& task_ids) {
   return model->split_stacks(explore(weights, routes.exploration, noise_));
 }
 
-// Over every real target token of the batch, row after row: [label_mask.sum()].
-OutputLoss Trainer::loss_of(const Batch& batch) {
-  Seq2SeqModel& model = checkpoint_.model;
-  const RoutingWeights routes = route(batch.task_ids);
-  const Bfloat16Scope scope(options_.optimiser.precision == "bf16", options_.device.type());
-  const torch::Tensor memory = model->encode(batch.source.ids, batch.source.mask,
-                                             make_stack_plan(routes.encoder), batch.task_ids);
-  const torch::Tensor hidden = model->decode(batch.decoder_input, memory, batch.source.mask,
-                                             make_stack_plan(routes.decoder), batch.task_ids);
-  // Only real positions meet the vocabulary: the output projection is the widest product there is.
-  const torch::Tensor real = batch.label_mask.flatten().nonzero().squeeze(1);
-  return model->loss(hidden.flatten(0, 1).index_select(0, real),
-                     batch.labels.flatten().index_select(0, real), token_weights(batch),
-                     options_.optimiser.label_smoothing);
-}
-
-// What a real target token's loss counts in the step's, in the order of loss_of.
+// What a real target token's loss counts in the step's, in the order of the model's loss().
 torch::Tensor Trainer::token_weights(const Batch& batch) const {
   const torch::Tensor lengths = batch.label_mask.sum(1);
   const auto tokens = lengths.sum().item<int64_t>();
@@ -92,6 +76,13 @@ torch::Tensor Trainer::token_weights(const Batch& batch) const {
   // example_mean: a token counts for one over its example's length.
   return (1 / (lengths.to(torch::kFloat32) * (static_cast<double>(batch.size()) * batches)))
       .repeat_interleave(lengths);
+}
+
+OutputLoss Trainer::loss_of(const Batch& batch) {
+  const RoutingWeights routes = route(batch.task_ids);
+  const Bfloat16Scope scope(options_.optimiser.precision == "bf16", options_.device.type());
+  return checkpoint_.model->loss(batch, routes, token_weights(batch),
+                                 options_.optimiser.label_smoothing);
 }
 
 Trainer::StepResult Trainer::step() {

@@ -72,5 +72,48 @@ TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
   EXPECT_NE(bad.err.find("16x1"), std::string::npos) << bad.err;
 }
 
+TEST(BenchTest, TrainingPrintsItsFigures) {
+  TemporaryFolder folder;
+  const std::string model = (folder.path() / "model").string();
+  save_checkpoint(tiny_checkpoint(), model);
+  for (const char* experts : {"1", "3"}) {
+    const Outcome outcome = run_program(
+        {"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2", "--batch",
+         "4", "--source-tokens", "8", "--target-tokens", "4", "--shortest", "0.5", "--num-experts",
+         experts},
+        "");
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json result = Json::parse(outcome.out);
+    EXPECT_NEAR(result.at("examples_per_second").get<double>() *
+                    result.at("seconds").at("median").get<double>(),
+                4, 1e-9);
+    EXPECT_GE(result.at("source_tokens"), 16);
+    EXPECT_LT(result.at("source_tokens"), 32);
+    EXPECT_LE(result.at("target_tokens"), 16);
+  }
+  const Outcome longer =
+      run_program({"bench", "training", "--checkpoint", model, "--source-tokens", "4000"}, "");
+  EXPECT_EQ(longer.code, 2);
+}
+
+TEST(BenchTest, AgreementCountsTheSameAnswers) {
+  TemporaryFolder folder;
+  const std::string model = (folder.path() / "model").string();
+  save_checkpoint(tiny_checkpoint(), model);
+  const Outcome outcome =
+      run_program({"bench", "agreement", "--checkpoint", model, "--threads", "1"}, "a\n\nb c\n");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json result = Json::parse(outcome.out);
+  EXPECT_EQ(result.at("prompts"), 2);
+  ASSERT_EQ(result.at("engines").size(), 3u);
+  const Json& exact = result.at("engines")[0];
+  EXPECT_EQ(exact.at("compute"), "float32");
+  EXPECT_EQ(exact.at("same_text"), 2);
+  EXPECT_EQ(exact.at("share"), 1.0);
+  EXPECT_LT(exact.at("score_difference"), 1e-3);
+  const Outcome nothing = run_program({"bench", "agreement", "--checkpoint", model}, "\n");
+  EXPECT_EQ(nothing.code, 65);
+}
+
 }  // namespace
 }  // namespace trivium

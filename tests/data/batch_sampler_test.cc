@@ -56,6 +56,7 @@ TEST(BatchSampler, HeterogeneousEpochHoldsEveryExampleOnceWithinTheBudget) {
   const std::vector<SampleItem> items = varied_items();
   BatchSampler sampler(items, {.batch_tokens = 1000}, 1);
   for (int epoch = 0; epoch < 2; ++epoch) {
+    const double padding_share = sampler.padding_share();
     std::set<size_t> seen;
     int64_t padded = 0, real = 0, mixed = 0;
     const auto batches = epoch_of(sampler);
@@ -71,6 +72,7 @@ TEST(BatchSampler, HeterogeneousEpochHoldsEveryExampleOnceWithinTheBudget) {
       mixed += tasks.size() > 1;
     }
     EXPECT_EQ(seen.size(), items.size());
+    EXPECT_DOUBLE_EQ(padding_share, 1 - static_cast<double>(real) / static_cast<double>(padded));
     EXPECT_LT(static_cast<double>(padded),
               1.15 * static_cast<double>(real));  // sorted: little padding
     EXPECT_GT(mixed, static_cast<int64_t>(batches.size() * 3 / 4));

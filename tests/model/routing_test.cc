@@ -160,7 +160,8 @@ class StraightThroughTest : public RoutingTest,
       }
       return sum;
     };
-    torch::Tensor memory = model_->encoder()->embed(model_->embeddings(source_.ids), 0);
+    torch::Tensor memory =
+        model_->encoder()->embed(torch::embedding(model_->shared_weight(), source_.ids), 0);
     for (int64_t l = 0; l < 2; ++l) {
       std::vector<torch::Tensor> outputs;
       for (auto& expert : model_->encoder()->layers()[l].experts) {
@@ -168,7 +169,8 @@ class StraightThroughTest : public RoutingTest,
       }
       memory = mix(route.encoder[l], outputs);
     }
-    torch::Tensor hidden = model_->decoder()->embed(model_->embeddings(input_), 0);
+    torch::Tensor hidden =
+        model_->decoder()->embed(torch::embedding(model_->shared_weight(), input_), 0);
     for (int64_t l = 0; l < 2; ++l) {
       std::vector<torch::Tensor> outputs;
       for (auto& expert : model_->decoder()->layers()[l].experts) {
