@@ -77,11 +77,11 @@ TEST(BenchTest, TrainingPrintsItsFigures) {
   const std::string model = (folder.path() / "model").string();
   save_checkpoint(tiny_checkpoint(), model);
   for (const char* experts : {"1", "3"}) {
-    const Outcome outcome = run_program(
-        {"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2", "--batch",
-         "4", "--source-tokens", "8", "--target-tokens", "4", "--shortest", "0.5", "--num-experts",
-         experts},
-        "");
+    const Outcome outcome =
+        run_program({"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2",
+                     "--batch", "4", "--source-tokens", "8", "--target-tokens", "4", "--shortest",
+                     "0.5", "--num-experts", experts},
+                    "");
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const Json result = Json::parse(outcome.out);
     EXPECT_NEAR(result.at("examples_per_second").get<double>() *
