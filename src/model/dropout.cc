@@ -1,23 +1,123 @@
 #include "model/dropout.h"
 
-#include <cmath>
 #include <limits>
 #include <optional>
 
+#include "kernels/dropout.h"
+
 namespace trivium {
+namespace {
+
+constexpr int64_t kGrain = 1 << 15;  // elements a thread takes at least
+
+bool is_bfloat16(const torch::Tensor& tensor) { return tensor.scalar_type() == torch::kBFloat16; }
+
+bool has_kernel(const torch::Tensor& tensor) {
+  return tensor.is_cpu() && (tensor.scalar_type() == torch::kFloat32 || is_bfloat16(tensor));
+}
+
+DropoutMask draw_mask(double rate) {
+  torch::Tensor key = torch::empty({}, torch::kInt64);
+  key.random_(std::numeric_limits<int64_t>::min(), std::optional<int64_t>());  // all 64 bits
+  return {rate, static_cast<uint64_t>(key.item<int64_t>())};
+}
+
+uint16_t* bfloat16_data(const torch::Tensor& tensor) {
+  return reinterpret_cast<uint16_t*>(tensor.data_ptr<at::BFloat16>());
+}
+
+// mask * values as `type`; a float32 mask of bfloat16 values is not needed.
+torch::Tensor masked(const DropoutMask& mask, const torch::Tensor& values, torch::ScalarType type) {
+  const torch::Tensor from = values.contiguous();
+  torch::Tensor to = torch::empty(values.sizes(), type);
+  at::parallel_for(0, from.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    if (is_bfloat16(from)) {
+      drop_values(mask, begin, bfloat16_data(from) + begin, end - begin, bfloat16_data(to) + begin);
+    } else if (is_bfloat16(to)) {
+      drop_values(mask, begin, from.data_ptr<float>() + begin, end - begin,
+                  bfloat16_data(to) + begin);
+    } else {
+      drop_values(mask, begin, from.data_ptr<float>() + begin, end - begin,
+                  to.data_ptr<float>() + begin);
+    }
+  });
+  return to;
+}
+
+void save_mask(torch::autograd::AutogradContext* context, const DropoutMask& mask) {
+  context->saved_data["key_low"] = static_cast<int64_t>(mask.key_low);
+  context->saved_data["key_high"] = static_cast<int64_t>(mask.key_high);
+  context->saved_data["first_kept"] = static_cast<int64_t>(mask.first_kept);
+  context->saved_data["scale"] = static_cast<double>(mask.scale);
+}
+
+DropoutMask saved_mask(torch::autograd::AutogradContext* context) {
+  DropoutMask mask(0, 0);
+  mask.key_low = static_cast<uint32_t>(context->saved_data["key_low"].toInt());
+  mask.key_high = static_cast<uint32_t>(context->saved_data["key_high"].toInt());
+  mask.first_kept = static_cast<uint32_t>(context->saved_data["first_kept"].toInt());
+  mask.scale = static_cast<float>(context->saved_data["scale"].toDouble());
+  return mask;
+}
+
+class Dropped : public torch::autograd::Function<Dropped> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context,
+                               const torch::Tensor& input, const DropoutMask& mask) {
+    save_mask(context, mask);
+    return masked(mask, input, input.scalar_type());
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& gradients) {
+    return {masked(saved_mask(context), gradients[0], gradients[0].scalar_type()), {}};
+  }
+};
+
+class AddDropped : public torch::autograd::Function<AddDropped> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context,
+                               const torch::Tensor& residual, const torch::Tensor& input,
+                               const DropoutMask& mask) {
+    save_mask(context, mask);
+    context->saved_data["type"] = static_cast<int64_t>(input.scalar_type());
+    const torch::Tensor from = input.contiguous(), base = residual.contiguous();
+    torch::Tensor sum = torch::empty(residual.sizes(), torch::kFloat32);
+    at::parallel_for(0, sum.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      const float* residuals = base.data_ptr<float>() + begin;
+      float* out = sum.data_ptr<float>() + begin;
+      if (is_bfloat16(from)) {
+        add_dropped_values(mask, begin, residuals, bfloat16_data(from) + begin, end - begin, out);
+      } else {
+        add_dropped_values(mask, begin, residuals, from.data_ptr<float>() + begin, end - begin,
+                           out);
+      }
+    });
+    return sum;
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& gradients) {
+    const auto type = static_cast<torch::ScalarType>(context->saved_data["type"].toInt());
+    return {gradients[0], masked(saved_mask(context), gradients[0], type), {}};
+  }
+};
+
+}  // namespace
 
 torch::Tensor drop_out(const torch::Tensor& input, double rate, bool training) {
   if (!training || rate == 0) return input;
-  if (!input.is_cpu() || rate == 1) return torch::dropout(input, rate, training);
-  // LibTorch's own draws 64 random bits an element on the CPU, which took a twelfth of a training
-  // step; 16 will do.
-  const int64_t count = input.numel();
-  torch::Tensor bits = torch::empty({(count + 3) / 4}, torch::kInt64);
-  bits.random_(std::numeric_limits<int64_t>::min(), std::optional<int64_t>());  // all 64 bits
-  const torch::Tensor sixteen = bits.view(torch::kInt16).narrow(0, 0, count).view(input.sizes());
-  const auto threshold = static_cast<int64_t>(std::lround(rate * 65536)) - 32768;
-  const torch::Tensor scale = torch::full({}, 1 / (1 - rate), input.options());
-  return input * torch::where(sixteen >= threshold, scale, torch::zeros_like(scale));
+  if (!has_kernel(input) || rate == 1) return torch::dropout(input, rate, training);
+  return Dropped::apply(input, draw_mask(rate));
+}
+
+torch::Tensor add_dropped_out(const torch::Tensor& residual, const torch::Tensor& input,
+                              double rate, bool training) {
+  if (!has_kernel(input) || !residual.is_cpu() || residual.scalar_type() != torch::kFloat32 ||
+      residual.sizes() != input.sizes() || rate == 1) {
+    return residual + drop_out(input, rate, training);
+  }
+  const bool drops = training && rate > 0;
+  if (!drops && !is_bfloat16(input)) return residual + input;
+  return AddDropped::apply(residual, input, drops ? draw_mask(rate) : DropoutMask(0, 0));
 }
 
 }  // namespace trivium

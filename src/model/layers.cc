@@ -182,10 +182,10 @@ torch::Tensor EncoderLayerImpl::forward(const torch::Tensor& hidden, const torch
   torch::Tensor attended =
       self_attn_->attend(input, self_attn_->keys_values(input), mask, /*causal=*/false);
   torch::Tensor x =
-      self_attn_layer_norm_(hidden + drop_out(attended, options_.dropout.residual, training));
+      self_attn_layer_norm_(add_dropped_out(hidden, attended, options_.dropout.residual, training));
   const torch::Tensor inner =
       feed_forward_.forward(x, mask, task_ids, options_.dropout.activation, training);
-  return final_layer_norm_(x + drop_out(inner, options_.dropout.residual, training));
+  return final_layer_norm_(add_dropped_out(x, inner, options_.dropout.residual, training));
 }
 
 DecoderLayerImpl::DecoderLayerImpl(const LayerOptions& options) : options_(options) {
@@ -212,13 +212,14 @@ torch::Tensor DecoderLayerImpl::after_self_attention(torch::Tensor hidden,
                                                      const torch::Tensor& memory_mask,
                                                      const torch::Tensor& task_ids) {
   const bool training = is_training();
-  hidden = self_attn_layer_norm_(hidden + drop_out(attended, options_.dropout.residual, training));
-  torch::Tensor crossed = encoder_attn_->attend(hidden, cross, memory_mask, /*causal=*/false);
   hidden =
-      encoder_attn_layer_norm_(hidden + drop_out(crossed, options_.dropout.residual, training));
+      self_attn_layer_norm_(add_dropped_out(hidden, attended, options_.dropout.residual, training));
+  torch::Tensor crossed = encoder_attn_->attend(hidden, cross, memory_mask, /*causal=*/false);
+  hidden = encoder_attn_layer_norm_(
+      add_dropped_out(hidden, crossed, options_.dropout.residual, training));
   const torch::Tensor inner =
       feed_forward_.forward(hidden, {}, task_ids, options_.dropout.activation, training);
-  return final_layer_norm_(hidden + drop_out(inner, options_.dropout.residual, training));
+  return final_layer_norm_(add_dropped_out(hidden, inner, options_.dropout.residual, training));
 }
 
 torch::Tensor DecoderLayerImpl::forward(const torch::Tensor& hidden, const torch::Tensor& memory,
