@@ -35,8 +35,8 @@ def make_model(folder):
     bart = os.path.join(folder, "bart")
     if not os.path.exists(os.path.join(bart, "model.safetensors")):
         torch.manual_seed(0)
-        config = BartConfig(  # facebook/bart-base's shape
-            vocab_size=50265, d_model=768, encoder_layers=6, decoder_layers=6,
+        config = BartConfig(  # facebook/bart-base's shape, and a key that CTranslate2 asks for
+            normalize_before=False, vocab_size=50265, d_model=768, encoder_layers=6, decoder_layers=6,
             encoder_attention_heads=12, decoder_attention_heads=12, encoder_ffn_dim=3072,
             decoder_ffn_dim=3072)
         os.makedirs(bart, exist_ok=True)

@@ -28,9 +28,9 @@ constexpr const char* kFooter =
 constexpr int64_t kTasks = 8;
 
 struct StraightThroughFlags {
-  std::string checkpoint, precision = "bf16";
-  int64_t num_experts = 3, batch = 16, source_tokens = 128, target_tokens = 16, rounds = 7;
-  int threads = 0;
+  std::string checkpoint;
+  int64_t num_experts = 3, batch = 16, source_tokens = 128, target_tokens = 16;
+  StepFlags step;
 };
 
 // Random ids, every row of full length, in a training batch of mixed tasks.
@@ -89,22 +89,6 @@ Json ratio(const std::vector<double>& that, const std::vector<double>& seconds) 
   return spread(ratios);
 }
 
-ModelConfig bench_config(const StraightThroughFlags& flags) {
-  ModelConfig config;
-  if (!flags.checkpoint.empty()) {
-    const std::filesystem::path file = std::filesystem::path(flags.checkpoint) / "config.json";
-    config = model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string());
-  }
-  if (std::max(flags.source_tokens, flags.target_tokens) > config.max_position_embeddings) {
-    throw Error(ExitCode::kUsage,
-                "--source-tokens and --target-tokens must be at most the model's " +
-                    std::to_string(config.max_position_embeddings) + " positions");
-  }
-  config.routing.route_source = RouteSource::kRouter;
-  config.routing.num_experts = flags.num_experts;
-  return config;
-}
-
 Seq2SeqModel bench_model(const ModelConfig& config) {
   Seq2SeqModel model(config, kTasks);
   model->init_weights(1);
@@ -115,15 +99,18 @@ Seq2SeqModel bench_model(const ModelConfig& config) {
 }
 
 void run_straight_through(const StraightThroughFlags& flags) {
-  if (flags.threads > 0) at::set_num_threads(flags.threads);
-  ModelConfig config = bench_config(flags);
+  if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
+  ModelConfig config =
+      bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
+  config.routing.route_source = RouteSource::kRouter;
+  config.routing.num_experts = flags.num_experts;
   Seq2SeqModel routed = bench_model(config);
   config.routing = {};
   Seq2SeqModel dense = bench_model(config);
   const Batch batch = random_batch(flags, config.vocab_size);
-  const bool bf16 = flags.precision == "bf16";
+  const bool bf16 = flags.step.precision == "bf16";
   std::vector<double> straight_through, all_experts, dense_seconds;
-  for (int64_t round = -1; round < flags.rounds; ++round) {  // round -1 warms up
+  for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
     const double a = time_step(routed, batch, bf16, make_stack_plan);
     const double b = time_step(routed, batch, bf16, all_experts_plan);
     const double c = time_step(dense, batch, bf16, make_stack_plan);
@@ -144,9 +131,9 @@ void run_straight_through(const StraightThroughFlags& flags) {
                        {"batch", flags.batch},
                        {"source_tokens", flags.source_tokens},
                        {"target_tokens", flags.target_tokens},
-                       {"precision", flags.precision},
+                       {"precision", flags.step.precision},
                        {"threads", at::get_num_threads()},
-                       {"rounds", flags.rounds},
+                       {"rounds", flags.step.rounds},
                        {"straight_through", figures(straight_through)},
                        {"all_experts", figures(all_experts)},
                        {"dense", figures(dense_seconds)},
@@ -161,6 +148,33 @@ Json spread(const std::vector<double>& figures) {
   return {{"median", median(figures)},
           {"min", *std::min_element(figures.begin(), figures.end())},
           {"max", *std::max_element(figures.begin(), figures.end())}};
+}
+
+ModelConfig bench_config(const std::string& checkpoint, int64_t tokens) {
+  ModelConfig config;
+  if (!checkpoint.empty()) {
+    const std::filesystem::path file = std::filesystem::path(checkpoint) / "config.json";
+    config = model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string());
+  }
+  if (tokens > config.max_position_embeddings) {
+    throw Error(ExitCode::kUsage,
+                "--source-tokens and --target-tokens must be at most the model's " +
+                    std::to_string(config.max_position_embeddings) + " positions");
+  }
+  config.routing = {};
+  return config;
+}
+
+void add_step_flags(CLI::App& command, StepFlags& flags) {
+  command.add_option("--rounds", flags.rounds, "timed rounds")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command.add_option("--precision", flags.precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
 }
 
 void add_bench_command(CLI::App& app) {
@@ -189,15 +203,7 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--target-tokens", flags->target_tokens, "of every answer")
       ->check(CLI::Range(1, 1 << 17))
       ->capture_default_str();
-  command->add_option("--rounds", flags->rounds, "timed rounds")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->add_option("--precision", flags->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--threads", flags->threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_step_flags(*command, flags->step);
   command->footer(kFooter);
   command->callback([flags] { run_straight_through(*flags); });
 }

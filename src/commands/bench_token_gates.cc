@@ -23,10 +23,9 @@ constexpr const char* kFooter =
 constexpr int64_t kTasks = 8;
 
 struct TokenGatesFlags {
-  std::string precision = "bf16";
   int64_t num_experts = 4, batch = 128, tokens = 64, layers = 6, d_model = 384, heads = 12,
-          d_ffn = 1536, vocab_size = 30522, rounds = 7;
-  int threads = 0;
+          d_ffn = 1536, vocab_size = 30522;
+  StepFlags step;
 };
 
 ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, int64_t num_experts) {
@@ -77,9 +76,9 @@ double seconds_of_step(ClassifierTrainer& trainer) {
 }
 
 void run(const TokenGatesFlags& flags) {
-  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
   ClassifierStepSettings step;
-  step.precision = flags.precision;
+  step.precision = flags.step.precision;
   ClassifierTrainerOptions options;
   options.optimiser = step.optimiser(1'000'000, /*seed=*/1);
   options.batch_tokens = int64_t{1} << 40;  // all rows in one batch
@@ -90,7 +89,7 @@ void run(const TokenGatesFlags& flags) {
   ClassifierTrainer dense_trainer(dense, examples, options),
       token_trainer(token, examples, options);
   std::vector<double> dense_seconds, token_seconds, ratios;
-  for (int64_t round = -1; round < flags.rounds; ++round) {  // round -1 warms up
+  for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
     const double a = seconds_of_step(dense_trainer), b = seconds_of_step(token_trainer);
     if (round < 0) continue;
     dense_seconds.push_back(a);
@@ -104,9 +103,9 @@ void run(const TokenGatesFlags& flags) {
       {"num_experts", flags.num_experts},
       {"batch", flags.batch},
       {"tokens", flags.tokens},
-      {"precision", flags.precision},
+      {"precision", flags.step.precision},
       {"threads", at::get_num_threads()},
-      {"rounds", flags.rounds},
+      {"rounds", flags.step.rounds},
       {"dense_seconds", median(dense_seconds)},
       {"token_seconds", median(token_seconds)},
       {"token_examples_per_second", static_cast<double>(flags.batch) / median(token_seconds)},
@@ -133,13 +132,7 @@ void add_token_gates_bench(CLI::App& bench) {
   size("--heads", flags->heads, "of attention", 256);
   size("--d-ffn", flags->d_ffn, "width within the feed-forward part", 1 << 16);
   size("--vocab-size", flags->vocab_size, "token ids", 1 << 20);
-  size("--rounds", flags->rounds, "timed rounds", 1000);
-  command->add_option("--precision", flags->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--threads", flags->threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_step_flags(*command, flags->step);
   command->footer(kFooter);
   command->callback([flags] { run(*flags); });
 }

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <memory>
 
-#include "base/error.h"
 #include "base/rng.h"
 #include "commands/benches.h"
 #include "metrics/quantile.h"
@@ -21,10 +20,10 @@ constexpr const char* kFooter =
 constexpr int64_t kTasks = 8;
 
 struct TrainingFlags {
-  std::string checkpoint, precision = "bf16";
-  int64_t num_experts = 1, batch = 8, source_tokens = 128, target_tokens = 16, rounds = 5;
+  std::string checkpoint;
+  int64_t num_experts = 1, batch = 8, source_tokens = 128, target_tokens = 16;
   double shortest = 1;
-  int threads = 0;
+  StepFlags step;
 };
 
 // The same batch again and again.
@@ -65,16 +64,7 @@ std::vector<EncodedExample> random_examples(const TrainingFlags& flags, int64_t 
 Checkpoint random_model(const TrainingFlags& flags) {
   Checkpoint checkpoint;
   ModelConfig& config = checkpoint.config;
-  if (!flags.checkpoint.empty()) {
-    const std::filesystem::path file = std::filesystem::path(flags.checkpoint) / "config.json";
-    config = model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string());
-  }
-  if (std::max(flags.source_tokens, flags.target_tokens) > config.max_position_embeddings) {
-    throw Error(ExitCode::kUsage,
-                "--source-tokens and --target-tokens must be at most the model's " +
-                    std::to_string(config.max_position_embeddings) + " positions");
-  }
-  config.routing = {};
+  config = bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
   config.routing.num_experts = flags.num_experts;
   if (flags.num_experts > 1) config.routing.route_source = RouteSource::kRouter;
   checkpoint.model = Seq2SeqModel(config, kTasks);
@@ -83,16 +73,16 @@ Checkpoint random_model(const TrainingFlags& flags) {
 }
 
 void run(const TrainingFlags& flags) {
-  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
   Checkpoint checkpoint = random_model(flags);
   SameBatch stream(random_examples(flags, checkpoint.config.vocab_size));
   TrainerOptions options;
   options.optimiser.steps = 1'000'000;
-  options.optimiser.precision = flags.precision;
+  options.optimiser.precision = flags.step.precision;
   Trainer trainer(checkpoint, stream, options, {});
   std::vector<double> seconds;
   Trainer::StepResult step;
-  for (int64_t round = -1; round < flags.rounds; ++round) {  // round -1 warms up
+  for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
     const auto start = std::chrono::steady_clock::now();
     step = trainer.step();
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
@@ -111,9 +101,9 @@ void run(const TrainingFlags& flags) {
       {"batch", flags.batch},
       {"source_tokens", source_tokens},
       {"target_tokens", step.tokens},
-      {"precision", flags.precision},
+      {"precision", flags.step.precision},
       {"threads", at::get_num_threads()},
-      {"rounds", flags.rounds},
+      {"rounds", flags.step.rounds},
       {"seconds", spread(seconds)},
       {"examples_per_second", static_cast<double>(flags.batch) / median(seconds)}};
   std::printf("%s\n", result.dump(2).c_str());
@@ -138,13 +128,7 @@ void add_training_bench(CLI::App& bench) {
   command->add_option("--shortest", flags->shortest, "the shortest row, as a share of the longest")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  count("--rounds", flags->rounds, "timed steps", 1000);
-  command->add_option("--precision", flags->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--threads", flags->threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_step_flags(*command, flags->step);
   command->footer(kFooter);
   command->callback([flags] { run(*flags); });
 }

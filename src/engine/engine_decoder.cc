@@ -24,6 +24,17 @@ int64_t most_active(std::span<const EngineSource> sources, float threshold) {
   return static_cast<int64_t>(most);
 }
 
+// How many of the sources are encoded together: what keeps the products busy, and no more, since
+// the memory for activations grows with it.
+size_t group_size(std::span<const EngineSource> sources) {
+  constexpr size_t kTokens = 1024;
+  size_t count = 1, tokens = sources[0].ids.size();
+  while (count < sources.size() && tokens + sources[count].ids.size() <= kTokens) {
+    tokens += sources[count++].ids.size();
+  }
+  return count;
+}
+
 }  // namespace
 
 EngineDecoder::EngineDecoder(Engine& engine, std::vector<EngineSource> sources, int64_t places,
@@ -57,14 +68,18 @@ int64_t EngineDecoder::admit() {
 }
 
 void EngineDecoder::take_in(std::span<const EngineSource> sources) {
-  engine_.encode(sources, memory_);
-  const float* memory = memory_.data();
   size_t place = 0;
-  for (const EngineSource& source : sources) {
-    while (places_[place].taken) ++place;
-    pack_source(source, memory, places_[place]);
-    rows_.push_back({place, {}});
-    memory += static_cast<int64_t>(source.ids.size()) * engine_.config().d_model;
+  while (!sources.empty()) {
+    const std::span<const EngineSource> group = sources.first(group_size(sources));
+    engine_.encode(group, memory_);
+    const float* memory = memory_.data();
+    for (const EngineSource& source : group) {
+      while (places_[place].taken) ++place;
+      pack_source(source, memory, places_[place]);
+      rows_.push_back({place, {}});
+      memory += static_cast<int64_t>(source.ids.size()) * engine_.config().d_model;
+    }
+    sources = sources.subspan(group.size());
   }
 }
 
