@@ -79,6 +79,10 @@ double time_step(Seq2SeqModel& model, const Batch& batch, bool bf16,
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   model->zero_grad();
+  // As after an optimiser's step: casts of the weights are old.
+  for (const torch::Tensor& parameter : model->parameters()) {
+    parameter.unsafeGetTensorImpl()->bump_version();
+  }
   return taken.count();
 }
 

@@ -132,6 +132,11 @@ void AdamW::step(double factor) {
     at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps,
                       groups_[i].learning_rate * factor, kBeta1, kBeta2, groups_[i].weight_decay,
                       kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/divisor);
+    // The fused kernel writes behind autograd's back; what is computed from a parameter once
+    // (NarrowWeight) is known to be old by its version.
+    for (const torch::Tensor& parameter : parameters) {
+      parameter.unsafeGetTensorImpl()->bump_version();
+    }
   }
   divisors_.assign(groups_.size(), 1);
 }

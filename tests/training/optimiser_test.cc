@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "data/temporary_folder.h"
+#include "model/bfloat16_scope.h"
+#include "model/narrow_weight.h"
 #include "model/random_model.h"
 
 namespace trivium {
@@ -129,6 +131,19 @@ TEST_F(AdamWTest, FollowsTheFormulaForTwentySteps) {
     EXPECT_LT(max_difference(item.value(), state.value), 1e-5) << item.key();
   }
   EXPECT_GT(steps.size(), 3u);  // gradients were missing here and there
+}
+
+TEST_F(AdamWTest, AStepMakesNarrowCopiesOld) {
+  AdamW optimiser(*model_, settings_);
+  Rng rng(1);
+  set_gradients(rng, 0);
+  torch::Tensor weight = model_->shared_weight();
+  NarrowWeight narrow;
+  const Bfloat16Scope scope(true, torch::kCPU);
+  narrow.of(weight);
+  optimiser.step(1e4);
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(torch::equal(narrow.of(weight), weight.to(torch::kBFloat16)));
 }
 
 TEST_F(AdamWTest, ClipsByOneNormOrByGroup) {
