@@ -33,11 +33,12 @@ torch::Tensor mean_state(ClassifierCheckpoint& encoder,
   encoder.model->eval();
   torch::Tensor sum = torch::zeros({encoder.config.d_model});
   double tokens = 0;
-  for_each_batch(encoder.model, examples, encoder.config.pad_token_id,
-                 [&](const LabelledBatch& batch, const torch::Tensor& hidden) {
-                   sum += (hidden * batch.source.mask.unsqueeze(2)).sum(at::IntArrayRef{0, 1}).to(torch::kCPU);
-                   tokens += batch.source.mask.sum().item<double>();
-                 });
+  for_each_batch(
+      encoder.model, examples, encoder.config.pad_token_id,
+      [&](const LabelledBatch& batch, const torch::Tensor& hidden) {
+        sum += (hidden * batch.source.mask.unsqueeze(2)).sum(at::IntArrayRef{0, 1}).to(torch::kCPU);
+        tokens += batch.source.mask.sum().item<double>();
+      });
   return sum / tokens;
 }
 

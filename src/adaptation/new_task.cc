@@ -47,13 +47,13 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
                  examples.begin() + static_cast<std::ptrdiff_t>(end)},
                 checkpoint.config.pad_token_id, checkpoint.config.decoder_start_token_id);
     const std::vector<const TaskRoute*> routes(end - begin, &route);
-    const auto count = batch.label_mask.sum().item<int64_t>();
-    sum += model
-               ->loss(batch, routing_weights(routes, checkpoint.config, torch::kCPU),
-                      torch::ones({count}), 0)
-               .losses.sum()
-               .item<double>();
-    tokens += count;
+    const torch::Tensor losses =
+        model
+            ->loss(batch, routing_weights(routes, checkpoint.config, torch::kCPU), /*weights=*/{},
+                   /*smoothing=*/0)
+            .losses;
+    sum += losses.sum().item<double>();
+    tokens += losses.numel();
   }
   return sum / static_cast<double>(tokens);
 }

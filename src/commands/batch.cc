@@ -86,12 +86,9 @@ class BatchRun {
   // Finds the prompt's task and route, or notes the error; an empty line has its result at once.
   void prepare(BatchItem& item) {
     Request& request = item.request;
-    if (request.task.empty()) request.task = flags_.task;
     if (request.error.empty() && !request.is_empty) {
       try {
-        item.resolved = request.input.is_string()
-                            ? model_.resolve(request.task, request.input.get<std::string>())
-                            : model_.resolve_fields(request.task, request.input);
+        item.resolved = resolve_request(model_, request, flags_.task);
       } catch (const Error& error) {
         request.error = error.what();
       }
@@ -158,6 +155,13 @@ void add_batch_flags(CLI::App& command, BatchFlags& flags) {
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
   add_engine_flags(command, flags.model);
+}
+
+ResolvedPrompt resolve_request(const LoadedModel& model, const Request& request,
+                               const std::string& default_task) {
+  const std::string& task = request.task.empty() ? default_task : request.task;
+  return request.input.is_string() ? model.resolve(task, request.input.get<std::string>())
+                                   : model.resolve_fields(task, request.input);
 }
 
 Json result_head(const BatchItem& item) {

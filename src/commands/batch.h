@@ -31,6 +31,12 @@ struct BatchItem {
 // leaves without either was stopped.
 using BatchAnswerer = std::function<void(LoadedModel& model, const std::vector<BatchItem*>& items)>;
 
+// The request's prompt; its task is `default_task` where it names none, and the nearest known where
+// that is "" too.
+// Errors: as LoadedModel's resolve and resolve_fields.
+ResolvedPrompt resolve_request(const LoadedModel& model, const Request& request,
+                               const std::string& default_task);
+
 // {"id"?, "line", "task", "task_source"}: how every result begins. What the prompt has no value for
 // is left out.
 Json result_head(const BatchItem& item);

@@ -7,10 +7,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "commands/batch.h"
 #include "commands/benches.h"
 #include "commands/command.h"
-#include "commands/model_flags.h"
-#include "commands/request.h"
 
 namespace trivium {
 namespace {
@@ -62,10 +61,7 @@ Answers answer_all(const AgreementFlags& flags, const std::vector<Request>& requ
   LoadedModel model = load_model(own, {.batch_size = flags.batch_size, .stop = &stop_requested()});
   std::vector<Prompt> prompts;
   for (const Request& request : requests) {
-    const std::string& task = request.task.empty() ? flags.task : request.task;
-    prompts.push_back(request.input.is_string()
-                          ? model.resolve(task, request.input.get<std::string>()).prompt
-                          : model.resolve_fields(task, request.input).prompt);
+    prompts.push_back(resolve_request(model, request, flags.task).prompt);
   }
   const SearchOptions search = search_options(flags.search, model);
   const auto start = std::chrono::steady_clock::now();

@@ -62,9 +62,8 @@ Trainer::Validator make_validator(Checkpoint& checkpoint, const std::vector<std:
       const Batch batch = collate(examples, checkpoint.config.pad_token_id,
                                   checkpoint.config.decoder_start_token_id)
                               .to(checkpoint.model->shared_weight().device());
-      const torch::Tensor weights =
-          torch::ones({batch.label_mask.sum().item<int64_t>()}, batch.task_ids.device());
-      const torch::Tensor losses = checkpoint.model->loss(batch, {}, weights, 0).losses;
+      const torch::Tensor losses =
+          checkpoint.model->loss(batch, RoutingWeights{}, /*weights=*/{}, /*smoothing=*/0).losses;
       sum += losses.sum().item<double>();
       tokens += losses.numel();
     }

@@ -16,17 +16,26 @@ bool has_kernel(const torch::Tensor& tensor) {
   return tensor.is_cpu() && (tensor.scalar_type() == torch::kFloat32 || is_bfloat16(tensor));
 }
 
-DropoutMask draw_mask(double rate) {
+// What forward and backward make the same mask of.
+struct MaskSeed {
+  double rate;
+  int64_t key;
+  DropoutMask mask() const { return {rate, static_cast<uint64_t>(key)}; }
+};
+
+constexpr MaskSeed kKeepAll = {0, 0};
+
+MaskSeed draw_seed(double rate) {
   torch::Tensor key = torch::empty({}, torch::kInt64);
   key.random_(std::numeric_limits<int64_t>::min(), std::optional<int64_t>());  // all 64 bits
-  return {rate, static_cast<uint64_t>(key.item<int64_t>())};
+  return {rate, key.item<int64_t>()};
 }
 
 uint16_t* bfloat16_data(const torch::Tensor& tensor) {
   return reinterpret_cast<uint16_t*>(tensor.data_ptr<at::BFloat16>());
 }
 
-// mask * values as `type`; a float32 mask of bfloat16 values is not needed.
+// mask * values as `type`, which is the values' own or bfloat16.
 torch::Tensor masked(const DropoutMask& mask, const torch::Tensor& values, torch::ScalarType type) {
   const torch::Tensor from = values.contiguous();
   torch::Tensor to = torch::empty(values.sizes(), type);
@@ -44,28 +53,22 @@ torch::Tensor masked(const DropoutMask& mask, const torch::Tensor& values, torch
   return to;
 }
 
-void save_mask(torch::autograd::AutogradContext* context, const DropoutMask& mask) {
-  context->saved_data["key_low"] = static_cast<int64_t>(mask.key_low);
-  context->saved_data["key_high"] = static_cast<int64_t>(mask.key_high);
-  context->saved_data["first_kept"] = static_cast<int64_t>(mask.first_kept);
-  context->saved_data["scale"] = static_cast<double>(mask.scale);
+void save(torch::autograd::AutogradContext* context, MaskSeed seed) {
+  context->saved_data["rate"] = seed.rate;
+  context->saved_data["key"] = seed.key;
 }
 
 DropoutMask saved_mask(torch::autograd::AutogradContext* context) {
-  DropoutMask mask(0, 0);
-  mask.key_low = static_cast<uint32_t>(context->saved_data["key_low"].toInt());
-  mask.key_high = static_cast<uint32_t>(context->saved_data["key_high"].toInt());
-  mask.first_kept = static_cast<uint32_t>(context->saved_data["first_kept"].toInt());
-  mask.scale = static_cast<float>(context->saved_data["scale"].toDouble());
-  return mask;
+  return MaskSeed{context->saved_data["rate"].toDouble(), context->saved_data["key"].toInt()}
+      .mask();
 }
 
 class Dropped : public torch::autograd::Function<Dropped> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
-                               const torch::Tensor& input, const DropoutMask& mask) {
-    save_mask(context, mask);
-    return masked(mask, input, input.scalar_type());
+                               const torch::Tensor& input, MaskSeed seed) {
+    save(context, seed);
+    return masked(seed.mask(), input, input.scalar_type());
   }
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                const torch::autograd::tensor_list& gradients) {
@@ -77,8 +80,9 @@ class AddDropped : public torch::autograd::Function<AddDropped> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
                                const torch::Tensor& residual, const torch::Tensor& input,
-                               const DropoutMask& mask) {
-    save_mask(context, mask);
+                               MaskSeed seed) {
+    save(context, seed);
+    const DropoutMask mask = seed.mask();
     context->saved_data["type"] = static_cast<int64_t>(input.scalar_type());
     const torch::Tensor from = input.contiguous(), base = residual.contiguous();
     torch::Tensor sum = torch::empty(residual.sizes(), torch::kFloat32);
@@ -106,7 +110,7 @@ class AddDropped : public torch::autograd::Function<AddDropped> {
 torch::Tensor drop_out(const torch::Tensor& input, double rate, bool training) {
   if (!training || rate == 0) return input;
   if (!has_kernel(input) || rate == 1) return torch::dropout(input, rate, training);
-  return Dropped::apply(input, draw_mask(rate));
+  return Dropped::apply(input, draw_seed(rate));
 }
 
 torch::Tensor add_dropped_out(const torch::Tensor& residual, const torch::Tensor& input,
@@ -117,7 +121,7 @@ torch::Tensor add_dropped_out(const torch::Tensor& residual, const torch::Tensor
   }
   const bool drops = training && rate > 0;
   if (!drops && !is_bfloat16(input)) return residual + input;
-  return AddDropped::apply(residual, input, drops ? draw_mask(rate) : DropoutMask(0, 0));
+  return AddDropped::apply(residual, input, drops ? draw_seed(rate) : kKeepAll);
 }
 
 }  // namespace trivium

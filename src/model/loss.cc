@@ -89,8 +89,12 @@ torch::Tensor label_smoothed_loss(const torch::Tensor& logits, const torch::Tens
 
 OutputLoss output_loss(const torch::Tensor& hidden, const torch::Tensor& weight,
                        const torch::Tensor& narrow_weight, const torch::Tensor& bias,
-                       const torch::Tensor& labels, const torch::Tensor& weights,
+                       const torch::Tensor& labels, const torch::Tensor& token_weights,
                        double smoothing) {
+  const torch::Tensor weights =
+      token_weights.defined()
+          ? token_weights
+          : torch::ones({hidden.size(0)}, labels.options().dtype(torch::kFloat32));
   if (!hidden.is_cpu() || weight.scalar_type() != torch::kFloat32) {
     const torch::Tensor losses =
         label_smoothed_loss(at::linear(hidden, weight, bias), labels, smoothing);

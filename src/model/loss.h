@@ -19,8 +19,8 @@ struct OutputLoss {
 // label_smoothed_loss of an output layer's logits, hidden weight^T + bias. On the CPU the logits of
 // at most 1024 tokens exist at a time, in the products' number type, and turn into their gradient
 // in place: no probability is stored. hidden: [tokens, d_model]; weight: [vocab_size, d_model],
-// which gets the gradient; narrow_weight: what the products read in its place; bias: [vocab_size],
-// without a gradient; labels: int64 [tokens]; weights: float32 [tokens], without a gradient.
+// which gets the gradient; narrow_weight: what the products read in its place; bias: [vocab_size];
+// labels: int64 [tokens]; weights: float32 [tokens], undefined: 1 each. No gradient for these.
 OutputLoss output_loss(const torch::Tensor& hidden, const torch::Tensor& weight,
                        const torch::Tensor& narrow_weight, const torch::Tensor& bias,
                        const torch::Tensor& labels, const torch::Tensor& weights, double smoothing);

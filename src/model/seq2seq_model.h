@@ -61,7 +61,7 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   torch::Tensor logits(const torch::Tensor& hidden);
 
   // Teacher forcing on a whole batch along `routes`: the losses of its real target tokens, row
-  // after row. weights: float32 [tokens]; as output_loss has them, and `smoothing`.
+  // after row. weights (undefined: 1 each) and smoothing: as in output_loss.
   OutputLoss loss(const Batch& batch, const RoutingWeights& routes, const torch::Tensor& weights,
                   double smoothing);
   OutputLoss loss(const Batch& batch, const StackPlan& encoder_plan, const StackPlan& decoder_plan,

@@ -72,8 +72,7 @@ torch::Tensor loss_of(const Checkpoint& dense, const EncodedExample& example) {
   Seq2SeqModel model = dense.model;
   const Batch batch =
       collate({example}, dense.config.pad_token_id, dense.config.decoder_start_token_id);
-  return model->loss(batch, {}, torch::ones({batch.label_mask.sum().item<int64_t>()}), kSmoothing)
-      .sum;
+  return model->loss(batch, RoutingWeights{}, /*weights=*/{}, kSmoothing).sum;
 }
 
 }  // namespace

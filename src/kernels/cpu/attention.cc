@@ -129,15 +129,6 @@ void pack_values_bfloat16(const float* rows, int64_t stride, int64_t len, int64_
 }
 
 template <typename T>
-TRIVIUM_ALWAYS_INLINE float widened(T value) {
-  if constexpr (sizeof(T) == 2) {
-    return from_bfloat16(value);
-  } else {
-    return value;
-  }
-}
-
-template <typename T>
 TRIVIUM_ALWAYS_INLINE void cached_head(const T* cache, int64_t cell_stride, int64_t value_offset,
                                        std::span<const int32_t> cells, int64_t head_dim,
                                        const float* query, float* out, float* scores) {
@@ -149,9 +140,9 @@ TRIVIUM_ALWAYS_INLINE void cached_head(const T* cache, int64_t cell_stride, int6
     const T* key = cache + cells[i] * cell_stride;
     float lanes[kLanes] = {};
     for (int64_t d = 0; d < whole; d += kLanes) {
-      for (int64_t j = 0; j < kLanes; ++j) lanes[j] += query[d + j] * widened(key[d + j]);
+      for (int64_t j = 0; j < kLanes; ++j) lanes[j] += query[d + j] * value_of(key[d + j]);
     }
-    for (int64_t d = whole; d < head_dim; ++d) lanes[0] += query[d] * widened(key[d]);
+    for (int64_t d = whole; d < head_dim; ++d) lanes[0] += query[d] * value_of(key[d]);
     for (int64_t width = kLanes / 2; width > 0; width /= 2) {
       for (int64_t j = 0; j < width; ++j) lanes[j] += lanes[j + width];
     }
@@ -167,7 +158,7 @@ TRIVIUM_ALWAYS_INLINE void cached_head(const T* cache, int64_t cell_stride, int6
   for (int64_t d = whole; d < head_dim; ++d) {
     float sum = 0;
     for (int64_t i = 0; i < len; ++i) {
-      sum += scores[i] * widened(cache[cells[i] * cell_stride + value_offset + d]);
+      sum += scores[i] * value_of(cache[cells[i] * cell_stride + value_offset + d]);
     }
     out[d] = sum * inverse;
   }
@@ -176,7 +167,7 @@ TRIVIUM_ALWAYS_INLINE void cached_head(const T* cache, int64_t cell_stride, int6
     for (int64_t i = 0; i < len; ++i) {
       const T* value = cache + cells[i] * cell_stride + value_offset + d;
       const float weight = scores[i];
-      for (int64_t j = 0; j < kLanes; ++j) lanes[j] += weight * widened(value[j]);
+      for (int64_t j = 0; j < kLanes; ++j) lanes[j] += weight * value_of(value[j]);
     }
     for (int64_t j = 0; j < kLanes; ++j) out[d + j] = lanes[j] * inverse;
   }

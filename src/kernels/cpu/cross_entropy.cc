@@ -12,11 +12,6 @@ namespace {
 constexpr int64_t kLanes = 16;
 constexpr int64_t kBlock = 1024;  // values whose float32 sums are added up in double
 
-TRIVIUM_ALWAYS_INLINE float value_of(float value) { return value; }
-TRIVIUM_ALWAYS_INLINE float value_of(uint16_t value) { return from_bfloat16(value); }
-TRIVIUM_ALWAYS_INLINE void store(float value, float& place) { place = value; }
-TRIVIUM_ALWAYS_INLINE void store(float value, uint16_t& place) { place = to_bfloat16(value); }
-
 template <typename T>
 TRIVIUM_ALWAYS_INLINE float largest(const T* logits, int64_t count) {
   float lanes[kLanes];

@@ -8,11 +8,6 @@
 namespace trivium {
 namespace {
 
-TRIVIUM_ALWAYS_INLINE float value_of(float value) { return value; }
-TRIVIUM_ALWAYS_INLINE float value_of(uint16_t value) { return from_bfloat16(value); }
-TRIVIUM_ALWAYS_INLINE void store(float value, float& place) { place = value; }
-TRIVIUM_ALWAYS_INLINE void store(float value, uint16_t& place) { place = to_bfloat16(value); }
-
 // The finaliser of MurmurHash3 on the element's number and one half of the key, the other half
 // coming in between its two multiplications.
 TRIVIUM_ALWAYS_INLINE float factor_of(DropoutMask mask, uint32_t element) {

@@ -52,4 +52,10 @@ TRIVIUM_ALWAYS_INLINE float from_bfloat16(uint16_t x) {
   return std::bit_cast<float>(static_cast<uint32_t>(x) << 16);
 }
 
+// Loops over float32 or bfloat16 numbers are written once, with these.
+TRIVIUM_ALWAYS_INLINE float value_of(float value) { return value; }
+TRIVIUM_ALWAYS_INLINE float value_of(uint16_t value) { return from_bfloat16(value); }
+TRIVIUM_ALWAYS_INLINE void store(float value, float& place) { place = value; }
+TRIVIUM_ALWAYS_INLINE void store(float value, uint16_t& place) { place = to_bfloat16(value); }
+
 }  // namespace trivium

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-
 namespace trivium {
 
 TRIVIUM_CPU_CLONES
