@@ -38,11 +38,11 @@ std::string rows_of_tasks(const ModelConfig& config) {
   return is_table ? "route_table.weight" : "task_vectors.weight";
 }
 
-// The model's tasks, as far as its tensors tell.
-int64_t count_tasks(const ModelConfig& config, const NamedTensors& tensors) {
-  const auto rows = tensors.find(rows_of_tasks(config));
-  if (rows == tensors.end()) return 0;
-  return rows->second.dim() > 0 ? rows->second.size(0) : 0;
+// The model's tasks, as far as its tensors tell. shape_of(name): of a tensor; {} where it is none.
+template <typename ShapeOf>
+int64_t count_tasks(const ModelConfig& config, const ShapeOf& shape_of) {
+  const std::vector<int64_t> shape = shape_of(rows_of_tasks(config));
+  return shape.empty() ? 0 : shape[0];
 }
 
 bool are_routes(const torch::Tensor& table, const ModelConfig& config) {
@@ -178,7 +178,11 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
   refuse_encoder_alone(config, where);
   refuse_oversized(config, tensors, where);
   torch::NoGradGuard no_grad;
-  Seq2SeqModel model(config, count_tasks(config, tensors));
+  Seq2SeqModel model(config, count_tasks(config, [&](const std::string& name) {
+                       const auto found = tensors.find(name);
+                       return found == tensors.end() ? std::vector<int64_t>()
+                                                     : found->second.sizes().vec();
+                     }));
   fill_module(*model, std::move(tensors), where);
   refuse_bad_table(model, where);
   return model;
@@ -247,7 +251,9 @@ Seq2SeqModel model_of_routes(const ModelConfig& config, const TensorFiles& files
   refuse_oversized(config, held, where);
   torch::NoGradGuard no_grad;
   // Its tensors are not initialised, so that their memory is never touched.
-  Seq2SeqModel model(config, count_tasks(config, routes));
+  Seq2SeqModel model(config, count_tasks(config, [&](const std::string& name) {
+                       return unknown.contains(name) ? files.shape(name) : std::vector<int64_t>();
+                     }));
   auto targets = model->named_parameters();
   targets.update(model->named_buffers());
   for (auto& item : targets) {

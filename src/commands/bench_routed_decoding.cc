@@ -1,7 +1,9 @@
 // trivium bench routed-decoding: what a pool of experts costs in decoding, against a dense model.
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/json.h"
 #include "base/rng.h"
@@ -19,7 +21,8 @@ constexpr const char* kFooter =
     "  dense      one expert a layer\n"
     "  one_task   a pool in every layer, all rows along one route\n"
     "  mixed      the same pools, every row along its task's own random route\n"
-    "Each round times the three one after another; a ratio is of seconds within a round.";
+    "  gates      as many experts in each layer's feed-forward part, chosen token by token\n"
+    "Each round times the four one after another; a ratio is of seconds within a round.";
 
 struct RoutedFlags {
   std::string compute = "float32";
@@ -30,7 +33,9 @@ struct RoutedFlags {
 // Random weights by name; norms of 1. Quick and repeating, since only their number matters here.
 class RandomWeights {
  public:
-  explicit RandomWeights(const ModelConfig& config) : config_(config) {
+  // `num_experts`: of token gates.
+  RandomWeights(const ModelConfig& config, int64_t num_experts)
+      : config_(config), num_experts_(num_experts) {
     Rng rng(1);
     for (float& value : values_) value = static_cast<float>(rng.uniform() - 0.5) * 0.07f;
   }
@@ -41,9 +46,10 @@ class RandomWeights {
     for (const int64_t size : shape) count *= size;
     const std::shared_ptr<float> values(new float[static_cast<size_t>(count)],
                                         std::default_delete<float[]>());
+    const size_t first = std::hash<std::string>()(name) % values_.size();
     const bool is_norm = name.find("norm") != name.npos && name.ends_with(".weight");
     for (int64_t i = 0; i < count; ++i) {
-      values.get()[i] = is_norm ? 1.0f : values_[static_cast<size_t>(i) % values_.size()];
+      values.get()[i] = is_norm ? 1.0f : values_[(first + static_cast<size_t>(i)) % values_.size()];
     }
     return {values, shape};
   }
@@ -61,11 +67,13 @@ class RandomWeights {
     if (name.ends_with("fc1.weight")) return {d_ffn, d_model};
     if (name.ends_with("fc1.bias")) return {d_ffn};
     if (name.ends_with("fc2.weight")) return {d_model, d_ffn};
+    if (name.ends_with("gate.weight")) return {1, num_experts_, d_model};
     if (name.ends_with("bias") || name.find("norm") != name.npos) return {d_model};
     return {d_model, d_model};
   }
 
   ModelConfig config_;
+  int64_t num_experts_;
   std::vector<float> values_ = std::vector<float>(1000003);  // a prime: no two rows are the same
 };
 
@@ -111,20 +119,24 @@ void run_routed(const RoutedFlags& flags) {
   EngineOptions options;
   options.type = compute_type(flags.compute);
   options.threads = cpu_threads(flags.threads);
-  const RandomWeights weights(config);
+  const RandomWeights weights(config, flags.num_experts);
   const TensorReader read = [&](const std::string& name) { return weights.read(name); };
   const auto dense = engine_backend(config, options, read);
   config.routing.num_experts = flags.num_experts;
   const auto routed = engine_backend(config, options, read);
-  std::vector<double> dense_seconds, one_ratios, mixed_ratios;
+  config.token_experts.num_experts = std::exchange(config.routing.num_experts, 1);
+  const auto gated = engine_backend(config, options, read);
+  std::vector<double> dense_seconds, one_ratios, mixed_ratios, gates_ratios;
   for (int64_t round = -1; round < flags.rounds; ++round) {  // round -1 warms up
     const double a = time_batch(*dense, flags, 1);
     const double b = time_batch(*routed, flags, 1);
     const double c = time_batch(*routed, flags, flags.tasks);
+    const double d = time_batch(*gated, flags, 1);
     if (round < 0) continue;
     dense_seconds.push_back(a);
     one_ratios.push_back(b / a);
     mixed_ratios.push_back(c / a);
+    gates_ratios.push_back(d / a);
   }
   const Json result = {{"benchmark", "routed-decoding"},
                        {"compute", flags.compute},
@@ -138,7 +150,8 @@ void run_routed(const RoutedFlags& flags) {
                        {"rounds", flags.rounds},
                        {"dense_seconds", median(dense_seconds)},
                        {"one_task_to_dense", spread(one_ratios)},
-                       {"mixed_to_dense", spread(mixed_ratios)}};
+                       {"mixed_to_dense", spread(mixed_ratios)},
+                       {"gates_to_dense", spread(gates_ratios)}};
   std::printf("%s\n", result.dump(2).c_str());
 }
 

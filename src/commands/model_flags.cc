@@ -26,9 +26,10 @@ void add_engine_flags(CLI::App& command, ModelFlags& flags) {
   flags.engine = "fast";
   add_model_flags(command, flags);
   command
-      .add_option("--engine", flags.engine,
-                  "fast: this program's own kernels; torch: LibTorch. Models with token gates take "
-                  "torch anyway")
+      .add_option(
+          "--engine", flags.engine,
+          "fast: this program's own kernels; torch: LibTorch, which models with token gates "
+          "take on a GPU anyway")
       ->check(CLI::IsMember({"fast", "torch"}))
       ->capture_default_str();
   command
@@ -60,15 +61,17 @@ std::optional<int> engine_device(const std::string& name) {
 std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::string& folder,
                                             const std::optional<int>& device) {
   const std::filesystem::path file = std::filesystem::path(folder) / "config.json";
-  const bool is_fast = flags.engine == "fast" && device && std::filesystem::exists(file) &&
-                       engine_supports(model_config_from_json(
-                           read_json_file(file, ExitCode::kBadModel), file.string()));
+  const bool is_fast =
+      flags.engine == "fast" && device && std::filesystem::exists(file) &&
+      engine_supports(
+          model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string()),
+          *device);
   if (!is_fast) {
     if (flags.compute == "float32" && flags.expert_threshold == 0) return std::nullopt;
     throw Error(
         ExitCode::kUsage,
-        "--compute and --expert-threshold are for --engine fast, and not for models with token "
-        "gates; leave them out");
+        "--compute and --expert-threshold are for --engine fast, and on a GPU not for models with "
+        "token gates; leave them out");
   }
   EngineOptions options;
   options.type = compute_type(flags.compute);

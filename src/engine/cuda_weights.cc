@@ -53,8 +53,7 @@ class Uploader {
       for (int64_t c = 0; c < first.columns(); ++c) {
         experts[e]->get_column(c, column.data());
         std::byte* place =
-            bytes.data() +
-            (static_cast<int64_t>(e) * result.padded_columns() + c) * row_bytes;
+            bytes.data() + (static_cast<int64_t>(e) * result.padded_columns() + c) * row_bytes;
         if (first.type() == ComputeType::kFloat32) {
           std::memcpy(place, column.data(), static_cast<size_t>(first.depth()) * sizeof(float));
         } else {
@@ -101,8 +100,10 @@ CudaLayer common_parts(Uploader& uploader, const std::vector<Expert>& experts) {
   layer.qkv = linear(&Expert::qkv);
   layer.out = linear(&Expert::out);
   layer.attention_norm = norm(&Expert::attention_norm);
-  layer.fc1 = linear(&Expert::fc1);
-  layer.fc2 = linear(&Expert::fc2);
+  layer.fc1 = uploader.linear(
+      experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc1; });
+  layer.fc2 = uploader.linear(
+      experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc2; });
   layer.final_norm = norm(&Expert::final_norm);
   return layer;
 }
@@ -120,14 +121,14 @@ CudaWeights::CudaWeights(cuda::Stream& stream, const EngineWeights& packed) {
   for (const auto& experts : packed.decoder) {
     CudaLayer layer = common_parts(uploader, experts);
     using Expert = DecoderExpert;
-    layer.cross_query =
-        uploader.linear(experts, [](const Expert& e) -> const auto& { return e.cross_query; });
-    layer.cross_key_value =
-        uploader.linear(experts, [](const Expert& e) -> const auto& { return e.cross_key_value; });
-    layer.cross_out =
-        uploader.linear(experts, [](const Expert& e) -> const auto& { return e.cross_out; });
-    layer.cross_norm =
-        uploader.norm(experts, [](const Expert& e) -> const auto& { return e.cross_norm; });
+    layer.cross_query = uploader.linear(
+        experts, [](const Expert& e) -> const auto& { return e.cross_query; });
+    layer.cross_key_value = uploader.linear(
+        experts, [](const Expert& e) -> const auto& { return e.cross_key_value; });
+    layer.cross_out = uploader.linear(
+        experts, [](const Expert& e) -> const auto& { return e.cross_out; });
+    layer.cross_norm = uploader.norm(
+        experts, [](const Expert& e) -> const auto& { return e.cross_norm; });
     decoder.push_back(layer);
   }
 }

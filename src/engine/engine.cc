@@ -111,7 +111,8 @@ void Engine::encode(std::span<const EngineSource> sources, AlignedBuffer<float>&
   std::vector<int32_t> ids, positions;
   for (const EngineSource& source : sources) {
     const int64_t len = checked_length(source, config());
-    segments.push_back({static_cast<int64_t>(ids.size()), len});
+    segments.push_back(
+        {static_cast<int64_t>(ids.size()), len, static_cast<int32_t>(source.route->gates)});
     for (int64_t i = 0; i < len; ++i) {
       ids.push_back(source.ids[i]);
       positions.push_back(static_cast<int32_t>(i));
@@ -152,7 +153,7 @@ void Engine::encode_pool(size_t layer, std::span<const EngineSource> sources,
       const Segment& segment = segments[source];
       std::copy_n(hidden.data() + segment.begin * width, segment.len * width,
                   gathered_.data() + count * width);
-      own.push_back({count, segment.len});
+      own.push_back({count, segment.len, segment.gates});
       count += segment.len;
     }
     encoder_layer(context_, encoder_shape(), experts[use.expert], own, gathered_.data(), scratch_);

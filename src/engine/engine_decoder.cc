@@ -88,6 +88,7 @@ void EngineDecoder::pack_source(const EngineSource& source, const float* memory,
   const auto& layers = engine_.weights().decoder;
   check(source.route->decoder.size() == layers.size(), "the route is of another model");
   place.taken = true;
+  place.gates = static_cast<int32_t>(source.route->gates);
   place.route.resize(layers.size());
   place.memory.resize(layers.size());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
@@ -142,7 +143,8 @@ void EngineDecoder::run_expert(size_t layer, const ExpertUse& use, float* hidden
   for (size_t i = 0; i < use.rows.size(); ++i) {
     const Row& row = rows_[use.rows[i]];
     decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + use.slots[i]),
-                             row.cells, &places_[row.place].memory[layer][use.slots[i]]});
+                             row.cells, &places_[row.place].memory[layer][use.slots[i]],
+                             places_[row.place].gates});
   }
   decoder_layer_step(engine_.context(), engine_.decoder_shape(),
                      engine_.weights().decoder[layer][use.expert], cache_, decoder_rows_, hidden,

@@ -35,6 +35,7 @@ class EngineDecoder : public StepDecoder {
   // A source's place in the batch, and what is computed once for it.
   struct Place {
     bool taken = false;
+    int32_t gates = 0;                                  // the row of its token gates
     std::vector<std::vector<ActiveExpert>> route;       // [decoder_layers]
     std::vector<std::vector<PackedKeysValues>> memory;  // [decoder_layers][experts of its route]
   };

@@ -1,6 +1,7 @@
 #include "engine/engine_weights.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -10,6 +11,17 @@ namespace {
 constexpr int64_t kPositionOffset =
     2;  // BART's position tables have two unused rows at their start
 
+[[noreturn]] void refuse_shape(const std::string& name) {
+  throw Error(ExitCode::kBadModel,
+              "tensor \"" + name + "\" has another shape than config.json asks for");
+}
+
+// [number of tasks or 1] + `rest`: config.json does not say how many tasks there are.
+void check_rows(const HostTensor& tensor, std::vector<int64_t> rest, const std::string& name) {
+  rest.insert(rest.begin(), tensor.shape.empty() ? 0 : tensor.shape[0]);
+  if (tensor.shape != rest || rest[0] == 0) refuse_shape(name);
+}
+
 // Reads tensors of one layer, `prefix` before each name.
 class LayerReader {
  public:
@@ -18,10 +30,7 @@ class LayerReader {
 
   HostTensor tensor(const std::string& name, std::vector<int64_t> shape) const {
     HostTensor tensor = read_(prefix_ + name);
-    if (tensor.shape != shape) {
-      throw Error(ExitCode::kBadModel, "tensor \"" + prefix_ + name + "\"" +
-                                           " has another shape than config.json asks for");
-    }
+    if (tensor.shape != shape) refuse_shape(prefix_ + name);
     return tensor;
   }
 
@@ -39,6 +48,42 @@ class LayerReader {
     return linear;
   }
 
+  // Token gates: [tasks or 1, experts, d_model], from the tasks' embeddings where there are some.
+  std::vector<float> gates(const TokenExpertConfig& config, int64_t d_model,
+                           const HostTensor& embeddings) const {
+    const int64_t stride = config.num_experts * d_model;
+    if (config.gate_embedding_dim == 0) {
+      const HostTensor own = read_(prefix_ + "gate.weight");
+      check_rows(own, {config.num_experts, d_model}, prefix_ + "gate.weight");
+      return {own.values.get(), own.values.get() + own.shape[0] * stride};
+    }
+    const int64_t width = config.gate_embedding_dim;
+    const HostTensor generator = tensor("gate.generator", {stride, width});
+    std::vector<float> gates;
+    for (int64_t row = 0; row < embeddings.shape[0]; ++row) {
+      const float* embedding = embeddings.values.get() + row * width;
+      for (int64_t i = 0; i < stride; ++i) {
+        gates.push_back(std::inner_product(embedding, embedding + width,
+                                           generator.values.get() + i * width, 0.0f));
+      }
+    }
+    return gates;
+  }
+
+  FeedForwardWeights feed_forward(const ModelConfig& config, int64_t d_ffn,
+                                  const HostTensor& gate_embeddings) const {
+    const int64_t d_model = config.d_model, count = config.token_experts.num_experts;
+    FeedForwardWeights part;
+    part.scale = config.token_experts.scale;
+    for (int64_t e = 0; e < count; ++e) {
+      const std::string name = count == 1 ? "" : "experts." + std::to_string(e) + ".";
+      part.experts.push_back(
+          {linear({name + "fc1"}, d_ffn, d_model), linear({name + "fc2"}, d_model, d_ffn)});
+    }
+    if (count > 1) part.gates = gates(config.token_experts, d_model, gate_embeddings);
+    return part;
+  }
+
   LayerNormWeights norm(const std::string& name, int64_t d_model) const {
     const HostTensor gamma = tensor(name + ".weight", {d_model});
     const HostTensor beta = tensor(name + ".bias", {d_model});
@@ -52,17 +97,20 @@ class LayerReader {
   std::string prefix_;
 };
 
-EncoderExpert read_encoder_expert(const LayerReader& reader, int64_t d_model, int64_t d_ffn) {
+EncoderExpert read_encoder_expert(const LayerReader& reader, const ModelConfig& config,
+                                  const HostTensor& gate_embeddings) {
+  const int64_t d_model = config.d_model;
   return {
       reader.linear({"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, d_model, d_model),
       reader.linear({"self_attn.out_proj"}, d_model, d_model),
       reader.norm("self_attn_layer_norm", d_model),
-      reader.linear({"fc1"}, d_ffn, d_model),
-      reader.linear({"fc2"}, d_model, d_ffn),
+      reader.feed_forward(config, config.encoder_ffn_dim, gate_embeddings),
       reader.norm("final_layer_norm", d_model)};
 }
 
-DecoderExpert read_decoder_expert(const LayerReader& reader, int64_t d_model, int64_t d_ffn) {
+DecoderExpert read_decoder_expert(const LayerReader& reader, const ModelConfig& config,
+                                  const HostTensor& gate_embeddings) {
+  const int64_t d_model = config.d_model;
   return {
       reader.linear({"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, d_model, d_model),
       reader.linear({"self_attn.out_proj"}, d_model, d_model),
@@ -71,8 +119,7 @@ DecoderExpert read_decoder_expert(const LayerReader& reader, int64_t d_model, in
       reader.linear({"encoder_attn.k_proj", "encoder_attn.v_proj"}, d_model, d_model),
       reader.linear({"encoder_attn.out_proj"}, d_model, d_model),
       reader.norm("encoder_attn_layer_norm", d_model),
-      reader.linear({"fc1"}, d_ffn, d_model),
-      reader.linear({"fc2"}, d_model, d_ffn),
+      reader.feed_forward(config, config.decoder_ffn_dim, gate_embeddings),
       reader.norm("final_layer_norm", d_model)};
 }
 
@@ -105,14 +152,23 @@ std::vector<std::vector<Expert>> read_layers(const TensorReader& read, ComputeTy
 
 int64_t bytes_of(const DecoderExpert& expert) {
   int64_t bytes = 0;
-  for (const PackedLinear* linear : {&expert.qkv, &expert.out, &expert.cross_query,
-                                     &expert.cross_out, &expert.fc1, &expert.fc2}) {
+  const FeedForwardWeights::Expert& inner = expert.feed_forward.experts.front();
+  for (const PackedLinear* linear :
+       {&expert.qkv, &expert.out, &expert.cross_query, &expert.cross_out, &inner.fc1, &inner.fc2}) {
     bytes += linear->weights.bytes() + 4 * linear->bias.size();
   }
   return bytes;
 }
 
 }  // namespace
+
+const float* FeedForwardWeights::gate(int64_t row, int64_t d_model) const {
+  const int64_t stride = static_cast<int64_t>(experts.size()) * d_model;
+  const int64_t count = static_cast<int64_t>(gates.size()) / stride;
+  if (count == 1) row = 0;
+  check(row >= 0 && row < count, "the route is of another model");
+  return gates.data() + row * stride;
+}
 
 EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType compute,
                              const TensorReader& read)
@@ -136,16 +192,22 @@ EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType comput
   for (int64_t l = 0; l < config.decoder_layers; ++l) {
     decoder_experts.push_back(config.decoder_layer_is_pool(l) ? config.routing.num_experts : 1);
   }
-  encoder = read_layers<EncoderExpert>(read, type, "encoder", config.encoder_layers,
-                                       encoder_experts, [&](const LayerReader& reader) {
-                                         return read_encoder_expert(reader, d_model,
-                                                                    config.encoder_ffn_dim);
-                                       });
-  decoder = read_layers<DecoderExpert>(read, type, "decoder", config.decoder_layers,
-                                       decoder_experts, [&](const LayerReader& reader) {
-                                         return read_decoder_expert(reader, d_model,
-                                                                    config.decoder_ffn_dim);
-                                       });
+  HostTensor gate_embeddings;
+  if (config.token_experts.num_experts > 1 && config.token_experts.gate_embedding_dim > 0) {
+    gate_embeddings = read("gate_embeddings.weight");
+    check_rows(gate_embeddings, {config.token_experts.gate_embedding_dim},
+               "gate_embeddings.weight");
+  }
+  encoder =
+      read_layers<EncoderExpert>(read, type, "encoder", config.encoder_layers, encoder_experts,
+                                 [&](const LayerReader& reader) {
+                                   return read_encoder_expert(reader, config, gate_embeddings);
+                                 });
+  decoder =
+      read_layers<DecoderExpert>(read, type, "decoder", config.decoder_layers, decoder_experts,
+                                 [&](const LayerReader& reader) {
+                                   return read_decoder_expert(reader, config, gate_embeddings);
+                                 });
 }
 
 int64_t EngineWeights::step_bytes() const {

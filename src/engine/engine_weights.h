@@ -31,12 +31,25 @@ struct LayerNormWeights {
   std::vector<float> gamma, beta;
 };
 
+// One feed-forward network, or as many as token gates choose from, and the gates.
+struct FeedForwardWeights {
+  struct Expert {
+    PackedLinear fc1, fc2;
+  };
+  std::vector<Expert> experts;
+  std::vector<float> gates;  // [tasks or 1, experts, d_model]; empty for one network
+  GateScale scale = GateScale::kNone;
+
+  // The gate of a task's row, [experts, d_model]. A row beyond the gates is a bug.
+  const float* gate(int64_t row, int64_t d_model) const;
+};
+
 // An expert of the encoder, or an ordinary layer.
 struct EncoderExpert {
   PackedLinear qkv;  // the query's, key's and value's projections as one: [3 * d_model, d_model]
   PackedLinear out;
   LayerNormWeights attention_norm;
-  PackedLinear fc1, fc2;
+  FeedForwardWeights feed_forward;
   LayerNormWeights final_norm;
 };
 
@@ -47,7 +60,7 @@ struct DecoderExpert {
   PackedLinear cross_key_value;  // both as one: [2 * d_model, d_model]
   PackedLinear cross_out;
   LayerNormWeights cross_norm;
-  PackedLinear fc1, fc2;
+  FeedForwardWeights feed_forward;
   LayerNormWeights final_norm;
 };
 

@@ -45,22 +45,88 @@ void add_attention(const CpuContext& context, const LayerShape& shape, const Pac
   norm_rows(context, shape, norm, rows, hidden);
 }
 
-// hidden = norm(hidden + W2 gelu(W1 hidden + b1) + b2).
-void feed_forward(const CpuContext& context, const LayerShape& shape, const PackedLinear& fc1,
-                  const PackedLinear& fc2, const LayerNormWeights& norm, int64_t rows,
-                  float* hidden, LayerScratch& scratch) {
+// out[i] = W2 gelu(W1 row(i) + b1) + b2 + residual[i] for i in [0, rows), where `row` gives the
+// places of the inputs [d_model]. out, residual (or null): [rows, d_model].
+template <typename Row>
+void run_network(const CpuContext& context, const FeedForwardWeights::Expert& network, int64_t rows,
+                 const Row& row, float* out, const float* residual, LayerScratch& scratch) {
   // A line more than d_ffn, so that rows do not all fall on one set of the cache.
-  const int64_t width = shape.d_model, d_ffn = fc1.weights.columns(), stride = d_ffn + 16;
+  const int64_t width = network.fc1.weights.depth(), d_ffn = network.fc1.weights.columns();
+  const int64_t stride = d_ffn + 16;
   float* inner = scratch.inner.reserve(std::min(rows, kFeedForwardRows) * stride);
   for (int64_t first = 0; first < rows; first += kFeedForwardRows) {
-    const int64_t count = std::min(kFeedForwardRows, rows - first);
-    float* place = hidden + first * width;
-    round_rows(context, place, width, count, width, scratch.narrow);
-    linear(context, scratch.narrow, fc1.weights, {inner, stride, fc1.bias.data(), true, nullptr});
+    const int64_t count = std::min(kFeedForwardRows, rows - first), place = first * width;
+    scratch.narrow.resize(count, width);
+    for_rows(context, count, width, [&](int64_t i) { scratch.narrow.set_row(i, row(first + i)); });
+    linear(context, scratch.narrow, network.fc1.weights,
+           {inner, stride, network.fc1.bias.data(), true, nullptr});
     round_rows(context, inner, stride, count, d_ffn, scratch.wide);
-    linear(context, scratch.wide, fc2.weights, {place, width, fc2.bias.data(), false, place});
+    linear(context, scratch.wide, network.fc2.weights,
+           {out + place, width, network.fc2.bias.data(), false,
+            residual == nullptr ? nullptr : residual + place});
   }
+}
+
+float gate_factor(GateScale scale, float probability, size_t num_experts) {
+  if (scale == GateScale::kNone) return 1;
+  return scale == GateScale::kProbability ? probability
+                                          : probability * static_cast<float>(num_experts);
+}
+
+// hidden = norm(hidden + each token's expert of it), the expert chosen by the token's gate
+// (mt_tag.md, section 1), which scratch.gates has.
+void feed_forward_pool(const CpuContext& context, const LayerShape& shape,
+                       const FeedForwardWeights& pool, const LayerNormWeights& norm, int64_t rows,
+                       float* hidden, LayerScratch& scratch) {
+  const int64_t width = shape.d_model;
+  const size_t num_experts = pool.experts.size();
+  scratch.choices.resize(rows);
+  for_rows(context, rows, width * static_cast<int64_t>(num_experts), [&](int64_t row) {
+    scratch.choices[row] = choose_expert(hidden + row * width, width, scratch.gates[row],
+                                         static_cast<int64_t>(num_experts));
+  });
+  scratch.by_expert.clear();
+  float* outputs = scratch.mixed.reserve(rows * width);  // in the order of by_expert
+  for (size_t e = 0; e < num_experts; ++e) {
+    const size_t begin = scratch.by_expert.size();
+    for (int32_t row = 0; row < static_cast<int32_t>(rows); ++row) {
+      if (scratch.choices[row].expert == static_cast<int32_t>(e)) scratch.by_expert.push_back(row);
+    }
+    const int32_t* own = scratch.by_expert.data() + begin;
+    run_network(
+        context, pool.experts[e], static_cast<int64_t>(scratch.by_expert.size() - begin),
+        [&](int64_t i) { return hidden + own[i] * width; },
+        outputs + static_cast<int64_t>(begin) * width, nullptr, scratch);
+  }
+  for_rows(context, rows, width, [&](int64_t i) {
+    const int32_t row = scratch.by_expert[i];
+    const float factor = gate_factor(pool.scale, scratch.choices[row].probability, num_experts);
+    const float* output = outputs + i * width;
+    float* place = hidden + row * width;
+    for (int64_t k = 0; k < width; ++k) place[k] += factor * output[k];
+  });
   norm_rows(context, shape, norm, rows, hidden);
+}
+
+// hidden = norm(hidden + W2 gelu(W1 hidden + b1) + b2), or the pool's. gates(add) calls
+// add(gate, count) for rows one after the other: so many take the gates of that row.
+template <typename Gates>
+void feed_forward(const CpuContext& context, const LayerShape& shape,
+                  const FeedForwardWeights& part, const LayerNormWeights& norm, int64_t rows,
+                  const Gates& gates, float* hidden, LayerScratch& scratch) {
+  if (part.experts.size() == 1) {
+    run_network(
+        context, part.experts[0], rows, [&](int64_t row) { return hidden + row * shape.d_model; },
+        hidden, hidden, scratch);
+    norm_rows(context, shape, norm, rows, hidden);
+    return;
+  }
+  scratch.gates.clear();
+  gates([&](int32_t gate, int64_t count) {
+    scratch.gates.insert(scratch.gates.end(), static_cast<size_t>(count),
+                         part.gate(gate, shape.d_model));
+  });
+  feed_forward_pool(context, shape, part, norm, rows, hidden, scratch);
 }
 
 // Rows [first, first + count) of a step, all of one source.
@@ -111,7 +177,11 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape, const Enc
         context.blocks->end();
       });
   add_attention(context, shape, expert.out, expert.attention_norm, rows, hidden, scratch);
-  feed_forward(context, shape, expert.fc1, expert.fc2, expert.final_norm, rows, hidden, scratch);
+  const auto gates = [&](const auto& add) {
+    for (const Segment& segment : segments) add(segment.gates, segment.len);
+  };
+  feed_forward(context, shape, expert.feed_forward, expert.final_norm, rows, gates, hidden,
+               scratch);
 }
 
 void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
@@ -173,7 +243,11 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
     context.blocks->end();
   });
   add_attention(context, shape, expert.cross_out, expert.cross_norm, count, hidden, scratch);
-  feed_forward(context, shape, expert.fc1, expert.fc2, expert.final_norm, count, hidden, scratch);
+  const auto gates = [&](const auto& add) {
+    for (const DecoderRow& row : rows) add(row.gates, 1);
+  };
+  feed_forward(context, shape, expert.feed_forward, expert.final_norm, count, gates, hidden,
+               scratch);
 }
 
 }  // namespace trivium

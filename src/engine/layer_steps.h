@@ -11,6 +11,7 @@
 #include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/linear.h"
+#include "kernels/token_gate.h"
 
 namespace trivium {
 
@@ -31,6 +32,9 @@ struct LayerScratch {
   AlignedBuffer<float> projected;           // [rows, 3 * d_model]: queries, keys and values
   AlignedBuffer<float> mixed;               // [rows, d_model]: what attention returns
   AlignedBuffer<float> inner;               // [rows, d_ffn]
+  std::vector<const float*> gates;          // [rows]: each one's token gate
+  std::vector<GateChoice> choices;          // [rows]
+  std::vector<int32_t> by_expert;           // [rows]: their numbers, sorted by expert
   std::vector<PackedKeysValues> self;       // of each sequence of an encoder's batch
   std::vector<AttentionScratch> attention;  // of each thread
 };
@@ -38,6 +42,7 @@ struct LayerScratch {
 // The rows of one sequence in an encoder's batch, whose sequences lie one after the other.
 struct Segment {
   int64_t begin = 0, len = 0;
+  int32_t gates = 0;  // the row of its token gates
 };
 
 // hidden: [rows, d_model], replaced by the layer's output. No row is padding.
@@ -55,6 +60,7 @@ struct DecoderRow {
   void* cache = nullptr;  // KeyValueCache::keys of the layer's plane
   std::span<const int32_t> cells;
   const PackedKeysValues* source = nullptr;  // rows of one source stand side by side
+  int32_t gates = 0;                         // the row of its token gates
 };
 
 // One step of a layer: hidden [rows.size(), d_model], replaced by the layer's output.

@@ -13,7 +13,9 @@ std::string joined_texts(const Json& fields) {
   std::string text;
   for (const auto& [name, value] : fields.items()) {
     for (const Json& part : value.is_array() ? value : Json::array({value})) {
-      if (part.is_string()) text += (text.empty() ? "" : " ") + part.get<std::string>();
+      if (!part.is_string()) continue;
+      if (!text.empty()) text += ' ';
+      text += part.get<std::string>();
     }
   }
   return text;
@@ -81,7 +83,10 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, torch::Device devi
 }
 
 Seq2SeqModel& LoadedModel::model() {
-  check(!model_.is_empty(), "the fast engine keeps no LibTorch model");
+  if (model_.is_empty()) {
+    model_ = load_checkpoint(folder_).model;
+    model_->eval();
+  }
   return model_;
 }
 

@@ -47,7 +47,8 @@ class LoadedModel {
 
   const std::filesystem::path& folder() const { return folder_; }
   const ModelConfig& config() const { return generator_->config(); }
-  // The LibTorch model, which the fast engine leaves nothing of: a bug there.
+  // The LibTorch model, in evaluation mode. The fast engine keeps none: there the first call reads
+  // the checkpoint anew, with load_checkpoint's errors.
   Seq2SeqModel& model();
   TextGenerator& generator() { return *generator_; }
   const TaskCatalog& tasks() const { return tasks_; }

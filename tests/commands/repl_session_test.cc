@@ -187,16 +187,22 @@ TEST_F(ReplSessionTest, ShowsWhichExpertEachTokenTook) {
   gated.model = Seq2SeqModel(gated.config, 3);
   gated.model->init_weights(7);
   save_checkpoint(gated, folder_ / "gated");
-  LoadedModel model(folder_ / "gated", torch::kCPU);
-  ReplSession session(model, history_, style_, /*streams=*/false, stop_, out_);
-  EXPECT_THROW(session.run_line("/gates"), Error);  // no prompt yet
-  session.run_line("/task sst2");
-  session.run_line("ab c");
-  out_.str("");
-  session.run_line("/gates");
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("encoder layer"), HasSubstr("decoder layer"),
-                                HasSubstr("##b"), HasSubstr("[CLS]")));
-  EXPECT_THAT(out_.str(), Not(HasSubstr("   4")));  // experts are 1 to 3
+  std::vector<std::string> pictures;
+  for (const std::optional<EngineOptions>& engine :
+       {std::optional<EngineOptions>(), std::optional<EngineOptions>(EngineOptions{})}) {
+    LoadedModel model(folder_ / "gated", torch::kCPU, {}, engine);
+    ReplSession session(model, history_, style_, /*streams=*/false, stop_, out_);
+    EXPECT_THROW(session.run_line("/gates"), Error);  // no prompt yet
+    session.run_line("/task sst2");
+    session.run_line("ab c");
+    out_.str("");
+    session.run_line("/gates");
+    pictures.push_back(out_.str());
+    EXPECT_THAT(out_.str(), AllOf(HasSubstr("encoder layer"), HasSubstr("decoder layer"),
+                                  HasSubstr("##b"), HasSubstr("[CLS]")));
+    EXPECT_THAT(out_.str(), Not(HasSubstr("   4")));  // experts are 1 to 3
+  }
+  EXPECT_EQ(pictures[0], pictures[1]) << "whoever answers";
 }
 
 TEST_F(ReplSessionTest, BannerFits) {

@@ -33,13 +33,35 @@ TaskRoute random_route(const ModelConfig& config, bool soft, uint64_t seed) {
   return route;
 }
 
-enum class Routes { kDense, kOneHot, kSoft };
+enum class Routes {
+  kDense,
+  kOneHot,
+  kSoft,
+  kTokenGates,      // token-level experts, a gate a task, scaled by probability
+  kGateEmbeddings,  // the gates made from the tasks' embeddings, scaled by probability x experts
+  kSharedGate,      // one gate for all tasks, no scale
+};
+
+ModelConfig config_of(Routes kind) {
+  ModelConfig config = small_config(kind == Routes::kOneHot || kind == Routes::kSoft ? 3 : 1);
+  config.routing.decoder_vanilla_layers = {0};
+  if (kind < Routes::kTokenGates) return config;
+  TokenExpertConfig& experts = config.token_experts;
+  experts.num_experts = 3;
+  if (kind == Routes::kGateEmbeddings) {
+    experts.gate_embedding_dim = 5;
+    experts.scale = GateScale::kProbabilityTimesExperts;
+  } else if (kind == Routes::kSharedGate) {
+    experts.gates = TokenGates::kShared;
+    experts.scale = GateScale::kNone;
+  }
+  return config;
+}
 
 // A model on both backends, and sources with routes.
 struct Pair {
   Pair(Routes kind, const EngineOptions& options, int64_t num_sources = 5) {
-    ModelConfig config = small_config(kind == Routes::kDense ? 1 : 3);
-    config.routing.decoder_vanilla_layers = {0};
+    const ModelConfig config = config_of(kind);
     model = random_model(config, 3);
     torch = torch_backend(model);
     engine = engine_backend(config, options, reader_of(model));
@@ -47,6 +69,7 @@ struct Pair {
     for (int64_t i = 0; i < num_sources; ++i) {
       lengths.push_back(3 + i * 5 % 8);
       routes.push_back(random_route(config, kind == Routes::kSoft, 10 + i % 3));
+      routes.back().gates = i % 3;
     }
     sources = random_ids(lengths, config.vocab_size, 4);
     for (const TaskRoute& route : routes) route_rows.push_back(&route);
@@ -170,7 +193,9 @@ TEST_P(BackendTest, AStepsScanIsThatOfItsLogits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, BackendTest,
-                         ::testing::Values(Routes::kDense, Routes::kOneHot, Routes::kSoft));
+                         ::testing::Values(Routes::kDense, Routes::kOneHot, Routes::kSoft,
+                                           Routes::kTokenGates, Routes::kGateEmbeddings,
+                                           Routes::kSharedGate));
 
 TEST(EngineBackend, RoundedNumbersStayNear) {
   for (const auto& [type, bound] :
@@ -210,6 +235,35 @@ TEST(EngineBackend, RefusesATensorOfAnotherShape) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kBadModel);
     EXPECT_NE(std::string(error.what()).find("decoder.layers.0.fc1.weight"), std::string::npos);
+  }
+}
+
+TEST(EngineBackend, AGateDecidesByItsTask) {
+  Pair pair(Routes::kTokenGates, {});
+  const auto logits_of = [&](int64_t gates) {
+    pair.routes[0].gates = gates;
+    const auto decoder = pair.start(pair.engine);
+    const std::span<const float> logits = decoder->step(std::vector<int32_t>{5, 6, 7, 8, 9});
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  const std::vector<float> first = logits_of(0), second = logits_of(1);
+  EXPECT_NE(std::vector(first.begin(), first.begin() + 40),
+            std::vector(second.begin(), second.begin() + 40));
+  EXPECT_EQ(std::vector(first.begin() + 40, first.end()),
+            std::vector(second.begin() + 40, second.end()));
+  EXPECT_THROW(logits_of(4), std::logic_error) << "the model has four tasks";
+}
+
+TEST(EngineBackend, RefusesGatesOfAnotherShape) {
+  ModelConfig config = config_of(Routes::kTokenGates);
+  const Seq2SeqModel model = random_model(config);
+  config.token_experts.num_experts = 2;
+  try {
+    engine_backend(config, {}, reader_of(model));
+    FAIL() << "the gates choose from three";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadModel);
+    EXPECT_NE(std::string(error.what()).find("encoder.layers.0.gate.weight"), std::string::npos);
   }
 }
 
