@@ -4,36 +4,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "engine/pool_rows.h"
 #include "kernels/layer_norm.h"
 
 namespace trivium {
-namespace {
-
-// The sequences of a batch that take one expert of a layer.
-struct ExpertUse {
-  int64_t expert = 0;
-  std::vector<size_t> sources;
-  std::vector<float> weights;
-};
-
-std::vector<ExpertUse> uses_of_layer(std::span<const EngineSource> sources, size_t layer,
-                                     size_t num_experts, float threshold) {
-  std::vector<ExpertUse> uses(num_experts);
-  for (size_t e = 0; e < num_experts; ++e) uses[e].expert = static_cast<int64_t>(e);
-  for (size_t i = 0; i < sources.size(); ++i) {
-    const std::vector<float>& weights = sources[i].route->encoder.at(layer);
-    check(weights.size() <= num_experts, "the route is of another model");
-    for (const ActiveExpert& active : active_experts(weights, threshold)) {
-      uses[active.expert].sources.push_back(i);
-      uses[active.expert].weights.push_back(active.weight);
-    }
-  }
-  std::erase_if(uses, [](const ExpertUse& use) { return use.sources.empty(); });
-  return uses;
-}
-
-}  // namespace
-
 int64_t TaskRoute::main_expert(const std::vector<float>& weights) {
   return std::max_element(weights.begin(), weights.end()) - weights.begin();
 }
@@ -51,27 +25,6 @@ int64_t checked_length(const EngineSource& source, const ModelConfig& config) {
     check(id >= 0 && id < config.vocab_size, "a token is of the vocabulary");
   }
   return len;
-}
-
-std::vector<ActiveExpert> active_experts(const std::vector<float>& weights, float threshold) {
-  const int64_t main = TaskRoute::main_expert(weights);
-  std::vector<ActiveExpert> active;
-  float total = 0;
-  bool all = true;
-  for (size_t e = 0; e < weights.size(); ++e) {
-    const auto expert = static_cast<int64_t>(e);
-    if (weights[e] == 0) continue;
-    if (weights[e] < threshold && expert != main) {
-      all = false;
-      continue;
-    }
-    active.push_back({expert, weights[e]});
-    total += weights[e];
-  }
-  if (!all) {
-    for (ActiveExpert& expert : active) expert.weight /= total;
-  }
-  return active;
 }
 
 Engine::Engine(const ModelConfig& config, const EngineOptions& options, const TensorReader& read)
@@ -122,47 +75,49 @@ void Engine::encode(std::span<const EngineSource> sources, AlignedBuffer<float>&
   embed(weights_.encoder_embedding, ids, positions, hidden.data());
   for (size_t layer = 0; layer < weights_.encoder.size(); ++layer) {
     if (weights_.encoder[layer].size() == 1) {
-      encoder_layer(context_, encoder_shape(), weights_.encoder[layer][0], segments, hidden.data(),
-                    scratch_);
+      const LayerPart<EncoderExpert> part = {&weights_.encoder[layer][0],
+                                             static_cast<int64_t>(ids.size())};
+      encoder_layer(context_, encoder_shape(), {&part, 1}, segments, hidden.data(), scratch_);
     } else {
       encode_pool(layer, sources, segments, hidden);
     }
   }
 }
 
-// Runs each expert once, on the rows of all sequences that take it.
+// Each expert takes the rows of all sequences that chose it.
 void Engine::encode_pool(size_t layer, std::span<const EngineSource> sources,
                          std::span<const Segment> segments, AlignedBuffer<float>& hidden) {
   const int64_t width = config().d_model;
   const auto& experts = weights_.encoder[layer];
-  const auto uses = uses_of_layer(sources, layer, experts.size(), options_.expert_threshold);
-  const auto is_one = [](float weight) { return weight == 1; };
-  if (uses.size() == 1 && std::all_of(uses[0].weights.begin(), uses[0].weights.end(), is_one)) {
-    encoder_layer(context_, encoder_shape(), experts[uses[0].expert], segments, hidden.data(),
-                  scratch_);
+  const auto num_experts = static_cast<int64_t>(experts.size());
+  std::vector<std::vector<ActiveExpert>> routes;
+  for (const EngineSource& source : sources) {
+    routes.push_back(active_experts(source.route->encoder.at(layer), options_.expert_threshold));
+  }
+  std::vector<const std::vector<ActiveExpert>*> of_sources;
+  for (const auto& route : routes) of_sources.push_back(&route);
+  const ExpertPlan plan = plan_experts(of_sources, num_experts, num_experts);
+  std::vector<PoolRows> uses;
+  std::vector<Segment> own;
+  std::vector<LayerPart<EncoderExpert>> parts;
+  int64_t rows = 0;
+  for (int32_t use = 0; use < plan.num_uses(); ++use) {
+    const Segment& segment = segments[plan.rows[use]];
+    uses.push_back({segment.begin, rows, segment.len, plan.weights[use]});
+    own.push_back({rows, segment.len, segment.gates});
+    const EncoderExpert* expert = &experts[plan.experts[use]];
+    if (parts.empty() || parts.back().expert != expert) parts.push_back({expert, 0});
+    parts.back().rows += segment.len;
+    rows += segment.len;
+  }
+  if (plan.is_plain()) {
+    encoder_layer(context_, encoder_shape(), parts, segments, hidden.data(), scratch_);
     return;
   }
-  const int64_t rows = segments.back().begin + segments.back().len;
-  std::fill_n(pooled_.reserve(rows * width), rows * width, 0.0f);
-  gathered_.reserve(rows * width);
-  std::vector<Segment> own;
-  for (const ExpertUse& use : uses) {
-    own.clear();
-    int64_t count = 0;
-    for (const size_t source : use.sources) {
-      const Segment& segment = segments[source];
-      std::copy_n(hidden.data() + segment.begin * width, segment.len * width,
-                  gathered_.data() + count * width);
-      own.push_back({count, segment.len, segment.gates});
-      count += segment.len;
-    }
-    encoder_layer(context_, encoder_shape(), experts[use.expert], own, gathered_.data(), scratch_);
-    for (size_t i = 0; i < use.sources.size(); ++i) {
-      const float* from = gathered_.data() + own[i].begin * width;
-      float* to = pooled_.data() + segments[use.sources[i]].begin * width;
-      for (int64_t k = 0; k < own[i].len * width; ++k) to[k] += use.weights[i] * from[k];
-    }
-  }
+  gather_rows(context_, uses, width, hidden.data(), gathered_.reserve(rows * width));
+  encoder_layer(context_, encoder_shape(), parts, own, gathered_.data(), scratch_);
+  const int64_t num_rows = segments.back().begin + segments.back().len;
+  mix_rows(context_, uses, num_rows, width, gathered_.data(), pooled_.reserve(num_rows * width));
   std::swap(hidden, pooled_);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/thread_pool.h"
 #include "engine/engine_weights.h"
+#include "engine/expert_plan.h"
 #include "engine/layer_steps.h"
 #include "engine/task_route.h"
 #include "kernels/instruction_set.h"
@@ -35,15 +36,6 @@ struct EngineSource {
 // The number of ids. Error kConfig when there are more than the model's positions; none, or a token
 // outside the vocabulary, is a bug.
 int64_t checked_length(const EngineSource& source, const ModelConfig& config);
-
-// An expert that a row runs, and its weight in the mixture.
-struct ActiveExpert {
-  int64_t expert = 0;
-  float weight = 1;
-};
-
-// The experts of `weights` that are run, by EngineOptions::expert_threshold.
-std::vector<ActiveExpert> active_experts(const std::vector<float>& weights, float threshold);
 
 class Engine {
  public:
@@ -76,7 +68,7 @@ class Engine {
   ThreadPool threads_;
   CpuContext context_;
   LayerScratch scratch_;
-  AlignedBuffer<float> gathered_, pooled_;  // a pool's rows of one expert, and its output
+  AlignedBuffer<float> gathered_, pooled_;  // a pool's rows sorted by expert, and its output
 };
 
 }  // namespace trivium

@@ -113,62 +113,49 @@ void EngineDecoder::free_places() {
 // Which rows each expert runs; changes only when rows do.
 void EngineDecoder::plan_layers() {
   const auto& layers = engine_.weights().decoder;
-  uses_.resize(layers.size());
+  plans_.resize(layers.size());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
-    std::vector<ExpertUse>& uses = uses_[layer];
-    uses.resize(layers[layer].size());
-    for (size_t e = 0; e < uses.size(); ++e) {
-      uses[e].expert = static_cast<int64_t>(e);
-      uses[e].rows.clear();
-      uses[e].slots.clear();
-      uses[e].weights.clear();
-      uses[e].all_alone = true;
-    }
-    for (size_t row = 0; row < rows_.size(); ++row) {
-      const std::vector<ActiveExpert>& route = places_[rows_[row].place].route[layer];
-      for (size_t slot = 0; slot < route.size(); ++slot) {
-        ExpertUse& use = uses[route[slot].expert];
-        use.rows.push_back(static_cast<int32_t>(row));
-        use.slots.push_back(static_cast<int32_t>(slot));
-        use.weights.push_back(route[slot].weight);
-        use.all_alone = use.all_alone && route[slot].weight == 1;
+    std::vector<const std::vector<ActiveExpert>*> routes;
+    for (const Row& row : rows_) routes.push_back(&places_[row.place].route[layer]);
+    LayerPlan& plan = plans_[layer];
+    plan.experts = plan_experts(routes, static_cast<int64_t>(layers[layer].size()), slots_);
+    plan.uses.clear();
+    plan.parts.clear();
+    for (int32_t use = 0; use < plan.experts.num_uses(); ++use) {
+      plan.uses.push_back({plan.experts.rows[use], use, 1, plan.experts.weights[use]});
+      const DecoderExpert* expert = &layers[layer][plan.experts.experts[use]];
+      if (plan.parts.empty() || plan.parts.back().expert != expert) {
+        plan.parts.push_back({expert, 0});
       }
+      ++plan.parts.back().rows;
     }
-    for (ExpertUse& use : uses) use.all_alone = use.all_alone && use.rows.size() == rows_.size();
   }
 }
 
-void EngineDecoder::run_expert(size_t layer, const ExpertUse& use, float* hidden) {
+void EngineDecoder::run_layer(size_t layer) {
+  const LayerPlan& plan = plans_[layer];
   decoder_rows_.clear();
-  for (size_t i = 0; i < use.rows.size(); ++i) {
-    const Row& row = rows_[use.rows[i]];
-    decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + use.slots[i]),
-                             row.cells, &places_[row.place].memory[layer][use.slots[i]],
-                             places_[row.place].gates});
+  for (size_t use = 0; use < plan.uses.size(); ++use) {
+    const Row& row = rows_[plan.experts.rows[use]];
+    Place& place = places_[row.place];
+    const int32_t slot = plan.experts.slots[use];
+    decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + slot), row.cells,
+                             &place.memory[layer][slot], place.gates});
   }
-  decoder_layer_step(engine_.context(), engine_.decoder_shape(),
-                     engine_.weights().decoder[layer][use.expert], cache_, decoder_rows_, hidden,
-                     engine_.scratch());
-}
-
-// A pool whose rows take several experts: each runs once, on its rows side by side.
-void EngineDecoder::run_pool(size_t layer) {
+  const auto step = [&](float* hidden) {
+    decoder_layer_step(engine_.context(), engine_.decoder_shape(), plan.parts, cache_,
+                       decoder_rows_, hidden, engine_.scratch());
+  };
+  if (plan.experts.is_plain()) {
+    step(hidden_.data());
+    return;
+  }
   const int64_t width = engine_.config().d_model;
-  std::fill_n(pooled_.reserve(rows() * width), rows() * width, 0.0f);
-  gathered_.reserve(rows() * width);
-  for (const ExpertUse& use : uses_[layer]) {
-    if (use.rows.empty()) continue;
-    for (size_t i = 0; i < use.rows.size(); ++i) {
-      std::copy_n(hidden_.data() + use.rows[i] * width, width,
-                  gathered_.data() + static_cast<int64_t>(i) * width);
-    }
-    run_expert(layer, use, gathered_.data());
-    for (size_t i = 0; i < use.rows.size(); ++i) {
-      const float* from = gathered_.data() + static_cast<int64_t>(i) * width;
-      float* to = pooled_.data() + use.rows[i] * width;
-      for (int64_t k = 0; k < width; ++k) to[k] += use.weights[i] * from[k];
-    }
-  }
+  gathered_.reserve(static_cast<int64_t>(plan.uses.size()) * width);
+  gather_rows(engine_.context(), plan.uses, width, hidden_.data(), gathered_.data());
+  step(gathered_.data());
+  mix_rows(engine_.context(), plan.uses, rows(), width, gathered_.data(),
+           pooled_.reserve(rows() * width));
   std::swap(hidden_, pooled_);
 }
 
@@ -187,15 +174,7 @@ void EngineDecoder::run_layers(std::span<const int32_t> tokens) {
   }
   hidden_.reserve(rows() * width);
   engine_.embed(engine_.weights().decoder_embedding, tokens, positions_, hidden_.data());
-  for (size_t layer = 0; layer < uses_.size(); ++layer) {
-    const auto alone = std::find_if(uses_[layer].begin(), uses_[layer].end(),
-                                    [](const ExpertUse& use) { return use.all_alone; });
-    if (alone != uses_[layer].end()) {
-      run_expert(layer, *alone, hidden_.data());
-    } else {
-      run_pool(layer);
-    }
-  }
+  for (size_t layer = 0; layer < plans_.size(); ++layer) run_layer(layer);
   last_.resize(rows(), width);
   for_rows(engine_.context(), rows(), width,
            [&](int64_t row) { last_.set_row(row, hidden_.data() + row * width); });
@@ -205,8 +184,8 @@ std::span<const float> EngineDecoder::step(std::span<const int32_t> tokens) {
   run_layers(tokens);
   const EngineWeights& weights = engine_.weights();
   logits_.reserve(rows() * vocab_size());
-  linear(engine_.context(), last_, weights.tokens,
-         {logits_.data(), vocab_size(), weights.logits_bias.data(), false, nullptr});
+  const LinearPart part = {&weights.tokens, weights.logits_bias.data(), rows()};
+  linear(engine_.context(), last_, {&part, 1}, {logits_.data(), vocab_size(), false, nullptr});
   return {logits_.data(), static_cast<size_t>(rows() * vocab_size())};
 }
 

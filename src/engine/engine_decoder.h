@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/key_value_cache.h"
+#include "engine/pool_rows.h"
 #include "generation/step_decoder.h"
 
 namespace trivium {
@@ -43,12 +44,11 @@ class EngineDecoder : public StepDecoder {
     size_t place = 0;
     std::vector<int32_t> cells;  // one a position
   };
-  // The rows that take one expert of a layer. Number `slot` of their route's experts is this one.
-  struct ExpertUse {
-    int64_t expert = 0;
-    std::vector<int32_t> rows, slots;
-    std::vector<float> weights;
-    bool all_alone = false;  // every row of the batch, each with this expert only
+  // Which rows of a layer take which experts. uses[i]: use i of the plan.
+  struct LayerPlan {
+    ExpertPlan experts;
+    std::vector<PoolRows> uses;
+    std::vector<LayerPart<DecoderExpert>> parts;
   };
 
   void take_in(std::span<const EngineSource> sources);
@@ -56,8 +56,7 @@ class EngineDecoder : public StepDecoder {
   void free_places();
   void plan_layers();
   void run_layers(std::span<const int32_t> tokens);
-  void run_pool(size_t layer);
-  void run_expert(size_t layer, const ExpertUse& use, float* hidden);
+  void run_layer(size_t layer);
   void scan_pieces(int64_t piece_begin, int64_t piece_end, AlignedBuffer<float>& piece,
                    std::span<LogitScan> scans, std::span<const std::vector<int32_t>> banned);
 
@@ -69,7 +68,7 @@ class EngineDecoder : public StepDecoder {
   AlignedBuffer<float> memory_;  // the encoder's output of those that are taken in
   KeyValueCache cache_;
   std::vector<Row> rows_, next_rows_;
-  std::vector<std::vector<ExpertUse>> uses_;  // [decoder_layers]
+  std::vector<LayerPlan> plans_;  // [decoder_layers]
   std::vector<DecoderRow> decoder_rows_;
   std::vector<int32_t> positions_;
   AlignedBuffer<float> hidden_, gathered_, pooled_, logits_;

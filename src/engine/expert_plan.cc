@@ -3,12 +3,41 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/task_route.h"
 
 namespace trivium {
 
+std::vector<ActiveExpert> active_experts(const std::vector<float>& weights, float threshold) {
+  const int64_t main = TaskRoute::main_expert(weights);
+  std::vector<ActiveExpert> active;
+  float total = 0;
+  bool all = true;
+  for (size_t e = 0; e < weights.size(); ++e) {
+    const auto expert = static_cast<int64_t>(e);
+    if (weights[e] == 0) continue;
+    if (weights[e] < threshold && expert != main) {
+      all = false;
+      continue;
+    }
+    active.push_back({expert, weights[e]});
+    total += weights[e];
+  }
+  if (!all) {
+    for (ActiveExpert& expert : active) expert.weight /= total;
+  }
+  return active;
+}
+
+bool ExpertPlan::is_plain() const {
+  return std::count(counts.begin(), counts.end(), 0) + 1 == static_cast<int64_t>(counts.size()) &&
+         std::all_of(weights.begin(), weights.end(), [](float weight) { return weight == 1; });
+}
+
 ExpertPlan plan_experts(std::span<const std::vector<ActiveExpert>* const> routes,
                         int64_t num_experts, int64_t most_slots) {
-  std::vector<int32_t> counts(static_cast<size_t>(num_experts), 0);
+  ExpertPlan plan;
+  std::vector<int32_t>& counts = plan.counts;
+  counts.assign(static_cast<size_t>(num_experts), 0);
   for (const auto* route : routes) {
     check(static_cast<int64_t>(route->size()) <= most_slots, "a row has a slot for each expert");
     for (const ActiveExpert& active : *route) {
@@ -16,7 +45,6 @@ ExpertPlan plan_experts(std::span<const std::vector<ActiveExpert>* const> routes
       ++counts[active.expert];
     }
   }
-  ExpertPlan plan;
   plan.tile_rows = cuda::tile_rows_for(*std::max_element(counts.begin(), counts.end()));
   std::vector<int32_t> next;  // of each expert, the place of its next use
   int32_t total = 0;

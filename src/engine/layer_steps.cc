@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "kernels/layer_norm.h"
 
 namespace trivium {
@@ -16,54 +17,41 @@ void round_rows(const CpuContext& context, const float* values, int64_t stride, 
   for_rows(context, rows, depth, [&](int64_t row) { rounded.set_row(row, values + row * stride); });
 }
 
-void norm_rows(const CpuContext& context, const LayerShape& shape, const LayerNormWeights& norm,
-               int64_t rows, float* hidden) {
-  for_rows(context, rows, shape.d_model, [&](int64_t row) {
-    float* place = hidden + row * shape.d_model;
-    layer_norm_row(place, shape.d_model, norm.gamma.data(), norm.beta.data(), shape.layer_norm_eps,
-                   place);
-  });
+// The products of rows [first, first + count) of all the parts' rows by `layer` of their network.
+void set_parts(std::span<const NetworkPart> networks,
+               PackedLinear FeedForwardWeights::Expert::*layer, int64_t first, int64_t count,
+               std::vector<LinearPart>& parts) {
+  parts.clear();
+  int64_t begin = 0;
+  for (const NetworkPart& part : networks) {
+    const int64_t end = begin + part.rows;
+    const int64_t rows = std::min(end, first + count) - std::max(begin, first);
+    const PackedLinear& linear = part.network->*layer;
+    if (rows > 0) parts.push_back({&linear.weights, linear.bias.data(), rows});
+    begin = end;
+  }
 }
 
-// out = input W^T + bias, [rows, columns of `linear`].
-const float* project(const CpuContext& context, const PackedLinear& layer, const float* input,
-                     int64_t rows, LayerScratch& scratch) {
-  const int64_t columns = layer.weights.columns();
-  round_rows(context, input, layer.weights.depth(), rows, layer.weights.depth(), scratch.narrow);
-  float* out = scratch.projected.reserve(rows * columns);
-  linear(context, scratch.narrow, layer.weights, {out, columns, layer.bias.data(), false, nullptr});
-  return out;
-}
-
-// hidden = norm(hidden + mixed W^T + bias): the end of an attention.
-void add_attention(const CpuContext& context, const LayerShape& shape, const PackedLinear& out,
-                   const LayerNormWeights& norm, int64_t rows, float* hidden,
-                   LayerScratch& scratch) {
-  const int64_t width = shape.d_model;
-  round_rows(context, scratch.mixed.data(), width, rows, width, scratch.narrow);
-  linear(context, scratch.narrow, out.weights, {hidden, width, out.bias.data(), false, hidden});
-  norm_rows(context, shape, norm, rows, hidden);
-}
-
-// out[i] = W2 gelu(W1 row(i) + b1) + b2 + residual[i] for i in [0, rows), where `row` gives the
-// places of the inputs [d_model]. out, residual (or null): [rows, d_model].
+// out[i] = W2 gelu(W1 row(i) + b1) + b2 + residual[i] for the rows of scratch.networks, where `row`
+// gives the places of the inputs [d_model]. out, residual (or null): [rows, d_model].
 template <typename Row>
-void run_network(const CpuContext& context, const FeedForwardWeights::Expert& network, int64_t rows,
-                 const Row& row, float* out, const float* residual, LayerScratch& scratch) {
+void run_networks(const CpuContext& context, int64_t rows, const Row& row, float* out,
+                  const float* residual, LayerScratch& scratch) {
+  const std::span<const NetworkPart> networks = scratch.networks;
+  const PackedMatrix& wide = networks.front().network->fc1.weights;
   // A line more than d_ffn, so that rows do not all fall on one set of the cache.
-  const int64_t width = network.fc1.weights.depth(), d_ffn = network.fc1.weights.columns();
-  const int64_t stride = d_ffn + 16;
+  const int64_t width = wide.depth(), d_ffn = wide.columns(), stride = d_ffn + 16;
   float* inner = scratch.inner.reserve(std::min(rows, kFeedForwardRows) * stride);
   for (int64_t first = 0; first < rows; first += kFeedForwardRows) {
     const int64_t count = std::min(kFeedForwardRows, rows - first), place = first * width;
     scratch.narrow.resize(count, width);
     for_rows(context, count, width, [&](int64_t i) { scratch.narrow.set_row(i, row(first + i)); });
-    linear(context, scratch.narrow, network.fc1.weights,
-           {inner, stride, network.fc1.bias.data(), true, nullptr});
+    set_parts(networks, &FeedForwardWeights::Expert::fc1, first, count, scratch.parts);
+    linear(context, scratch.narrow, scratch.parts, {inner, stride, true, nullptr});
     round_rows(context, inner, stride, count, d_ffn, scratch.wide);
-    linear(context, scratch.wide, network.fc2.weights,
-           {out + place, width, network.fc2.bias.data(), false,
-            residual == nullptr ? nullptr : residual + place});
+    set_parts(networks, &FeedForwardWeights::Expert::fc2, first, count, scratch.parts);
+    linear(context, scratch.wide, scratch.parts,
+           {out + place, width, false, residual == nullptr ? nullptr : residual + place});
   }
 }
 
@@ -73,12 +61,10 @@ float gate_factor(GateScale scale, float probability, size_t num_experts) {
                                           : probability * static_cast<float>(num_experts);
 }
 
-// hidden = norm(hidden + each token's expert of it), the expert chosen by the token's gate
-// (mt_tag.md, section 1), which scratch.gates has.
-void feed_forward_pool(const CpuContext& context, const LayerShape& shape,
-                       const FeedForwardWeights& pool, const LayerNormWeights& norm, int64_t rows,
-                       float* hidden, LayerScratch& scratch) {
-  const int64_t width = shape.d_model;
+// hidden += each token's expert of it, the expert chosen by the token's gate (mt_tag.md, section
+// 1), which scratch.gates has.
+void add_token_experts(const CpuContext& context, const FeedForwardWeights& pool, int64_t rows,
+                       int64_t width, float* hidden, LayerScratch& scratch) {
   const size_t num_experts = pool.experts.size();
   scratch.choices.resize(rows);
   for_rows(context, rows, width * static_cast<int64_t>(num_experts), [&](int64_t row) {
@@ -86,18 +72,19 @@ void feed_forward_pool(const CpuContext& context, const LayerShape& shape,
                                          static_cast<int64_t>(num_experts));
   });
   scratch.by_expert.clear();
-  float* outputs = scratch.mixed.reserve(rows * width);  // in the order of by_expert
+  scratch.networks.clear();
   for (size_t e = 0; e < num_experts; ++e) {
     const size_t begin = scratch.by_expert.size();
     for (int32_t row = 0; row < static_cast<int32_t>(rows); ++row) {
       if (scratch.choices[row].expert == static_cast<int32_t>(e)) scratch.by_expert.push_back(row);
     }
-    const int32_t* own = scratch.by_expert.data() + begin;
-    run_network(
-        context, pool.experts[e], static_cast<int64_t>(scratch.by_expert.size() - begin),
-        [&](int64_t i) { return hidden + own[i] * width; },
-        outputs + static_cast<int64_t>(begin) * width, nullptr, scratch);
+    scratch.networks.push_back(
+        {&pool.experts[e], static_cast<int64_t>(scratch.by_expert.size() - begin)});
   }
+  float* outputs = scratch.mixed.reserve(rows * width);  // in the order of by_expert
+  run_networks(
+      context, rows, [&](int64_t i) { return hidden + scratch.by_expert[i] * width; }, outputs,
+      nullptr, scratch);
   for_rows(context, rows, width, [&](int64_t i) {
     const int32_t row = scratch.by_expert[i];
     const float factor = gate_factor(pool.scale, scratch.choices[row].probability, num_experts);
@@ -105,29 +92,99 @@ void feed_forward_pool(const CpuContext& context, const LayerShape& shape,
     float* place = hidden + row * width;
     for (int64_t k = 0; k < width; ++k) place[k] += factor * output[k];
   });
-  norm_rows(context, shape, norm, rows, hidden);
 }
 
-// hidden = norm(hidden + W2 gelu(W1 hidden + b1) + b2), or the pool's. gates(add) calls
-// add(gate, count) for rows one after the other: so many take the gates of that row.
-template <typename Gates>
-void feed_forward(const CpuContext& context, const LayerShape& shape,
-                  const FeedForwardWeights& part, const LayerNormWeights& norm, int64_t rows,
-                  const Gates& gates, float* hidden, LayerScratch& scratch) {
-  if (part.experts.size() == 1) {
-    run_network(
-        context, part.experts[0], rows, [&](int64_t row) { return hidden + row * shape.d_model; },
-        hidden, hidden, scratch);
-    norm_rows(context, shape, norm, rows, hidden);
-    return;
+// What both stacks' layers are made of.
+template <typename Expert>
+class LayerRun {
+ public:
+  // hidden: [rows of all parts, d_model].
+  LayerRun(const CpuContext& context, const LayerShape& shape,
+           std::span<const LayerPart<Expert>> parts, float* hidden, LayerScratch& scratch)
+      : context_(context), shape_(shape), parts_(parts), hidden_(hidden), scratch_(scratch) {
+    for (const LayerPart<Expert>& part : parts) rows_ += part.rows;
   }
-  scratch.gates.clear();
-  gates([&](int32_t gate, int64_t count) {
-    scratch.gates.insert(scratch.gates.end(), static_cast<size_t>(count),
-                         part.gate(gate, shape.d_model));
-  });
-  feed_forward_pool(context, shape, part, norm, rows, hidden, scratch);
-}
+
+  int64_t rows() const { return rows_; }
+
+  // input W^T + bias of `layer`, [rows, its columns]. input: [rows, d_model].
+  const float* project(PackedLinear Expert::*layer, const float* input) {
+    const int64_t columns = (parts_.front().expert->*layer).weights.columns();
+    round_rows(context_, input, shape_.d_model, rows_, shape_.d_model, scratch_.narrow);
+    float* out = scratch_.projected.reserve(rows_ * columns);
+    multiply(layer, {out, columns, false, nullptr});
+    return out;
+  }
+
+  // hidden = norm(hidden + mixed W^T + bias): the end of an attention, whose result is in
+  // scratch.mixed.
+  void add_attention(PackedLinear Expert::*out, LayerNormWeights Expert::*norm) {
+    const int64_t width = shape_.d_model;
+    round_rows(context_, scratch_.mixed.data(), width, rows_, width, scratch_.narrow);
+    multiply(out, {hidden_, width, false, hidden_});
+    norm_rows(norm);
+  }
+
+  // hidden = norm(hidden + the feed-forward part of it). gates(add) calls add(gate, count) for rows
+  // one after the other: so many take the token gates of that row.
+  template <typename Gates>
+  void feed_forward(const Gates& gates) {
+    const FeedForwardWeights& first = parts_.front().expert->feed_forward;
+    const int64_t width = shape_.d_model;
+    if (first.experts.size() > 1) {
+      check(parts_.size() == 1, "a layer is a pool, or its feed-forward part is one");
+      scratch_.gates.clear();
+      gates([&](int32_t gate, int64_t count) {
+        scratch_.gates.insert(scratch_.gates.end(), static_cast<size_t>(count),
+                              first.gate(gate, width));
+      });
+      add_token_experts(context_, first, rows_, width, hidden_, scratch_);
+    } else {
+      scratch_.networks.clear();
+      for (const LayerPart<Expert>& part : parts_) {
+        scratch_.networks.push_back({&part.expert->feed_forward.experts[0], part.rows});
+      }
+      run_networks(
+          context_, rows_, [&](int64_t row) { return hidden_ + row * width; }, hidden_, hidden_,
+          scratch_);
+    }
+    norm_rows(&Expert::final_norm);
+  }
+
+ private:
+  void multiply(PackedLinear Expert::*layer, const LinearOutput& output) {
+    scratch_.parts.clear();
+    for (const LayerPart<Expert>& part : parts_) {
+      const PackedLinear& linear = part.expert->*layer;
+      scratch_.parts.push_back({&linear.weights, linear.bias.data(), part.rows});
+    }
+    linear(context_, scratch_.narrow, scratch_.parts, output);
+  }
+
+  void norm_rows(LayerNormWeights Expert::*norm) {
+    const int64_t width = shape_.d_model;
+    context_.threads->for_ranges(rows_, 4 * rows_ * width, [&](int, int64_t begin, int64_t end) {
+      int64_t first = 0;
+      for (const LayerPart<Expert>& part : parts_) {
+        const LayerNormWeights& weights = part.expert->*norm;
+        const int64_t stop = std::min(end, first + part.rows);
+        for (int64_t row = std::max(begin, first); row < stop; ++row) {
+          float* place = hidden_ + row * width;
+          layer_norm_row(place, width, weights.gamma.data(), weights.beta.data(),
+                         shape_.layer_norm_eps, place);
+        }
+        first += part.rows;
+      }
+    });
+  }
+
+  const CpuContext& context_;
+  const LayerShape& shape_;
+  std::span<const LayerPart<Expert>> parts_;
+  float* hidden_;
+  LayerScratch& scratch_;
+  int64_t rows_ = 0;
+};
 
 // Rows [first, first + count) of a step, all of one source.
 struct SourceRows {
@@ -147,13 +204,15 @@ std::vector<SourceRows> rows_by_source(std::span<const DecoderRow> rows) {
 
 }  // namespace
 
-void encoder_layer(const CpuContext& context, const LayerShape& shape, const EncoderExpert& expert,
+void encoder_layer(const CpuContext& context, const LayerShape& shape,
+                   std::span<const LayerPart<EncoderExpert>> parts,
                    std::span<const Segment> segments, float* hidden, LayerScratch& scratch) {
   const int64_t width = shape.d_model, head_dim = shape.head_dim();
-  const int64_t rows = segments.back().begin + segments.back().len;
-  const float* projected = project(context, expert.qkv, hidden, rows, scratch);
-  float* mixed = scratch.mixed.reserve(rows * width);
-  const ComputeType type = attention_type(expert.qkv.weights.type());
+  LayerRun<EncoderExpert> run(context, shape, parts, hidden, scratch);
+  check(run.rows() == segments.back().begin + segments.back().len, "every row is of a part");
+  const float* projected = run.project(&EncoderExpert::qkv, hidden);
+  float* mixed = scratch.mixed.reserve(run.rows() * width);
+  const ComputeType type = attention_type(parts.front().expert->qkv.weights.type());
   const auto count = static_cast<int64_t>(segments.size());
   while (static_cast<int64_t>(scratch.self.size()) < count) scratch.self.emplace_back(type);
   for (int64_t i = 0; i < count; ++i) {
@@ -176,19 +235,19 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape, const Enc
         }
         context.blocks->end();
       });
-  add_attention(context, shape, expert.out, expert.attention_norm, rows, hidden, scratch);
-  const auto gates = [&](const auto& add) {
+  run.add_attention(&EncoderExpert::out, &EncoderExpert::attention_norm);
+  run.feed_forward([&](const auto& add) {
     for (const Segment& segment : segments) add(segment.gates, segment.len);
-  };
-  feed_forward(context, shape, expert.feed_forward, expert.final_norm, rows, gates, hidden,
-               scratch);
+  });
 }
 
 void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
                        const DecoderExpert& expert, const float* memory, int64_t len,
                        PackedKeysValues& packed, LayerScratch& scratch) {
   const int64_t width = shape.d_model;
-  const float* projected = project(context, expert.cross_key_value, memory, len, scratch);
+  const LayerPart<DecoderExpert> part = {&expert, len};
+  LayerRun<DecoderExpert> run(context, shape, {&part, 1}, /*hidden=*/nullptr, scratch);
+  const float* projected = run.project(&DecoderExpert::cross_key_value, memory);
   packed.resize(len, shape.num_heads, shape.head_dim());
   context.threads->for_ranges(shape.num_heads, 2 * len * width,
                               [&](int, int64_t begin, int64_t end) {
@@ -200,12 +259,14 @@ void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
 }
 
 void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
-                        const DecoderExpert& expert, const KeyValueCache& cache,
+                        std::span<const LayerPart<DecoderExpert>> parts, const KeyValueCache& cache,
                         std::span<const DecoderRow> rows, float* hidden, LayerScratch& scratch) {
   const int64_t width = shape.d_model, head_dim = shape.head_dim(), heads = shape.num_heads;
   const auto count = static_cast<int64_t>(rows.size());
   const ComputeType type = cache.type();
-  const float* projected = project(context, expert.qkv, hidden, count, scratch);
+  LayerRun<DecoderExpert> run(context, shape, parts, hidden, scratch);
+  check(run.rows() == count, "every row is of a part");
+  const float* projected = run.project(&DecoderExpert::qkv, hidden);
   float* mixed = scratch.mixed.reserve(count * width);
   int64_t operations = 0;
   for (const DecoderRow& row : rows) {
@@ -225,9 +286,9 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
                         mixed + item / heads * width + offset, scratch.attention[thread]);
         }
       });
-  add_attention(context, shape, expert.out, expert.attention_norm, count, hidden, scratch);
+  run.add_attention(&DecoderExpert::out, &DecoderExpert::attention_norm);
 
-  const float* queries = project(context, expert.cross_query, hidden, count, scratch);
+  const float* queries = run.project(&DecoderExpert::cross_query, hidden);
   const std::vector<SourceRows> groups = rows_by_source(rows);
   const auto items = static_cast<int64_t>(groups.size()) * heads;
   operations = 0;
@@ -242,12 +303,10 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
     }
     context.blocks->end();
   });
-  add_attention(context, shape, expert.cross_out, expert.cross_norm, count, hidden, scratch);
-  const auto gates = [&](const auto& add) {
+  run.add_attention(&DecoderExpert::cross_out, &DecoderExpert::cross_norm);
+  run.feed_forward([&](const auto& add) {
     for (const DecoderRow& row : rows) add(row.gates, 1);
-  };
-  feed_forward(context, shape, expert.feed_forward, expert.final_norm, count, gates, hidden,
-               scratch);
+  });
 }
 
 }  // namespace trivium

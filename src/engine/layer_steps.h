@@ -23,6 +23,12 @@ struct LayerShape {
   int64_t head_dim() const { return d_model / num_heads; }
 };
 
+// Rows, one after the other, that take one feed-forward network.
+struct NetworkPart {
+  const FeedForwardWeights::Expert* network = nullptr;
+  int64_t rows = 0;
+};
+
 // What lies between a layer's products. Grows to the largest batch seen; nothing in it is kept from
 // one call to the next.
 struct LayerScratch {
@@ -32,6 +38,8 @@ struct LayerScratch {
   AlignedBuffer<float> projected;           // [rows, 3 * d_model]: queries, keys and values
   AlignedBuffer<float> mixed;               // [rows, d_model]: what attention returns
   AlignedBuffer<float> inner;               // [rows, d_ffn]
+  std::vector<LinearPart> parts;            // of a product
+  std::vector<NetworkPart> networks;        // of a feed-forward part
   std::vector<const float*> gates;          // [rows]: each one's token gate
   std::vector<GateChoice> choices;          // [rows]
   std::vector<int32_t> by_expert;           // [rows]: their numbers, sorted by expert
@@ -45,8 +53,19 @@ struct Segment {
   int32_t gates = 0;  // the row of its token gates
 };
 
-// hidden: [rows, d_model], replaced by the layer's output. No row is padding.
-void encoder_layer(const CpuContext& context, const LayerShape& shape, const EncoderExpert& expert,
+// Rows of a batch, one after the other, that take one expert of a layer. Every product of a layer
+// is one pass over the parts, so that mixed routes cost no more waiting of threads than a dense
+// layer does.
+template <typename Expert>
+struct LayerPart {
+  const Expert* expert = nullptr;
+  int64_t rows = 0;
+};
+
+// hidden: [rows, d_model], replaced by the layer's output. No row is padding. The parts' rows are
+// those of the segments; a segment is of one part.
+void encoder_layer(const CpuContext& context, const LayerShape& shape,
+                   std::span<const LayerPart<EncoderExpert>> parts,
                    std::span<const Segment> segments, float* hidden, LayerScratch& scratch);
 
 // Keys and values of the decoder's attention over one source: memory [len, d_model].
@@ -63,9 +82,10 @@ struct DecoderRow {
   int32_t gates = 0;                         // the row of its token gates
 };
 
-// One step of a layer: hidden [rows.size(), d_model], replaced by the layer's output.
+// One step of a layer: hidden [rows.size(), d_model], replaced by the layer's output. The parts'
+// rows are `rows`.
 void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
-                        const DecoderExpert& expert, const KeyValueCache& cache,
+                        std::span<const LayerPart<DecoderExpert>> parts, const KeyValueCache& cache,
                         std::span<const DecoderRow> rows, float* hidden, LayerScratch& scratch);
 
 // work(row) for every row of `width` values, by several threads where there is enough to do.

@@ -64,7 +64,8 @@ class BlockKernelsTest : public ::testing::TestWithParam<Case> {
     // A column more than is written: it must stay.
     const int64_t stride = columns + 1;
     std::vector<float> out(static_cast<size_t>(rows * stride), -7.0f);
-    linear(context, activations, matrix, {out.data(), stride, bias.data(), false, nullptr});
+    const LinearPart part = {&matrix, bias.data(), rows};
+    linear(context, activations, {&part, 1}, {out.data(), stride, false, nullptr});
     std::vector<float> column(static_cast<size_t>(depth));
     for (int64_t r = 0; r < rows; ++r) {
       const std::vector<double> row =
@@ -105,7 +106,8 @@ TEST_P(BlockKernelsTest, ARowDoesNotDependOnItsNeighbours) {
     rows.resize(count, depth);
     for (int64_t r = 0; r < count; ++r) rows.set_row(r, input.data() + (first + r) * depth);
     std::vector<float> out(static_cast<size_t>(count * columns));
-    linear(context, rows, matrix, {out.data(), columns, nullptr, false, nullptr});
+    const LinearPart part = {&matrix, nullptr, count};
+    linear(context, rows, {&part, 1}, {out.data(), columns, false, nullptr});
     return out;
   };
   const std::vector<float> all = product(0, 40);
@@ -113,6 +115,49 @@ TEST_P(BlockKernelsTest, ARowDoesNotDependOnItsNeighbours) {
     const std::vector<float> alone = product(row, 1);
     for (int64_t c = 0; c < columns; ++c) ASSERT_EQ(alone[c], all[row * columns + c]) << row;
   }
+}
+
+// Bit for bit what each part gives by itself, whoever computes it.
+TEST_P(BlockKernelsTest, PartsTakeTheirOwnMatrices) {
+  const int64_t depth = 70, columns = 90;
+  const std::vector<int64_t> counts = {11, 0, 33, 1, 16};
+  ThreadPool one(1), three(3);
+  const BlockKernels& kernels = block_kernels(GetParam().instructions);
+  std::vector<PackedMatrix> matrices;
+  std::vector<std::vector<float>> biases;
+  std::vector<LinearPart> parts;
+  int64_t rows = 0;
+  for (const int64_t count : counts) {
+    const std::vector<float> weight = random_values(columns * depth, 6 + rows);
+    matrices.emplace_back(GetParam().type, columns, depth)
+        .set_columns(0, columns, weight.data(), depth);
+    biases.push_back(random_values(96, 60 + rows));
+    rows += count;
+  }
+  for (size_t i = 0; i < counts.size(); ++i) {
+    parts.push_back({&matrices[i], biases[i].data(), counts[i]});
+  }
+  const std::vector<float> input = random_values(rows * depth, 7);
+  const auto product = [&](ThreadPool& pool, std::span<const LinearPart> of, int64_t first,
+                           int64_t count) {
+    Activations activations(GetParam().type);
+    activations.resize(count, depth);
+    for (int64_t r = 0; r < count; ++r) {
+      activations.set_row(r, input.data() + (first + r) * depth);
+    }
+    std::vector<float> out(static_cast<size_t>(count * columns));
+    linear({&pool, &kernels}, activations, of, {out.data(), columns, true, nullptr});
+    return out;
+  };
+  const std::vector<float> together = product(three, parts, 0, rows);
+  std::vector<float> apart;
+  int64_t first = 0;
+  for (const LinearPart& part : parts) {
+    const std::vector<float> own = product(one, {&part, 1}, first, part.rows);
+    apart.insert(apart.end(), own.begin(), own.end());
+    first += part.rows;
+  }
+  EXPECT_EQ(together, apart);
 }
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
@@ -134,7 +179,8 @@ TEST(Linear, GeluThenResidual) {
   ThreadPool pool(2);
   const CpuContext context = {&pool, &block_kernels(available_instruction_sets().back())};
   std::vector<float> out = residual;  // in place
-  linear(context, activations, matrix, {out.data(), columns, nullptr, true, out.data()});
+  const LinearPart part = {&matrix, nullptr, rows};
+  linear(context, activations, {&part, 1}, {out.data(), columns, true, out.data()});
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) {
       double x = 0;

@@ -78,40 +78,62 @@ void scaled_block(const BlockKernels& kernels, const Activations& input, int64_t
   scale_block(sums, count, input.scales() + first_row, weights.scales() + group * kBlock, block);
 }
 
-void linear(const CpuContext& context, const Activations& input, const PackedMatrix& weights,
-            const LinearOutput& output) {
-  check(input.type() == weights.type() && input.depth() == weights.depth(),
-        "activations are of the weights' type and depth");
+namespace {
+
+// Columns [begin, end) in groups of 32, of `part`, whose first row is `first`.
+void multiply(const BlockKernels& kernels, const Activations& input, int64_t first,
+              const LinearPart& part, int64_t begin, int64_t end, const LinearOutput& output) {
+  const PackedMatrix& weights = *part.weights;
   const int64_t row_bytes = padded_depth(weights.type(), weights.depth()) * size_of(weights.type());
   const int64_t chunk = std::max(kBlock, kChunkBytes / row_bytes / kBlock * kBlock);
-  const int64_t operations = input.rows() * weights.columns() * weights.depth();
-  context.threads->for_ranges(
-      weights.num_groups(), operations, [&](int, int64_t begin, int64_t end) {
-        context.blocks->begin();
-        alignas(64) float block[kBlock * kBlock];
-        for (int64_t start = 0; start < input.rows(); start += chunk) {
-          const int64_t stop = std::min(start + chunk, input.rows());
-          for (int64_t group = begin; group < end; ++group) {
-            const int64_t column = group * kBlock;
-            const int64_t columns = std::min(kBlock, weights.columns() - column);
-            for (int64_t row = start; row < stop; row += kBlock) {
-              const int64_t count = std::min(kBlock, stop - row);
-              scaled_block(*context.blocks, input, row, count, weights, group, block);
-              const int64_t offset = row * output.stride + column;
-              const Place place = {output.out + offset,
-                                   output.residual == nullptr ? nullptr : output.residual + offset,
-                                   output.bias == nullptr ? nullptr : output.bias + column,
-                                   output.stride, output.gelu};
-              if (columns == kBlock) {
-                finish_full_block(block, count, place);
-              } else {
-                finish_partial_block(block, count, columns, place);
-              }
-            }
-          }
+  alignas(64) float block[kBlock * kBlock];
+  for (int64_t start = first; start < first + part.rows; start += chunk) {
+    const int64_t stop = std::min(start + chunk, first + part.rows);
+    for (int64_t group = begin; group < end; ++group) {
+      const int64_t column = group * kBlock;
+      const int64_t columns = std::min(kBlock, weights.columns() - column);
+      for (int64_t row = start; row < stop; row += kBlock) {
+        const int64_t count = std::min(kBlock, stop - row);
+        scaled_block(kernels, input, row, count, weights, group, block);
+        const int64_t offset = row * output.stride + column;
+        const Place place = {
+            output.out + offset, output.residual == nullptr ? nullptr : output.residual + offset,
+            part.bias == nullptr ? nullptr : part.bias + column, output.stride, output.gelu};
+        if (columns == kBlock) {
+          finish_full_block(block, count, place);
+        } else {
+          finish_partial_block(block, count, columns, place);
         }
-        context.blocks->end();
-      });
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void linear(const CpuContext& context, const Activations& input, std::span<const LinearPart> parts,
+            const LinearOutput& output) {
+  if (parts.empty()) return;
+  const PackedMatrix& shape = *parts.front().weights;
+  int64_t rows = 0;
+  for (const LinearPart& part : parts) {
+    check(input.type() == part.weights->type() && input.depth() == part.weights->depth() &&
+              part.weights->columns() == shape.columns(),
+          "activations are of the weights' type and depth");
+    rows += part.rows;
+  }
+  check(rows == input.rows(), "every row is of a part");
+  // Each thread takes the same columns of all parts, so that all have as much to do.
+  context.threads->for_ranges(shape.num_groups(), rows * shape.columns() * shape.depth(),
+                              [&](int, int64_t begin, int64_t end) {
+                                context.blocks->begin();
+                                int64_t first = 0;
+                                for (const LinearPart& part : parts) {
+                                  multiply(*context.blocks, input, first, part, begin, end, output);
+                                  first += part.rows;
+                                }
+                                context.blocks->end();
+                              });
 }
 
 }  // namespace trivium
