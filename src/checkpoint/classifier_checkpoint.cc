@@ -157,7 +157,8 @@ ClassifierCheckpoint single_task_copy(const ClassifierCheckpoint& original,
   return copy;
 }
 
-void save_classifier(const ClassifierCheckpoint& checkpoint, const fs::path& folder) {
+void save_classifier(const ClassifierCheckpoint& checkpoint, const fs::path& folder,
+                     const SaveOptions& options) {
   const NamedTensors tensors = module_tensors(*checkpoint.model);
   refuse_unfinite(tensors, folder);
   replace_checkpoint_folder(folder, [&](const fs::path& staging) {
@@ -165,7 +166,8 @@ void save_classifier(const ClassifierCheckpoint& checkpoint, const fs::path& fol
                           trivium::to_json(checkpoint.config).dump(2) + "\n");
     write_file_atomically(staging / kTasksFile, to_json(checkpoint.tasks).dump(1) + "\n");
     checkpoint.tokenizer->save(staging);
-    write_tensors(staging, tensors, StorageKind::kFloat32, SaveOptions{}.max_file_bytes);
+    write_tensors(staging, tensors, options.storage, options.max_file_bytes);
+    if (options.write_more) options.write_more(staging);
   });
 }
 

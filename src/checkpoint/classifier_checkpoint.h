@@ -48,7 +48,8 @@ ClassifierCheckpoint single_task_copy(const ClassifierCheckpoint& original,
 
 // Writes and reads the folder as save_checkpoint and load_checkpoint do (the same errors); the
 // tasks are in classifier.json.
-void save_classifier(const ClassifierCheckpoint& checkpoint, const std::filesystem::path& folder);
+void save_classifier(const ClassifierCheckpoint& checkpoint, const std::filesystem::path& folder,
+                     const SaveOptions& options = {});
 ClassifierCheckpoint load_classifier(const std::filesystem::path& folder,
                                      Verify verify = Verify::kSizes);
 

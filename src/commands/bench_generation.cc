@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/timing.h"
 #include "base/json.h"
 #include "base/rng.h"
 #include "commands/benches.h"
@@ -53,10 +54,6 @@ Shape parse_shape(const std::string& text) {
   }
   shape.batch = batch;
   return shape;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 std::vector<std::vector<int32_t>> random_sources(int64_t batch, int64_t tokens,

@@ -30,7 +30,7 @@ constexpr int kResamples = 1000;
 struct TrainFlags {
   std::string config;
   std::vector<std::string> overrides;
-  bool reference = false;
+  bool reference = false, resume = false;
 };
 
 // The train lines of all tasks as ids; the tasks' descriptions are added to `infos`.
@@ -61,8 +61,10 @@ int run_train(const TrainFlags& flags) {
   }
   load_settings(settings, flags.config, flags.overrides);
   if (settings.tasks.empty()) throw Error(ExitCode::kConfig, "data.tasks must not be empty");
-  if (fs::exists(settings.output)) {
-    throw Error(ExitCode::kExists, settings.output + " is there; choose another run.output");
+  if (fs::exists(settings.output) && !flags.resume) {
+    throw Error(ExitCode::kExists, settings.output +
+                                       " is there; go on with --resume, or choose another "
+                                       "run.output");
   }
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   watch_stop_signals();
@@ -75,22 +77,25 @@ int run_train(const TrainFlags& flags) {
       {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
        settings.step.batch_tokens, settings.step.batch_examples, task_shares(settings.sampling),
        settings.uniform_share});
+  if (flags.resume) trainer.resume(settings.output);
   const auto start = std::chrono::steady_clock::now();
   int64_t done = 0;
   while (!trainer.done() && !stop_requested()) {
     const ClassifierTrainer::StepResult result = trainer.step();
     done += result.examples;
+    if (trainer.steps_done() % settings.save_every == 0) trainer.save_snapshot(settings.output);
     if (trainer.steps_done() % settings.log_every != 0 && !trainer.done()) continue;
     const std::chrono::duration<double> so_far = std::chrono::steady_clock::now() - start;
     spdlog::info("step={} loss={:.4f} gradient_norm={:.3f} examples/s={:.1f}", trainer.steps_done(),
                  result.loss, result.gradient_norm, static_cast<double>(done) / so_far.count());
   }
-  save_classifier(checkpoint, settings.output);
   if (!trainer.done()) {
-    spdlog::warn("stopped at step {}; {} is the model of that step", trainer.steps_done(),
-                 settings.output);
+    trainer.save_snapshot(settings.output);
+    spdlog::warn("stopped at step {}; {} is the model of that step: go on with --resume",
+                 trainer.steps_done(), settings.output);
     return static_cast<int>(ExitCode::kStopped);
   }
+  save_classifier(checkpoint, settings.output);
   spdlog::info("wrote {}", settings.output);
   return 0;
 }
@@ -230,6 +235,7 @@ void add_train(CLI::App& classifier, int& status) {
       classifier.add_subcommand("train", "train one on many tasks from a BERT or MiniLM folder");
   command->add_option("config", flags->config, "settings file (TOML)");
   command->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
+  command->add_flag("--resume", flags->resume, "go on from the snapshot in run.output");
   command->add_flag("--settings", flags->reference, "print every setting and its default");
   command->footer(
       "Example:\n  trivium classifier train configs/mt_tag/mt_tag.toml --set "

@@ -62,6 +62,8 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
   v.integer("train.threads", threads, 0, 4096, "CPU threads; 0: all");
   v.text("run.output", output, {}, "folder of the trained classifier");
   v.integer("run.log_every", log_every, 1, 1'000'000, "steps between lines of progress");
+  v.integer("run.save_every", save_every, 1, 100'000'000,
+            "steps between snapshots, from which --resume goes on");
 }
 
 }  // namespace trivium

@@ -48,7 +48,7 @@ struct ClassifierSettings : Settings {
   int64_t seed = 42, threads = 0;
   // [run]
   std::string output = "runs/classifier";
-  int64_t log_every = 50;
+  int64_t log_every = 50, save_every = 500;
   void visit(SettingsVisitor& visitor) override;
 };
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/logging.h"
 #include "base/rng.h"
+#include "base/timing.h"
 #include "data/perturbation.h"
 #include "evaluation/classifier_scores.h"
 #include "experiments/kept_settings.h"
@@ -124,13 +125,13 @@ void MtTagExperiment::check_settings(const MtTagVariant& variant) const {
   ClassifierSettings training = training_settings(variant);
   training.threads = 0;
   training.gym = training.output = "";
-  training.log_every = 1;
+  training.log_every = training.save_every = 1;
   keep_settings(folder_of(variant) / "settings.toml",
                 settings_to_toml(own) + "\n" + settings_to_toml(training));
 }
 
-bool MtTagExperiment::train(const ClassifierSettings& settings, ClassifierCheckpoint& model,
-                            MtTagRun& run) {
+bool MtTagExperiment::train(const ClassifierSettings& settings, const fs::path& unfinished,
+                            ClassifierCheckpoint& model, MtTagRun& run) {
   std::vector<LabelledExample> examples;
   for (size_t t = 0; t < settings.tasks.size(); ++t) {
     for (LabelledExample example :
@@ -144,28 +145,35 @@ bool MtTagExperiment::train(const ClassifierSettings& settings, ClassifierCheckp
       {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
        settings.step.batch_tokens, settings.step.batch_examples, task_shares(settings.sampling),
        settings.uniform_share});
+  if (fs::exists(unfinished)) {
+    trainer.resume(unfinished);
+    spdlog::info("{} goes on from step {}", run.variant, trainer.steps_done());
+  }
+  const double seconds_before = run.training_seconds;
   const auto start = std::chrono::steady_clock::now();
-  double loss_sum = 0;
-  int64_t losses = 0;
+  const auto save = [&] {
+    run.training_seconds = seconds_before + seconds_since(start);
+    write_run(run, unfinished.parent_path());
+    trainer.save_snapshot(unfinished);
+  };
   while (!trainer.done()) {
-    if (stop_ != nullptr && stop_->load()) return false;
+    if (stop_ != nullptr && stop_->load()) {
+      save();
+      return false;
+    }
     const ClassifierTrainer::StepResult result = trainer.step();
     run.training_examples += result.examples;
-    if (trainer.steps_done() > trainer.steps() * 9 / 10) {
-      loss_sum += result.loss;
-      ++losses;
-    }
+    if (trainer.steps_done() % settings.save_every == 0) save();
     if (trainer.steps_done() % settings.log_every == 0) {
-      const std::chrono::duration<double> so_far = std::chrono::steady_clock::now() - start;
-      spdlog::info("{} step {} of {}: loss {:.4f}, {:.1f} examples/s", run.variant,
-                   trainer.steps_done(), trainer.steps(), result.loss,
-                   static_cast<double>(run.training_examples) / so_far.count());
+      spdlog::info(
+          "{} step {} of {}: loss {:.4f}, {:.1f} examples/s", run.variant, trainer.steps_done(),
+          trainer.steps(), result.loss,
+          static_cast<double>(run.training_examples) / (seconds_before + seconds_since(start)));
     }
   }
   run.training_steps = trainer.steps();
-  run.last_loss = losses > 0 ? loss_sum / static_cast<double>(losses) : 0;
-  run.training_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  run.last_loss = trainer.last_loss();
+  run.training_seconds = seconds_before + seconds_since(start);
   return true;
 }
 
@@ -188,11 +196,16 @@ std::optional<ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTa
   std::vector<LabelledTaskInfo> tasks;
   for (const std::string& task : settings.tasks) tasks.push_back(data_of(task).info);
   ClassifierCheckpoint model = new_classifier(settings, tasks);
-  run.training_examples = 0;
-  if (!train(settings, model, run)) return std::nullopt;
+  const fs::path unfinished = folder_of(variant) / "unfinished";
+  if (!fs::exists(unfinished)) {
+    run.training_examples = 0;
+    run.training_seconds = 0;
+  }
+  if (!train(settings, unfinished, model, run)) return std::nullopt;
   count_use(model, run);
   save_classifier(model, kept);
   write_run(run, folder_of(variant));
+  fs::remove_all(unfinished);
   return model;
 }
 

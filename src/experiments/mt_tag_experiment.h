@@ -23,8 +23,9 @@ class MtTagExperiment {
   // Error kConfig, kMissingInput.
   MtTagExperiment(const MtTagSettings& settings, const std::atomic<bool>* stop);
 
-  // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/multi_task, and the
-  // results of every fine-tuning in OUTPUT/VARIANT/results.json. Returns false when it was stopped.
+  // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/multi_task, its
+  // snapshots until then in OUTPUT/VARIANT/unfinished, and the results of every fine-tuning in
+  // OUTPUT/VARIANT/results.json. Returns false when it was stopped.
   // Error kConfig where results of other settings are there.
   bool run();
 
@@ -47,7 +48,9 @@ class MtTagExperiment {
   void check_settings(const MtTagVariant& variant) const;
   // The trained model: as it was kept, or trained now. Nothing when it was stopped.
   std::optional<ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
-  bool train(const ClassifierSettings& settings, ClassifierCheckpoint& model, MtTagRun& run);
+  // `unfinished`: where the training leaves its snapshots, and goes on from.
+  bool train(const ClassifierSettings& settings, const std::filesystem::path& unfinished,
+             ClassifierCheckpoint& model, MtTagRun& run);
   void count_use(ClassifierCheckpoint& model, MtTagRun& run);
   bool run_variant(const MtTagVariant& variant);
   // A job and seed; false when it was stopped.

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "evaluation/classifier_scores.h"
 #include "model/bfloat16_scope.h"
+#include "training/snapshot.h"
 
 namespace trivium {
 namespace {
@@ -81,12 +83,11 @@ ClassifierTrainer::StepResult ClassifierTrainer::step() {
     result.tokens += static_cast<int64_t>(examples_[index].ids.size());
   }
   result.examples = static_cast<int64_t>(batch.size());
-  const torch::Device device = checkpoint_.model->parameters().front().device();
   const LabelledBatch collated =
-      collate_labelled(batch, checkpoint_.config.pad_token_id).to(device);
+      collate_labelled(batch, checkpoint_.config.pad_token_id).to(device());
   torch::Tensor loss;
   {
-    const Bfloat16Scope scope(options_.optimiser.precision == "bf16", device.type());
+    const Bfloat16Scope scope(options_.optimiser.precision == "bf16", device().type());
     loss = checkpoint_.model->losses(checkpoint_.model->encode(collated), collated).mean();
     loss.backward();
   }
@@ -99,7 +100,52 @@ ClassifierTrainer::StepResult ClassifierTrainer::step() {
   optimiser_.step(learning_rate_factor(step_, steps(), options_.optimiser.warmup));
   optimiser_.zero_gradients();
   ++step_;
+  if (10 * step_ > 9 * steps()) {
+    loss_sum_ += result.loss;
+    ++loss_steps_;
+  }
   return result;
+}
+
+double ClassifierTrainer::last_loss() const {
+  return loss_steps_ > 0 ? loss_sum_ / static_cast<double>(loss_steps_) : 0;
+}
+
+torch::Device ClassifierTrainer::device() const {
+  return checkpoint_.model->parameters().front().device();
+}
+
+void ClassifierTrainer::save_snapshot(const std::filesystem::path& folder) const {
+  Json samplers = Json::array({main_.state()});
+  if (first_) samplers.push_back(first_->state());
+  TrainingSnapshot snapshot;
+  snapshot.step = step_;
+  snapshot.stream_state = to_json_line(samplers);
+  snapshot.loss_sum = loss_sum_;
+  snapshot.loss_steps = loss_steps_;
+  snapshot.dropout_state = dropout_generator(device()).get_state();
+  snapshot.optimiser = optimiser_.state();
+  save_training_snapshot(checkpoint_, snapshot, folder);
+}
+
+void ClassifierTrainer::resume(const std::filesystem::path& folder) {
+  const TrainingSnapshot snapshot = load_training_snapshot(folder);
+  restore_parameters(*checkpoint_.model, folder);
+  optimiser_.load_state(snapshot.optimiser);
+  const Json samplers = parse_json(snapshot.stream_state, folder.string(), ExitCode::kBadModel);
+  const size_t expected = first_ ? 2 : 1;
+  if (!samplers.is_array() || samplers.size() != expected || !samplers[0].is_string() ||
+      !samplers[expected - 1].is_string()) {
+    throw Error(ExitCode::kBadModel, folder.string() +
+                                         ": the training's place in its data is not "
+                                         "that of this data.sampling");
+  }
+  main_.set_state(samplers[0].get<std::string>());
+  if (first_) first_->set_state(samplers[1].get<std::string>());
+  restore_generator(dropout_generator(device()), snapshot.dropout_state);
+  step_ = snapshot.step;
+  loss_sum_ = snapshot.loss_sum;
+  loss_steps_ = snapshot.loss_steps;
 }
 
 std::optional<FineTuneResult> fine_tune(ClassifierCheckpoint& checkpoint, const FineTuneData& data,

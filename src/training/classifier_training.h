@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,13 +50,22 @@ class ClassifierTrainer {
   // equations 9 and 10 up to a constant. Error kDiverged on a loss that is not finite.
   StepResult step();
 
+  // Writes the classifier with all that the training needs to go on.
+  void save_snapshot(const std::filesystem::path& folder) const;
+  // Goes on from there. Error kMissingInput when there is no snapshot, kConfig when it is of
+  // another model, kBadModel when it is damaged or of other data.
+  void resume(const std::filesystem::path& folder);
+
   int64_t steps() const { return options_.optimiser.steps; }
   int64_t steps_done() const { return step_; }
   bool done() const { return step_ >= steps(); }
+  // Mean over the steps so far of the last tenth; 0 before it.
+  double last_loss() const;
   int64_t batches_in_epoch() const { return static_cast<int64_t>(main_.batches_in_epoch()); }
 
  private:
   BatchSampler& sampler();
+  torch::Device device() const;
 
   ClassifierCheckpoint& checkpoint_;
   std::vector<LabelledExample> examples_;
@@ -64,6 +74,8 @@ class ClassifierTrainer {
   std::optional<BatchSampler> first_;  // of kUniformThenNatural
   AdamW optimiser_;
   int64_t step_ = 0;
+  double loss_sum_ = 0;  // over the loss_steps_ steps of the last tenth
+  int64_t loss_steps_ = 0;
 };
 
 // Fine-tuning on one task with early stopping: trains for `epochs`, and keeps the weights of the

@@ -11,16 +11,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/logging.h"
+#include "base/timing.h"
 
 namespace trivium {
 namespace {
 
 constexpr const char* kCurveHeader = "step,curve,value\n";
 constexpr int kBarWidth = 24;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 }  // namespace
 

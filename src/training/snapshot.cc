@@ -53,26 +53,37 @@ TrainingSnapshot read_state(const SafetensorsReader& reader) {
   }
 }
 
+// Writes the state beside the model. `snapshot` must outlive the result.
+SaveOptions with_snapshot(const TrainingSnapshot& snapshot) {
+  SaveOptions options;
+  options.write_more = [&snapshot](const std::filesystem::path& folder) {
+    NamedTensors tensors = {{kDropout, snapshot.dropout_state}};
+    if (snapshot.noise_state.defined()) tensors[kNoise] = snapshot.noise_state;
+    for (const auto& [name, tensor] : snapshot.optimiser) {
+      tensors[kOptimiserPrefix + name] = tensor.cpu().contiguous();
+    }
+    std::vector<TensorToWrite> views;
+    for (const auto& [name, tensor] : tensors) views.push_back(view_of(name, tensor));
+    Json state = {{"step", snapshot.step},
+                  {"stream", snapshot.stream_state},
+                  {"loss_sum", snapshot.loss_sum},
+                  {"loss_steps", snapshot.loss_steps}};
+    if (snapshot.best_score) state["best_score"] = *snapshot.best_score;
+    write_safetensors(folder / kFile, views, {{kStateKey, to_json_line(state)}});
+  };
+  return options;
+}
+
 }  // namespace
 
 void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot& snapshot,
                             const std::filesystem::path& folder) {
-  NamedTensors tensors = {{kNoise, snapshot.noise_state}, {kDropout, snapshot.dropout_state}};
-  for (const auto& [name, tensor] : snapshot.optimiser) {
-    tensors[kOptimiserPrefix + name] = tensor.cpu().contiguous();
-  }
-  std::vector<TensorToWrite> views;
-  for (const auto& [name, tensor] : tensors) views.push_back(view_of(name, tensor));
-  Json state = {{"step", snapshot.step},
-                {"stream", snapshot.stream_state},
-                {"loss_sum", snapshot.loss_sum},
-                {"loss_steps", snapshot.loss_steps}};
-  if (snapshot.best_score) state["best_score"] = *snapshot.best_score;
-  SaveOptions options;
-  options.write_more = [&](const std::filesystem::path& fresh) {
-    write_safetensors(fresh / kFile, views, {{kStateKey, to_json_line(state)}});
-  };
-  save_checkpoint(checkpoint, folder, options);
+  save_checkpoint(checkpoint, folder, with_snapshot(snapshot));
+}
+
+void save_training_snapshot(const ClassifierCheckpoint& checkpoint,
+                            const TrainingSnapshot& snapshot, const std::filesystem::path& folder) {
+  save_classifier(checkpoint, folder, with_snapshot(snapshot));
 }
 
 TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
@@ -93,10 +104,38 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
       snapshot.optimiser[entry.name.substr(std::string(kOptimiserPrefix).size())] = tensor;
     }
   }
-  if (!snapshot.noise_state.defined() || !snapshot.dropout_state.defined()) {
-    throw Error(ExitCode::kBadModel, file.string() + " lacks the generators' states");
+  if (!snapshot.dropout_state.defined()) {
+    throw Error(ExitCode::kBadModel, file.string() + " lacks the generator's state");
   }
   return snapshot;
+}
+
+void restore_parameters(torch::nn::Module& model, const std::filesystem::path& folder) {
+  const NamedTensors saved = read_tensors(folder);
+  torch::NoGradGuard no_grad;
+  for (auto& item : model.named_parameters()) {
+    const auto found = saved.find(item.key());
+    if (found == saved.end() || found->second.sizes() != item.value().sizes()) {
+      throw Error(ExitCode::kConfig, "the snapshot is of another model: it has no fitting " +
+                                         item.key() + "; train into another run.output");
+    }
+    item.value().copy_(found->second);
+  }
+}
+
+void restore_generator(torch::Generator generator, const torch::Tensor& state) {
+  try {
+    if (state.defined()) {
+      generator.set_state(state);
+      return;
+    }
+  } catch (const c10::Error&) {
+  }
+  throw Error(ExitCode::kBadModel, "the snapshot's state of a random generator is malformed");
+}
+
+torch::Generator dropout_generator(torch::Device device) {
+  return at::globalContext().defaultGenerator(device);
 }
 
 }  // namespace trivium

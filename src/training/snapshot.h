@@ -9,6 +9,7 @@
 #include <string>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/classifier_checkpoint.h"
 
 namespace trivium {
 
@@ -19,7 +20,8 @@ struct TrainingSnapshot {
   double loss_sum = 0;  // over the loss_steps steps since the curves' last point
   int64_t loss_steps = 0;
   std::string stream_state;
-  torch::Tensor noise_state, dropout_state;  // uint8, LibTorch's generators
+  // uint8, LibTorch's generators; noise: undefined where the training draws none.
+  torch::Tensor noise_state, dropout_state;
   NamedTensors optimiser;
 };
 
@@ -27,9 +29,19 @@ struct TrainingSnapshot {
 // that a crash leaves the old ones or the new ones.
 void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot& snapshot,
                             const std::filesystem::path& folder);
+void save_training_snapshot(const ClassifierCheckpoint& checkpoint,
+                            const TrainingSnapshot& snapshot, const std::filesystem::path& folder);
 
 // The state in a checkpoint's folder. Error kMissingInput when there is none, kBadModel when it is
 // damaged.
 TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder);
+
+// Gives the model the weights of the snapshot in `folder`. Error kConfig where it is of another
+// model.
+void restore_parameters(torch::nn::Module& model, const std::filesystem::path& folder);
+// Error kBadModel where the state is not a generator's.
+void restore_generator(torch::Generator generator, const torch::Tensor& state);
+// What dropout draws from on a device.
+torch::Generator dropout_generator(torch::Device device);
 
 }  // namespace trivium

@@ -10,18 +10,6 @@
 #include "training/snapshot.h"
 
 namespace trivium {
-namespace {
-
-void restore_generator(torch::Generator generator, const torch::Tensor& state) {
-  try {
-    generator.set_state(state);
-  } catch (const c10::Error&) {
-    throw Error(ExitCode::kBadModel, "the snapshot's state of a random generator is malformed");
-  }
-}
-
-}  // namespace
-
 Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
                  Validator validator)
     : checkpoint_(checkpoint),
@@ -181,10 +169,6 @@ void Trainer::validate() {
   save_checkpoint(checkpoint_, std::filesystem::path(options_.run.output) / "best");
 }
 
-torch::Generator Trainer::dropout_generator() const {
-  return at::globalContext().defaultGenerator(options_.device);
-}
-
 std::filesystem::path Trainer::last_folder() const {
   return std::filesystem::path(options_.run.output) / "last";
 }
@@ -197,7 +181,7 @@ void Trainer::save_snapshot() {
   snapshot.loss_sum = loss_sum_;
   snapshot.loss_steps = loss_steps_;
   snapshot.noise_state = noise_.get_state();
-  snapshot.dropout_state = dropout_generator().get_state();
+  snapshot.dropout_state = dropout_generator(options_.device).get_state();
   snapshot.optimiser = optimiser_.state();
   checkpoint_.config.routing.selection_temperature = temperature();
   save_training_snapshot(checkpoint_, snapshot, last_folder());
@@ -205,20 +189,11 @@ void Trainer::save_snapshot() {
 
 void Trainer::resume() {
   const TrainingSnapshot snapshot = load_training_snapshot(last_folder());
-  const NamedTensors saved = read_tensors(last_folder());
-  torch::NoGradGuard no_grad;
-  for (auto& item : checkpoint_.model->named_parameters()) {
-    const auto found = saved.find(item.key());
-    if (found == saved.end() || found->second.sizes() != item.value().sizes()) {
-      throw Error(ExitCode::kConfig, "the snapshot is of another model: it has no fitting " +
-                                         item.key() + "; train into another run.output");
-    }
-    item.value().copy_(found->second);
-  }
+  restore_parameters(*checkpoint_.model, last_folder());
   optimiser_.load_state(snapshot.optimiser);
   stream_.set_state(snapshot.stream_state);
   restore_generator(noise_, snapshot.noise_state);
-  restore_generator(dropout_generator(), snapshot.dropout_state);
+  restore_generator(dropout_generator(options_.device), snapshot.dropout_state);
   step_ = snapshot.step;
   best_score_ = snapshot.best_score;
   loss_sum_ = snapshot.loss_sum;

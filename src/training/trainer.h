@@ -84,8 +84,6 @@ class Trainer {
   void record_routes();
   void validate();
   void save_snapshot();
-  // What dropout draws from.
-  torch::Generator dropout_generator() const;
   std::filesystem::path last_folder() const;
 
   Checkpoint& checkpoint_;

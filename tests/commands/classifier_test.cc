@@ -52,7 +52,14 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
                                           "run.output=" + model};
   const Outcome trained = run_program(train);
   ASSERT_EQ(trained.code, 0) << trained.err;
-  EXPECT_EQ(run_program(train).code, 73);  // refuses to overwrite
+  const Outcome refused = run_program(train);
+  EXPECT_EQ(refused.code, 73);  // refuses to overwrite
+  EXPECT_THAT(refused.err, HasSubstr("--resume"));
+  std::vector<std::string> resume = train;
+  resume.push_back("--resume");
+  const Outcome ended = run_program(resume);
+  EXPECT_EQ(ended.code, 66) << "the training has ended";
+  EXPECT_THAT(ended.err, HasSubstr("no training to resume"));
 
   const Outcome scored = run_program(
       {"classifier", "eval", "--checkpoint", model, "--gym", gym, "--max-length", "16", "--json"});

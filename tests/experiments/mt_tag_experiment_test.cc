@@ -98,6 +98,20 @@ TEST_F(MtTagExperimentTest, TrainsScoresAndGoesOnWhereItWas) {
   EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/multi_task"));
   EXPECT_EQ(read_file(folder_.path() / "out/mt_tag/results.json"), kept);
 
+  // Stopped in the middle of a training, it goes on from there to the same answers.
+  fs::remove_all(folder_.path() / "out/mt_tag");
+  const std::atomic<bool> stop = true;
+  MtTagExperiment stopped(settings_, &stop);
+  EXPECT_FALSE(stopped.run());
+  EXPECT_TRUE(fs::exists(folder_.path() / "out/mt_tag/unfinished"));
+  MtTagExperiment resumed(settings_, nullptr);
+  ASSERT_TRUE(resumed.run());
+  EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/unfinished"));
+  const Json before = Json::parse(kept);
+  const Json after = Json::parse(read_file(folder_.path() / "out/mt_tag/results.json"));
+  EXPECT_EQ(after.at("runs"), before.at("runs"));
+  EXPECT_EQ(after.at("training_examples"), before.at("training_examples"));
+
   // Results of other settings are not mixed with these.
   MtTagSettings changed = settings_;
   changed.epochs = 2;

@@ -91,6 +91,71 @@ TEST(ClassifierTrainer, GatesLearnThroughTheScaleOnly) {
   }
 }
 
+void expect_same_parameters(const ClassifierCheckpoint& a, const ClassifierCheckpoint& b) {
+  const auto others = b.model->named_parameters();
+  for (const auto& item : a.model->named_parameters()) {
+    EXPECT_TRUE(torch::equal(item.value(), others[item.key()])) << item.key();
+  }
+}
+
+TEST(ClassifierTrainer, AResumedTrainingIsTheUnbrokenOne) {
+  ClassifierSettings settings = toy_settings(3);
+  settings.step.dropout = settings.step.attention_dropout = 0.1;
+  ClassifierTrainerOptions options = toy_options_of(settings, 12);
+  options.shares = TaskShares::kUniformThenNatural;  // its two samplers have two places
+  std::vector<LabelledExample> examples = toy_examples_of(0, 96, 1);
+  for (const LabelledExample& example : toy_examples_of(1, 48, 2)) examples.push_back(example);
+
+  ClassifierCheckpoint whole = new_classifier(settings, toy_tasks());
+  ClassifierTrainer unbroken(whole, examples, options);
+  while (!unbroken.done()) unbroken.step();
+
+  for (const int64_t stop : {4, 11}) {
+    TemporaryFolder folder;
+    {
+      ClassifierCheckpoint begun = new_classifier(settings, toy_tasks());
+      ClassifierTrainer trainer(begun, examples, options);
+      while (trainer.steps_done() < stop) trainer.step();
+      trainer.save_snapshot(folder.path() / "model");
+    }
+    torch::rand({100});  // another program's start
+    ClassifierCheckpoint resumed = new_classifier(settings, toy_tasks());
+    ClassifierTrainer trainer(resumed, examples, options);
+    trainer.resume(folder.path() / "model");
+    EXPECT_EQ(trainer.steps_done(), stop);
+    while (!trainer.done()) trainer.step();
+    expect_same_parameters(resumed, whole);
+    EXPECT_EQ(trainer.last_loss(), unbroken.last_loss());
+  }
+}
+
+TEST(ClassifierTrainer, RefusesTheSnapshotOfAnotherTraining) {
+  const ClassifierSettings settings = toy_settings(1);
+  const std::vector<LabelledExample> examples = toy_examples_of(0, 32, 1);
+  TemporaryFolder folder;
+  ClassifierCheckpoint checkpoint = new_classifier(settings, toy_tasks());
+  ClassifierTrainer(checkpoint, examples, toy_options_of(settings, 4))
+      .save_snapshot(folder.path() / "model");
+  const auto code_of = [&](ClassifierCheckpoint other, ClassifierTrainerOptions options,
+                           const std::filesystem::path& path) {
+    ClassifierTrainer trainer(other, examples, options);
+    try {
+      trainer.resume(path);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ExitCode::kOk;
+  };
+  const ClassifierTrainerOptions options = toy_options_of(settings, 4);
+  EXPECT_EQ(code_of(checkpoint, options, folder.path() / "model"), ExitCode::kOk);
+  EXPECT_EQ(code_of(checkpoint, options, folder.path()), ExitCode::kMissingInput);
+  EXPECT_EQ(code_of(new_classifier(toy_settings(3), toy_tasks()), options, folder.path() / "model"),
+            ExitCode::kConfig);
+  ClassifierTrainerOptions two_samplers = options;
+  two_samplers.shares = TaskShares::kUniformThenNatural;
+  EXPECT_EQ(code_of(checkpoint, two_samplers, folder.path() / "model"), ExitCode::kBadModel);
+}
+
 TEST(ClassifierTrainer, UniformThenNaturalChangesTheShares) {
   const ClassifierSettings settings = toy_settings(1);
   // 180 examples of 10 ids and 20 of 4: a mean of 7 ids where the tasks have equal shares, of 9.4
