@@ -3,9 +3,26 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <mutex>
+#include <set>
+#include <thread>
 
 namespace trivium {
 namespace {
+
+// Without OpenMP at::parallel_for is a plain loop, and nothing else would show it.
+TEST(ParallelLoop, IsSharedByThreads) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  at::parallel_for(0, 2, 1, [&](int64_t, int64_t) {
+    const std::lock_guard lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  at::set_num_threads(before);
+  EXPECT_EQ(threads.size(), 2u);
+}
 
 TEST(DropOutTest, IsTheInputOutsideTrainingAndAtRateZero) {
   const torch::Tensor input = torch::randn({3, 5});
