@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
-#include "kernels/sum_of_squares.h"
+#include "model/squared_norm.h"
 
 namespace trivium {
 namespace {
@@ -21,27 +20,6 @@ bool decays(const std::string& name) {
 
 bool is_of_routes(const AdamW::Group& group) {
   return group.name.starts_with("router") || group.name.starts_with("task_vectors");
-}
-
-// On the CPU by several threads, which LibTorch's norm of one tensor is not; the parts do not depend
-// on how many.
-double squared_norm(const torch::Tensor& gradient) {
-  if (!gradient.is_cpu() || gradient.scalar_type() != torch::kFloat32) {
-    return std::pow(gradient.norm().item<double>(), 2);
-  }
-  constexpr int64_t kPart = 1 << 16;
-  const torch::Tensor contiguous = gradient.contiguous();
-  const auto* values = contiguous.const_data_ptr<float>();
-  const int64_t count = contiguous.numel();
-  std::vector<double> parts(static_cast<size_t>((count + kPart - 1) / kPart));
-  at::parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) {
-      const int64_t first = part * kPart;
-      parts[static_cast<size_t>(part)] =
-          sum_of_squares(values + first, std::min(kPart, count - first));
-    }
-  });
-  return std::accumulate(parts.begin(), parts.end(), 0.0);
 }
 
 double group_norm(const AdamW::Group& group) {
