@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/timing.h"
 #include "commands/benches.h"
 #include "commands/command.h"
 #include "config/model_config.h"
@@ -77,13 +78,13 @@ double time_step(Seq2SeqModel& model, const Batch& batch, bool bf16,
     model->loss(batch, make_plan(routes.encoder), make_plan(routes.decoder), weights, 0.1)
         .sum.backward();
   }
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  const double taken = seconds_since(start);
   model->zero_grad();
   // As after an optimiser's step: casts of the weights are old.
   for (const torch::Tensor& parameter : model->parameters()) {
     parameter.unsafeGetTensorImpl()->bump_version();
   }
-  return taken.count();
+  return taken;
 }
 
 // Of that / this, round by round.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/timing.h"
 #include "commands/batch.h"
 #include "commands/benches.h"
 #include "commands/command.h"
@@ -66,7 +67,7 @@ Answers answer_all(const AgreementFlags& flags, const std::vector<Request>& requ
   const SearchOptions search = search_options(flags.search, model);
   const auto start = std::chrono::steady_clock::now();
   Answers result{model.generator().generate(prompts, search), 0};
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = seconds_since(start);
   if (stop_requested()) throw Error(ExitCode::kInterrupted, "stopped before the last answer");
   return result;
 }

@@ -8,9 +8,9 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/timing.h"
 #include "base/json.h"
 #include "base/rng.h"
+#include "base/timing.h"
 #include "commands/benches.h"
 #include "commands/model_flags.h"
 #include "generation/search.h"

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/rng.h"
+#include "base/timing.h"
 #include "commands/benches.h"
 #include "commands/model_flags.h"
 #include "generation/search.h"
@@ -110,8 +111,7 @@ double time_batch(Backend& backend, const RoutedFlags& flags, int64_t tasks) {
   const auto start = std::chrono::steady_clock::now();
   const auto decoder = backend.start(sources, rows, flags.batch, flags.batch * options.max_length);
   search(*decoder, options);
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-  return taken.count();
+  return seconds_since(start);
 }
 
 void run_routed(const RoutedFlags& flags) {

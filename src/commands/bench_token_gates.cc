@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/rng.h"
+#include "base/timing.h"
 #include "commands/benches.h"
 #include "config/classifier_settings.h"
 #include "metrics/quantile.h"
@@ -72,7 +73,7 @@ std::vector<LabelledExample> random_examples(const TokenGatesFlags& flags) {
 double seconds_of_step(ClassifierTrainer& trainer) {
   const auto start = std::chrono::steady_clock::now();
   trainer.step();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 void run(const TokenGatesFlags& flags) {

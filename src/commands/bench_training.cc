@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/rng.h"
+#include "base/timing.h"
 #include "commands/benches.h"
 #include "metrics/quantile.h"
 #include "training/trainer.h"
@@ -85,8 +86,7 @@ void run(const TrainingFlags& flags) {
   for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
     const auto start = std::chrono::steady_clock::now();
     step = trainer.step();
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    if (round >= 0) seconds.push_back(taken.count());
+    if (round >= 0) seconds.push_back(seconds_since(start));
   }
   int64_t source_tokens = 0;
   for (const EncodedExample& example : stream.next_batch()) {

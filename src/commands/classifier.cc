@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/logging.h"
 #include "base/text.h"
+#include "base/timing.h"
 #include "commands/command.h"
 #include "commands/result_file.h"
 #include "commands/token_gates.h"
@@ -72,22 +73,20 @@ int run_train(const TrainFlags& flags) {
   std::vector<LabelledExample> examples =
       read_examples(settings, *load_tokenizer(settings.init), tasks);
   ClassifierCheckpoint checkpoint = new_classifier(settings, tasks);
-  ClassifierTrainer trainer(
-      checkpoint, std::move(examples),
-      {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
-       settings.step.batch_tokens, settings.step.batch_examples, task_shares(settings.sampling),
-       settings.uniform_share});
+  ClassifierTrainer trainer(checkpoint, std::move(examples), trainer_options(settings));
   if (flags.resume) trainer.resume(settings.output);
   const auto start = std::chrono::steady_clock::now();
   int64_t done = 0;
   while (!trainer.done() && !stop_requested()) {
     const ClassifierTrainer::StepResult result = trainer.step();
     done += result.examples;
-    if (trainer.steps_done() % settings.save_every == 0) trainer.save_snapshot(settings.output);
+    if (trainer.steps_done() % settings.save_every == 0 && !trainer.done()) {
+      trainer.save_snapshot(settings.output);
+    }
     if (trainer.steps_done() % settings.log_every != 0 && !trainer.done()) continue;
-    const std::chrono::duration<double> so_far = std::chrono::steady_clock::now() - start;
     spdlog::info("step={} loss={:.4f} gradient_norm={:.3f} examples/s={:.1f}", trainer.steps_done(),
-                 result.loss, result.gradient_norm, static_cast<double>(done) / so_far.count());
+                 result.loss, result.gradient_norm,
+                 static_cast<double>(done) / seconds_since(start));
   }
   if (!trainer.done()) {
     trainer.save_snapshot(settings.output);

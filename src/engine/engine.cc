@@ -8,6 +8,7 @@
 #include "kernels/layer_norm.h"
 
 namespace trivium {
+
 int64_t TaskRoute::main_expert(const std::vector<float>& weights) {
   return std::max_element(weights.begin(), weights.end()) - weights.begin();
 }
@@ -87,7 +88,6 @@ void Engine::encode(std::span<const EngineSource> sources, AlignedBuffer<float>&
 // Each expert takes the rows of all sequences that chose it.
 void Engine::encode_pool(size_t layer, std::span<const EngineSource> sources,
                          std::span<const Segment> segments, AlignedBuffer<float>& hidden) {
-  const int64_t width = config().d_model;
   const auto& experts = weights_.encoder[layer];
   const auto num_experts = static_cast<int64_t>(experts.size());
   std::vector<std::vector<ActiveExpert>> routes;
@@ -97,28 +97,18 @@ void Engine::encode_pool(size_t layer, std::span<const EngineSource> sources,
   std::vector<const std::vector<ActiveExpert>*> of_sources;
   for (const auto& route : routes) of_sources.push_back(&route);
   const ExpertPlan plan = plan_experts(of_sources, num_experts, num_experts);
-  std::vector<PoolRows> uses;
-  std::vector<Segment> own;
-  std::vector<LayerPart<EncoderExpert>> parts;
-  int64_t rows = 0;
+  const auto pool = plan_pool(plan, experts, [&](int32_t source) {
+    return std::pair(segments[source].begin, segments[source].len);
+  });
+  std::vector<Segment> own;  // in the order of the uses
   for (int32_t use = 0; use < plan.num_uses(); ++use) {
     const Segment& segment = segments[plan.rows[use]];
-    uses.push_back({segment.begin, rows, segment.len, plan.weights[use]});
-    own.push_back({rows, segment.len, segment.gates});
-    const EncoderExpert* expert = &experts[plan.experts[use]];
-    if (parts.empty() || parts.back().expert != expert) parts.push_back({expert, 0});
-    parts.back().rows += segment.len;
-    rows += segment.len;
+    own.push_back({pool.uses[use].place, segment.len, segment.gates});
   }
-  if (plan.is_plain()) {
-    encoder_layer(context_, encoder_shape(), parts, segments, hidden.data(), scratch_);
-    return;
-  }
-  gather_rows(context_, uses, width, hidden.data(), gathered_.reserve(rows * width));
-  encoder_layer(context_, encoder_shape(), parts, own, gathered_.data(), scratch_);
-  const int64_t num_rows = segments.back().begin + segments.back().len;
-  mix_rows(context_, uses, num_rows, width, gathered_.data(), pooled_.reserve(num_rows * width));
-  std::swap(hidden, pooled_);
+  const int64_t rows = segments.back().begin + segments.back().len;
+  run_pool(context_, pool, rows, config().d_model, hidden, gathered_, pooled_, [&](float* values) {
+    encoder_layer(context_, encoder_shape(), pool.parts, own, values, scratch_);
+  });
 }
 
 }  // namespace trivium

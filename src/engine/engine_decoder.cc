@@ -119,44 +119,26 @@ void EngineDecoder::plan_layers() {
     for (const Row& row : rows_) routes.push_back(&places_[row.place].route[layer]);
     LayerPlan& plan = plans_[layer];
     plan.experts = plan_experts(routes, static_cast<int64_t>(layers[layer].size()), slots_);
-    plan.uses.clear();
-    plan.parts.clear();
-    for (int32_t use = 0; use < plan.experts.num_uses(); ++use) {
-      plan.uses.push_back({plan.experts.rows[use], use, 1, plan.experts.weights[use]});
-      const DecoderExpert* expert = &layers[layer][plan.experts.experts[use]];
-      if (plan.parts.empty() || plan.parts.back().expert != expert) {
-        plan.parts.push_back({expert, 0});
-      }
-      ++plan.parts.back().rows;
-    }
+    plan.pool = plan_pool(plan.experts, layers[layer],
+                          [](int32_t row) { return std::pair(int64_t{row}, int64_t{1}); });
   }
 }
 
 void EngineDecoder::run_layer(size_t layer) {
   const LayerPlan& plan = plans_[layer];
   decoder_rows_.clear();
-  for (size_t use = 0; use < plan.uses.size(); ++use) {
+  for (int32_t use = 0; use < plan.experts.num_uses(); ++use) {
     const Row& row = rows_[plan.experts.rows[use]];
     Place& place = places_[row.place];
     const int32_t slot = plan.experts.slots[use];
     decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + slot), row.cells,
                              &place.memory[layer][slot], place.gates});
   }
-  const auto step = [&](float* hidden) {
-    decoder_layer_step(engine_.context(), engine_.decoder_shape(), plan.parts, cache_,
-                       decoder_rows_, hidden, engine_.scratch());
-  };
-  if (plan.experts.is_plain()) {
-    step(hidden_.data());
-    return;
-  }
-  const int64_t width = engine_.config().d_model;
-  gathered_.reserve(static_cast<int64_t>(plan.uses.size()) * width);
-  gather_rows(engine_.context(), plan.uses, width, hidden_.data(), gathered_.data());
-  step(gathered_.data());
-  mix_rows(engine_.context(), plan.uses, rows(), width, gathered_.data(),
-           pooled_.reserve(rows() * width));
-  std::swap(hidden_, pooled_);
+  run_pool(engine_.context(), plan.pool, rows(), engine_.config().d_model, hidden_, gathered_,
+           pooled_, [&](float* hidden) {
+             decoder_layer_step(engine_.context(), engine_.decoder_shape(), plan.pool.parts, cache_,
+                                decoder_rows_, hidden, engine_.scratch());
+           });
 }
 
 void EngineDecoder::run_layers(std::span<const int32_t> tokens) {

@@ -44,11 +44,10 @@ class EngineDecoder : public StepDecoder {
     size_t place = 0;
     std::vector<int32_t> cells;  // one a position
   };
-  // Which rows of a layer take which experts. uses[i]: use i of the plan.
+  // Which rows of a layer take which experts.
   struct LayerPlan {
     ExpertPlan experts;
-    std::vector<PoolRows> uses;
-    std::vector<LayerPart<DecoderExpert>> parts;
+    PoolPlan<DecoderExpert> pool;
   };
 
   void take_in(std::span<const EngineSource> sources);

@@ -103,6 +103,7 @@ class LayerRun {
            std::span<const LayerPart<Expert>> parts, float* hidden, LayerScratch& scratch)
       : context_(context), shape_(shape), parts_(parts), hidden_(hidden), scratch_(scratch) {
     for (const LayerPart<Expert>& part : parts) rows_ += part.rows;
+    scratch_.gates.clear();
   }
 
   int64_t rows() const { return rows_; }
@@ -125,19 +126,20 @@ class LayerRun {
     norm_rows(norm);
   }
 
-  // hidden = norm(hidden + the feed-forward part of it). gates(add) calls add(gate, count) for rows
-  // one after the other: so many take the token gates of that row.
-  template <typename Gates>
-  void feed_forward(const Gates& gates) {
+  // The next `count` rows take the token gates of row `gate`, where the layer has such.
+  void add_gates(int32_t gate, int64_t count) {
+    const FeedForwardWeights& part = parts_.front().expert->feed_forward;
+    if (part.experts.size() == 1) return;
+    scratch_.gates.insert(scratch_.gates.end(), static_cast<size_t>(count),
+                          part.gate(gate, shape_.d_model));
+  }
+
+  // hidden = norm(hidden + the feed-forward part of it).
+  void feed_forward() {
     const FeedForwardWeights& first = parts_.front().expert->feed_forward;
     const int64_t width = shape_.d_model;
     if (first.experts.size() > 1) {
       check(parts_.size() == 1, "a layer is a pool, or its feed-forward part is one");
-      scratch_.gates.clear();
-      gates([&](int32_t gate, int64_t count) {
-        scratch_.gates.insert(scratch_.gates.end(), static_cast<size_t>(count),
-                              first.gate(gate, width));
-      });
       add_token_experts(context_, first, rows_, width, hidden_, scratch_);
     } else {
       scratch_.networks.clear();
@@ -236,9 +238,8 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape,
         context.blocks->end();
       });
   run.add_attention(&EncoderExpert::out, &EncoderExpert::attention_norm);
-  run.feed_forward([&](const auto& add) {
-    for (const Segment& segment : segments) add(segment.gates, segment.len);
-  });
+  for (const Segment& segment : segments) run.add_gates(segment.gates, segment.len);
+  run.feed_forward();
 }
 
 void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
@@ -304,9 +305,8 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
     context.blocks->end();
   });
   run.add_attention(&DecoderExpert::cross_out, &DecoderExpert::cross_norm);
-  run.feed_forward([&](const auto& add) {
-    for (const DecoderRow& row : rows) add(row.gates, 1);
-  });
+  for (const DecoderRow& row : rows) run.add_gates(row.gates, 1);
+  run.feed_forward();
 }
 
 }  // namespace trivium

@@ -140,11 +140,7 @@ bool MtTagExperiment::train(const ClassifierSettings& settings, const fs::path& 
       examples.push_back(std::move(example));
     }
   }
-  ClassifierTrainer trainer(
-      model, std::move(examples),
-      {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
-       settings.step.batch_tokens, settings.step.batch_examples, task_shares(settings.sampling),
-       settings.uniform_share});
+  ClassifierTrainer trainer(model, std::move(examples), trainer_options(settings));
   if (fs::exists(unfinished)) {
     trainer.resume(unfinished);
     spdlog::info("{} goes on from step {}", run.variant, trainer.steps_done());
@@ -163,7 +159,7 @@ bool MtTagExperiment::train(const ClassifierSettings& settings, const fs::path& 
     }
     const ClassifierTrainer::StepResult result = trainer.step();
     run.training_examples += result.examples;
-    if (trainer.steps_done() % settings.save_every == 0) save();
+    if (trainer.steps_done() % settings.save_every == 0 && !trainer.done()) save();
     if (trainer.steps_done() % settings.log_every == 0) {
       spdlog::info(
           "{} step {} of {}: loss {:.4f}, {:.1f} examples/s", run.variant, trainer.steps_done(),

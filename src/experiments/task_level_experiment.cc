@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/logging.h"
+#include "base/timing.h"
 #include "evaluation/task_choice.h"
 #include "experiments/kept_settings.h"
 #include "inference/fixed_route.h"
@@ -23,9 +24,7 @@ constexpr int64_t kTextsPerTask = 64;
 
 class Stopwatch {
  public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double seconds() const { return seconds_since(start_); }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -47,6 +47,12 @@ TaskShares task_shares(const std::string& name) {
   return TaskShares::kNatural;
 }
 
+ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings) {
+  return {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
+          settings.step.batch_tokens, settings.step.batch_examples, task_shares(settings.sampling),
+          settings.uniform_share};
+}
+
 ClassifierTrainer::ClassifierTrainer(ClassifierCheckpoint& checkpoint,
                                      std::vector<LabelledExample> examples,
                                      const ClassifierTrainerOptions& options, int64_t epochs)

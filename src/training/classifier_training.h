@@ -32,6 +32,8 @@ struct ClassifierTrainerOptions {
   TaskShares shares = TaskShares::kNatural;
   double uniform_share = 0.5;
 };
+// Of a training on many tasks.
+ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings);
 
 class ClassifierTrainer {
  public:

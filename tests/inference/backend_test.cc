@@ -225,17 +225,22 @@ TEST(EngineBackend, LeavesOutExpertsBelowTheThreshold) {
   EXPECT_EQ(main[0].weight, 1);
 }
 
+// The engine does not take the model's weights for `config`, because of `tensor`.
+void expect_refused(const ModelConfig& config, const Seq2SeqModel& model, const char* tensor) {
+  try {
+    engine_backend(config, {}, reader_of(model));
+    FAIL() << tensor << " has another shape";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadModel);
+    EXPECT_NE(std::string(error.what()).find(tensor), std::string::npos) << error.what();
+  }
+}
+
 TEST(EngineBackend, RefusesATensorOfAnotherShape) {
   ModelConfig config = small_config(1);
   const Seq2SeqModel model = random_model(config);
   config.decoder_ffn_dim = 44;
-  try {
-    engine_backend(config, {}, reader_of(model));
-    FAIL() << "fc1 is too small";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kBadModel);
-    EXPECT_NE(std::string(error.what()).find("decoder.layers.0.fc1.weight"), std::string::npos);
-  }
+  expect_refused(config, model, "decoder.layers.0.fc1.weight");
 }
 
 TEST(EngineBackend, AGateDecidesByItsTask) {
@@ -258,13 +263,7 @@ TEST(EngineBackend, RefusesGatesOfAnotherShape) {
   ModelConfig config = config_of(Routes::kTokenGates);
   const Seq2SeqModel model = random_model(config);
   config.token_experts.num_experts = 2;
-  try {
-    engine_backend(config, {}, reader_of(model));
-    FAIL() << "the gates choose from three";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kBadModel);
-    EXPECT_NE(std::string(error.what()).find("encoder.layers.0.gate.weight"), std::string::npos);
-  }
+  expect_refused(config, model, "encoder.layers.0.gate.weight");
 }
 
 TEST(EngineBackend, TokensBeyondThePositionsAreAnError) {

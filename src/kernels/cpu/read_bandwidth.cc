@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/timing.h"
 #include "kernels/aligned_buffer.h"
 
 namespace trivium {
@@ -40,8 +41,7 @@ double read_bandwidth(ThreadPool& threads, int64_t bytes) {
       sums[static_cast<size_t>(thread) * 16] +=
           sum_of(buffer.data() + begin * kBlockBytes / 4, (end - begin) * kBlockBytes / 4);
     });
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    best = std::min(best, taken.count());
+    best = std::min(best, seconds_since(start));
   }
   check(std::all_of(sums.begin(), sums.end(), [](uint32_t sum) { return sum == 0; }),
         "the buffer is zeros");
