@@ -32,7 +32,10 @@ std::string text_of(const Json& field) {
   if (field.is_string()) return field.get<std::string>();
   std::string text;
   if (field.is_array()) {
-    for (const Json& item : field) text += (text.empty() ? "" : " ") + text_of(item);
+    for (const Json& item : field) {
+      if (!text.empty()) text += ' ';
+      text += text_of(item);
+    }
   } else if (!field.is_null()) {
     text = field.dump();
   }

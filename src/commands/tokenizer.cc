@@ -29,7 +29,8 @@ void encode_lines(const TokenizerFlags& flags) {
   while (const auto line = lines.next()) {
     std::string out;
     for (const int32_t id : tokenizer->encode(line->text)) {
-      out += (out.empty() ? "" : " ") + (flags.pieces ? tokenizer->token(id) : std::to_string(id));
+      if (!out.empty()) out += ' ';
+      out += flags.pieces ? tokenizer->token(id) : std::to_string(id);
     }
     std::cout << out << '\n';
   }
