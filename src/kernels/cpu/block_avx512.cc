@@ -10,15 +10,22 @@ namespace trivium::cpu {
 namespace {
 
 constexpr int kMaxRows = 14;
-constexpr int64_t kPrefetchBytes = 4096;  // ahead of the weights now read; groups follow each other
+// Ahead of the weights now read, into the second-level and the first-level cache; groups follow
+// each other.
+constexpr int64_t kFarBytes = 8192, kNearBytes = 2048;
+
+inline void prefetch(const void* weights) {
+  _mm_prefetch(static_cast<const char*>(weights) + kFarBytes, _MM_HINT_T1);
+  _mm_prefetch(static_cast<const char*>(weights) + kNearBytes, _MM_HINT_T0);
+}
 
 template <int kRows>
 void float32_rows(const float* const* rows, const float* weights, int64_t depth, float* out) {
   __m512 sums[kRows][2];
   for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
   for (int64_t k = 0; k < depth; ++k, weights += 32) {
-    _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes, _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char*>(weights) + kPrefetchBytes + 64, _MM_HINT_T0);
+    prefetch(weights);
+    prefetch(weights + 16);
     const __m512 low = _mm512_load_ps(weights), high = _mm512_load_ps(weights + 16);
 #pragma GCC unroll 14
     for (int r = 0; r < kRows; ++r) {
@@ -45,8 +52,8 @@ void bfloat16_rows(const uint16_t* const* rows, const uint16_t* weights, int64_t
   for (int64_t k = 0; k < depth; k += 32, weights += 1024) {
     for (int64_t pair = 0; pair < 16; ++pair) {
       const uint16_t* low_place = weights + pair * 32;
-      _mm_prefetch(reinterpret_cast<const char*>(low_place) + kPrefetchBytes, _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(low_place) + kPrefetchBytes + 1024, _MM_HINT_T0);
+      prefetch(low_place);
+      prefetch(low_place + 512);
       const auto low = (__m512bh)_mm512_load_si512(low_place);
       const auto high = (__m512bh)_mm512_load_si512(low_place + 512);
 #pragma GCC unroll 14
@@ -78,8 +85,8 @@ void int8_rows(const int8_t* const* rows, const int8_t* weights, int64_t depth,
   for (int64_t k = 0; k < depth; k += 64, weights += 2048) {
     for (int64_t quad = 0; quad < 16; ++quad) {
       const int8_t* low_place = weights + quad * 64;
-      _mm_prefetch(reinterpret_cast<const char*>(low_place) + kPrefetchBytes, _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(low_place) + kPrefetchBytes + 1024, _MM_HINT_T0);
+      prefetch(low_place);
+      prefetch(low_place + 1024);
       const __m512i low = _mm512_load_si512(low_place);
       const __m512i high = _mm512_load_si512(low_place + 1024);
 #pragma GCC unroll 14
