@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "commands/command.h"
 #include "kernels/backend.h"
 #include "model/device.h"
@@ -25,11 +24,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
 void add_engine_flags(CLI::App& command, ModelFlags& flags) {
   flags.engine = "fast";
   add_model_flags(command, flags);
-  command
-      .add_option(
-          "--engine", flags.engine,
-          "fast: this program's own kernels; torch: LibTorch, which models with token gates "
-          "take on a GPU anyway")
+  command.add_option("--engine", flags.engine, "fast: this program's own kernels; torch: LibTorch")
       ->check(CLI::IsMember({"fast", "torch"}))
       ->capture_default_str();
   command
@@ -61,17 +56,11 @@ std::optional<int> engine_device(const std::string& name) {
 std::optional<EngineOptions> engine_options(const ModelFlags& flags, const std::string& folder,
                                             const std::optional<int>& device) {
   const std::filesystem::path file = std::filesystem::path(folder) / "config.json";
-  const bool is_fast =
-      flags.engine == "fast" && device && std::filesystem::exists(file) &&
-      engine_supports(
-          model_config_from_json(read_json_file(file, ExitCode::kBadModel), file.string()),
-          *device);
+  const bool is_fast = flags.engine == "fast" && device && std::filesystem::exists(file);
   if (!is_fast) {
     if (flags.compute == "float32" && flags.expert_threshold == 0) return std::nullopt;
-    throw Error(
-        ExitCode::kUsage,
-        "--compute and --expert-threshold are for --engine fast, and on a GPU not for models with "
-        "token gates; leave them out");
+    throw Error(ExitCode::kUsage,
+                "--compute and --expert-threshold are for --engine fast; leave them out");
   }
   EngineOptions options;
   options.type = compute_type(flags.compute);

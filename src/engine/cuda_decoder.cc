@@ -38,6 +38,7 @@ void CudaDecoder::compute_memory(std::span<const EngineSource> sources) {
     check(source.route->decoder.size() == layers.size(), "the route is of another model");
     Source added;
     added.len = static_cast<int32_t>(source.ids.size());
+    added.gates = static_cast<int32_t>(source.route->gates);
     for (const std::vector<float>& weights : source.route->decoder) {
       added.route.push_back(active_experts(weights, engine_.options().expert_threshold));
       slots_ = std::max(slots_, static_cast<int64_t>(added.route.back().size()));
@@ -59,9 +60,9 @@ void CudaDecoder::compute_memory(std::span<const EngineSource> sources) {
     int64_t row = 0;
     for (Source& source : sources_) {
       // The uses of a sequence in one expert lie side by side, in the order of its positions.
-      source.memory_begins.emplace_back(plan.uses.begin() + row * slots,
-                                        plan.uses.begin() + row * slots +
-                                            static_cast<int64_t>(source.route[layer].size()));
+      source.memory_begins.emplace_back(
+          plan.uses.begin() + row * slots,
+          plan.uses.begin() + row * slots + static_cast<int64_t>(source.route[layer].size()));
       row += source.len;
     }
   }
@@ -70,8 +71,8 @@ void CudaDecoder::compute_memory(std::span<const EngineSource> sources) {
   for (const ExpertPlan& plan : plans) placed.push_back(place_plan(plan_arena_, plan, positions));
   plan_arena_.upload(engine_.stream());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
-    cross_.emplace_back(static_cast<size_t>(plans[layer].num_uses() * 2 *
-                                            engine_.config().d_model * size_of(type_)));
+    cross_.emplace_back(static_cast<size_t>(plans[layer].num_uses() * 2 * engine_.config().d_model *
+                                            size_of(type_)));
     cuda_cross_memory(engine_.stream(), layers[layer], placed[layer], memory.as<float>(),
                       cross_.back().as<void>());
   }
@@ -105,7 +106,11 @@ void CudaDecoder::plan_layers() {
     plans.push_back(plan_experts(routes, layers[layer].num_experts, slots_));
     bytes += plan_bytes(plans.back(), 3);
   }
+  std::vector<int32_t> gates;
+  for (const Row& row : rows_) gates.push_back(sources_[row.source].gates);
+  bytes += gates.size() * sizeof(int32_t) + 16;
   plan_arena_.begin(bytes);
+  const int32_t* placed_gates = plan_arena_.add(gates);
   plans_.clear();
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     const ExpertPlan& plan = plans[layer];
@@ -117,6 +122,7 @@ void CudaDecoder::plan_layers() {
       cross_lengths.push_back(source.len);
     }
     CudaPlan& placed = plans_.emplace_back(place_plan(plan_arena_, plan, rows()));
+    placed.gates = placed_gates;
     placed.self_begins = plan_arena_.add(self_begins);
     placed.cross_begins = plan_arena_.add(cross_begins);
     placed.cross_lengths = plan_arena_.add(cross_lengths);
@@ -173,7 +179,7 @@ void CudaDecoder::reserve_outputs(int count) {
   int64_t uses = 0;
   for (const CudaPlan& plan : plans_) uses = std::max<int64_t>(uses, plan.uses.rows);
   const ModelConfig& config = engine_.config();
-  scratch_.reserve(uses, config.d_model, config.decoder_ffn_dim);
+  scratch_.reserve(uses, config);
   const auto size = static_cast<size_t>(rows());
   hidden_.reserve(size * static_cast<size_t>(config.d_model) * sizeof(float));
   if (count == kLogits) {
@@ -206,6 +212,7 @@ std::vector<int64_t> CudaDecoder::recording_key(int count) const {
                               address(scratch_.mixed.as<void>()),
                               address(scratch_.state.as<void>()),
                               address(scratch_.inner.as<void>()),
+                              address(scratch_.tokens.as<void>()),
                               address(device_logits_.as<void>()),
                               address(logits_.as<void>()),
                               address(device_sums_.as<void>()),
@@ -215,7 +222,7 @@ std::vector<int64_t> CudaDecoder::recording_key(int count) const {
                               address(scan_scratch_.as<void>())};
   for (const CudaPlan& plan : plans_) {
     key.insert(key.end(), {address(plan.uses.tiles), plan.uses.num_tiles, plan.uses.tile_rows,
-                           plan.uses.rows, address(plan.cross_lengths)});
+                           plan.uses.rows, address(plan.cross_lengths), address(plan.gates)});
   }
   return key;
 }

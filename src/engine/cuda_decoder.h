@@ -32,9 +32,10 @@ class CudaDecoder : public StepDecoder {
 
  private:
   struct Source {
-    std::vector<std::vector<ActiveExpert>> route;      // [decoder_layers]
-    std::vector<std::vector<int32_t>> memory_begins;   // [decoder_layers][experts of its route]
+    std::vector<std::vector<ActiveExpert>> route;     // [decoder_layers]
+    std::vector<std::vector<int32_t>> memory_begins;  // [decoder_layers][experts of its route]
     int32_t len = 0;
+    int32_t gates = 0;  // the row of its token gates
   };
   struct Row {
     size_t source = 0;

@@ -27,6 +27,11 @@ const ModelConfig& supported(const ModelConfig& config, ComputeType type) {
                 "up to " +
                     std::to_string(cuda::kMaxHeadDim) + "; use --engine torch");
   }
+  if (config.token_experts.num_experts > cuda::kMaxTokenExperts) {
+    throw Error(ExitCode::kUnavailable, "the CUDA kernels choose among at most " +
+                                            std::to_string(cuda::kMaxTokenExperts) +
+                                            " experts of a token; use --engine torch");
+  }
   return config;
 }
 
@@ -86,8 +91,7 @@ cuda::RowEmbedding CudaEngine::embedding(const CudaEmbedding& stack) const {
   embedding.table = weights_.tokens.weights;
   embedding.table_stride = weights_.tokens.padded_depth();
   embedding.position_table = stack.positions;
-  embedding.scale =
-      config_.scale_embedding ? std::sqrt(static_cast<float>(config_.d_model)) : 1.0f;
+  embedding.scale = config_.scale_embedding ? std::sqrt(static_cast<float>(config_.d_model)) : 1.0f;
   embedding.norm = stack.norm;
   embedding.width = config_.d_model;
   return embedding;
@@ -96,17 +100,22 @@ cuda::RowEmbedding CudaEngine::embedding(const CudaEmbedding& stack) const {
 void CudaEngine::encode(std::span<const EngineSource> sources, cuda::DeviceMemory& hidden) {
   stream_.make_current();
   stream_.synchronize();  // what the last call queued may still read the arena
-  std::vector<int32_t> ids, positions;
+  std::vector<int32_t> ids, positions, gates;
   for (const EngineSource& source : sources) {
     const int64_t len = checked_length(source, config_);
     check(source.route->encoder.size() == weights_.encoder.size(), "the route is of another model");
+    for (const CudaLayer& layer : weights_.encoder) {
+      check(layer.gates.num_experts == 1 || source.route->gates < layer.gates.count,
+            "the route's gates are of another model");
+    }
     ids.insert(ids.end(), source.ids.begin(), source.ids.end());
     for (int64_t i = 0; i < len; ++i) positions.push_back(static_cast<int32_t>(i));
+    gates.insert(gates.end(), source.ids.size(), static_cast<int32_t>(source.route->gates));
   }
   const auto rows = static_cast<int64_t>(ids.size());
   // All layers' plans go to the device before any work that reads them.
   std::vector<ExpertPlan> plans;
-  size_t bytes = 2 * (ids.size() * sizeof(int32_t) + 16);
+  size_t bytes = 3 * (ids.size() * sizeof(int32_t) + 16);
   int64_t most_uses = 0;
   for (size_t layer = 0; layer < weights_.encoder.size(); ++layer) {
     std::vector<std::vector<ActiveExpert>> experts;  // of each source
@@ -121,10 +130,14 @@ void CudaEngine::encode(std::span<const EngineSource> sources, cuda::DeviceMemor
   cuda::RowEmbedding embed = embedding(weights_.encoder_embedding);
   embed.ids = arena_.add(ids);
   embed.positions = arena_.add(positions);
+  const int32_t* placed_gates = arena_.add(gates);
   std::vector<CudaPlan> placed;
-  for (const ExpertPlan& plan : plans) placed.push_back(place_encoder_plan(arena_, plan, positions));
+  for (const ExpertPlan& plan : plans) {
+    placed.push_back(place_encoder_plan(arena_, plan, positions));
+    placed.back().gates = placed_gates;
+  }
   arena_.upload(stream_);
-  scratch_.reserve(most_uses, config_.d_model, config_.encoder_ffn_dim);
+  scratch_.reserve(most_uses, config_);
   hidden.reserve(static_cast<size_t>(rows * config_.d_model) * sizeof(float));
   embed.out = hidden.as<float>();
   embed.rows = rows;

@@ -1,5 +1,9 @@
 #include "engine/cuda_layers.h"
 
+#include <algorithm>
+
+#include "base/error.h"
+
 namespace trivium {
 namespace {
 
@@ -14,7 +18,8 @@ class LayerRun {
         projected_(scratch.projected.as<float>()),
         mixed_(scratch.mixed.as<float>()),
         state_(scratch.state.as<float>()),
-        inner_(scratch.inner.as<float>()) {}
+        inner_(scratch.inner.as<float>()),
+        tokens_(scratch.tokens.as<int32_t>()) {}
 
   // projected = input W^T + bias; `rows` as GroupedLinear::input_rows.
   void project(const cuda::ExpertMatrices& matrices, const float* input, const int32_t* rows) {
@@ -58,9 +63,10 @@ class LayerRun {
   void finish(const CudaLayer& layer, float* hidden) {
     cuda::GroupedLinear first = linear_of(layer.fc1, state_, inner_);
     first.gelu = true;
-    cuda::grouped_linear(stream_, first);
     cuda::GroupedLinear second = linear_of(layer.fc2, inner_, state_);
     second.residual = state_;
+    if (layer.gates.num_experts > 1) take_token_experts(layer, first, second);
+    cuda::grouped_linear(stream_, first);
     cuda::grouped_linear(stream_, second);
     cuda::RowNorm norm = norm_of(layer.final_norm);
     norm.out = hidden;
@@ -83,6 +89,29 @@ class LayerRun {
     linear.out = out;
     return linear;
   }
+  // Sends each row through the network that its gate chooses: the rows between the two products lie
+  // in the order of their experts.
+  void take_token_experts(const CudaLayer& layer, cuda::GroupedLinear& first,
+                          cuda::GroupedLinear& second) {
+    check(layer.num_experts == 1, "a layer is a pool, or its feed-forward part is one");
+    cuda::TokenDispatch dispatch;
+    dispatch.gates = layer.gates;
+    dispatch.input = state_;
+    dispatch.gate_of_rows = plan_.gates;
+    dispatch.rows = plan_.uses.rows;
+    const int32_t share = dispatch.rows / layer.gates.num_experts + 1;
+    dispatch.tile_rows = cuda::tile_rows_for(share);
+    dispatch.experts = tokens_;
+    dispatch.order = dispatch.experts + dispatch.rows;
+    dispatch.factors = reinterpret_cast<float*>(dispatch.order + dispatch.rows);
+    dispatch.tiles = reinterpret_cast<cuda::ExpertTile*>(dispatch.factors + dispatch.rows);
+    cuda::dispatch_tokens(stream_, dispatch);
+    first.rows =
+        second.rows = {dispatch.tiles, dispatch.num_tiles(), dispatch.tile_rows, dispatch.rows};
+    first.input_rows = dispatch.order;
+    second.out_rows = second.residual_rows = dispatch.order;
+    second.factors = dispatch.factors;
+  }
   cuda::RowNorm norm_of(const cuda::NormWeights& weights) const {
     cuda::RowNorm norm;
     norm.in = state_;
@@ -96,6 +125,7 @@ class LayerRun {
   const LayerShape& shape_;
   const CudaPlan& plan_;
   float *projected_, *mixed_, *state_, *inner_;
+  int32_t* tokens_;
 };
 
 }  // namespace
@@ -103,7 +133,8 @@ class LayerRun {
 size_t plan_bytes(const ExpertPlan& plan, int arrays) {
   const size_t uses = plan.rows.size();
   return (3 + static_cast<size_t>(arrays)) * (uses * sizeof(int32_t) + 16) +
-         plan.uses.size() * sizeof(int32_t) + 16 + plan.tiles.size() * sizeof(cuda::ExpertTile) + 16;
+         plan.uses.size() * sizeof(int32_t) + 16 + plan.tiles.size() * sizeof(cuda::ExpertTile) +
+         16;
 }
 
 CudaPlan place_plan(DeviceArena& arena, const ExpertPlan& plan, int64_t num_rows) {
@@ -119,13 +150,17 @@ CudaPlan place_plan(DeviceArena& arena, const ExpertPlan& plan, int64_t num_rows
   return placed;
 }
 
-bool CudaScratch::reserve(int64_t uses, int64_t d_model, int64_t d_ffn) {
+void CudaScratch::reserve(int64_t uses, const ModelConfig& config) {
   const auto room = [&](cuda::DeviceMemory& memory, int64_t width) {
-    return memory.reserve(static_cast<size_t>(uses * width) * sizeof(float));
+    memory.reserve(static_cast<size_t>(uses * width) * sizeof(float));
   };
-  const bool moved[] = {room(projected, 3 * d_model), room(mixed, d_model), room(state, d_model),
-                        room(inner, d_ffn)};
-  return moved[0] || moved[1] || moved[2] || moved[3];
+  room(projected, 3 * config.d_model);
+  room(mixed, config.d_model);
+  room(state, config.d_model);
+  room(inner, std::max(config.encoder_ffn_dim, config.decoder_ffn_dim));
+  if (config.token_experts.num_experts == 1) return;
+  // Three numbers a row, and no more tiles than rows.
+  tokens.reserve(static_cast<size_t>(uses) * (3 * sizeof(int32_t) + sizeof(cuda::ExpertTile)));
 }
 
 void cuda_encoder_layer(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "config/model_config.h"
 #include "engine/cuda_weights.h"
 #include "engine/device_arena.h"
 #include "engine/expert_plan.h"
@@ -14,13 +15,14 @@ namespace trivium {
 
 // An ExpertPlan on the device, and where each use's keys and values are.
 struct CudaPlan {
-  cuda::ExpertRows uses;                 // tiles of uses; uses.rows of them
-  const int32_t* rows = nullptr;         // [uses], as ExpertPlan
-  const int32_t* experts = nullptr;      // [uses]
-  const float* weights = nullptr;        // [uses]
+  cuda::ExpertRows uses;                  // tiles of uses; uses.rows of them
+  const int32_t* rows = nullptr;          // [uses], as ExpertPlan
+  const int32_t* experts = nullptr;       // [uses]
+  const float* weights = nullptr;         // [uses]
   const int32_t* uses_of_rows = nullptr;  // [rows, slots]
   int32_t slots = 1;
   int64_t num_rows = 0;
+  const int32_t* gates = nullptr;  // [rows]: each row's token gate
   // [uses]: in self-attention the place that positions (encoder) or cells (decoder) count from.
   const int32_t* self_begins = nullptr;
   const int32_t* self_lengths = nullptr;  // [uses], encoder only
@@ -37,23 +39,25 @@ CudaPlan place_plan(DeviceArena& arena, const ExpertPlan& plan, int64_t num_rows
 // What lies between the kernels of a layer. Nothing in it is kept from one layer to the next.
 struct CudaScratch {
   cuda::DeviceMemory projected, mixed, state, inner;
+  cuda::DeviceMemory tokens;  // what TokenDispatch writes
 
-  // Room for so many uses; true where that moved anything.
-  bool reserve(int64_t uses, int64_t d_model, int64_t d_ffn);
+  // Room for so many uses of layers of `config`.
+  void reserve(int64_t uses, const ModelConfig& config);
 };
 
 // What a decoding step attends over. Device memory; cells as KeyValueCache's.
 struct CudaCache {
   ComputeType type = ComputeType::kFloat32;
-  void* self = nullptr;              // the layer's [slots, cells, 2 * d_model]
-  const int32_t* cells = nullptr;    // [rows, cells_stride]: of each row's positions, the new one last
+  void* self = nullptr;  // the layer's [slots, cells, 2 * d_model]
+  const int32_t* cells =
+      nullptr;  // [rows, cells_stride]: of each row's positions, the new one last
   int64_t cells_stride = 0;
   const int32_t* lengths = nullptr;  // [rows]: positions with the new one
-  void* cross = nullptr;             // the layer's [positions of all sources and slots, 2 * d_model]
+  void* cross = nullptr;  // the layer's [positions of all sources and slots, 2 * d_model]
 };
 
-// Both replace hidden [plan.num_rows, d_model], device memory, by the layer's output. What they queue
-// may be recorded.
+// Both replace hidden [plan.num_rows, d_model], device memory, by the layer's output. What they
+// queue may be recorded.
 void cuda_encoder_layer(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
                         const CudaPlan& plan, const CudaScratch& scratch, float* hidden);
 void cuda_decoder_layer_step(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,

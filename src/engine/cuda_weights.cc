@@ -100,10 +100,23 @@ CudaLayer common_parts(Uploader& uploader, const std::vector<Expert>& experts) {
   layer.qkv = linear(&Expert::qkv);
   layer.out = linear(&Expert::out);
   layer.attention_norm = norm(&Expert::attention_norm);
-  layer.fc1 = uploader.linear(
-      experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc1; });
-  layer.fc2 = uploader.linear(
-      experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc2; });
+  const FeedForwardWeights& first = experts.front().feed_forward;
+  if (first.experts.size() > 1) {
+    using Network = FeedForwardWeights::Expert;
+    layer.fc1 = uploader.linear(
+        first.experts, [](const Network& n) -> const auto& { return n.fc1; });
+    layer.fc2 = uploader.linear(
+        first.experts, [](const Network& n) -> const auto& { return n.fc2; });
+    const auto num_experts = static_cast<int32_t>(first.experts.size());
+    const auto count = static_cast<int64_t>(first.gates.size()) / num_experts / layer.fc1.depth;
+    layer.gates = {uploader.floats(first.gates), count, num_experts, layer.fc1.depth,
+                   first.scale == GateScale::kNone ? 0 : first.factor(1)};
+  } else {
+    layer.fc1 = uploader.linear(
+        experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc1; });
+    layer.fc2 = uploader.linear(
+        experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc2; });
+  }
   layer.final_norm = norm(&Expert::final_norm);
   return layer;
 }

@@ -7,17 +7,19 @@
 #include "engine/engine_weights.h"
 #include "kernels/grouped_linear.h"
 #include "kernels/row_norm.h"
+#include "kernels/token_dispatch.h"
 
 namespace trivium {
 
 // All experts of a layer, or an ordinary layer as the only one. The cross_ parts: decoder only.
 struct CudaLayer {
-  int64_t num_experts = 1;
+  int64_t num_experts = 1;  // of whole layers
   cuda::ExpertMatrices qkv, out;
   cuda::NormWeights attention_norm;
   cuda::ExpertMatrices cross_query, cross_key_value, cross_out;
   cuda::NormWeights cross_norm;
-  cuda::ExpertMatrices fc1, fc2;
+  cuda::ExpertMatrices fc1, fc2;  // of every whole layer, or of what token gates choose from
+  cuda::TokenGates gates;         // with more than one expert where the layer has such gates
   cuda::NormWeights final_norm;
 };
 

@@ -170,6 +170,12 @@ const float* FeedForwardWeights::gate(int64_t row, int64_t d_model) const {
   return gates.data() + row * stride;
 }
 
+float FeedForwardWeights::factor(float probability) const {
+  if (scale == GateScale::kNone) return 1;
+  return scale == GateScale::kProbability ? probability
+                                          : probability * static_cast<float>(experts.size());
+}
+
 EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType compute,
                              const TensorReader& read)
     : config(model_config), type(compute) {

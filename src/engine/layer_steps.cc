@@ -55,12 +55,6 @@ void run_networks(const CpuContext& context, int64_t rows, const Row& row, float
   }
 }
 
-float gate_factor(GateScale scale, float probability, size_t num_experts) {
-  if (scale == GateScale::kNone) return 1;
-  return scale == GateScale::kProbability ? probability
-                                          : probability * static_cast<float>(num_experts);
-}
-
 // hidden += each token's expert of it, the expert chosen by the token's gate (mt_tag.md, section
 // 1), which scratch.gates has.
 void add_token_experts(const CpuContext& context, const FeedForwardWeights& pool, int64_t rows,
@@ -87,7 +81,7 @@ void add_token_experts(const CpuContext& context, const FeedForwardWeights& pool
       nullptr, scratch);
   for_rows(context, rows, width, [&](int64_t i) {
     const int32_t row = scratch.by_expert[i];
-    const float factor = gate_factor(pool.scale, scratch.choices[row].probability, num_experts);
+    const float factor = pool.factor(scratch.choices[row].probability);
     const float* output = outputs + i * width;
     float* place = hidden + row * width;
     for (int64_t k = 0; k < width; ++k) place[k] += factor * output[k];

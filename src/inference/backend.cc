@@ -3,7 +3,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/error.h"
 #include "engine/cuda_decoder.h"
 #include "engine/engine_decoder.h"
 #include "model/batch.h"
@@ -73,16 +72,8 @@ std::shared_ptr<Backend> torch_backend(Seq2SeqModel model) {
   return std::make_shared<TorchBackend>(std::move(model));
 }
 
-bool engine_supports(const ModelConfig& config, int cuda_device) {
-  return cuda_device < 0 || config.token_experts.num_experts == 1;
-}
-
 std::shared_ptr<Backend> engine_backend(const ModelConfig& config, const EngineOptions& options,
                                         const TensorReader& read) {
-  if (!engine_supports(config, options.cuda_device)) {
-    throw Error(ExitCode::kUnavailable,
-                "the fast engine computes token gates on the CPU only; use --engine torch");
-  }
   if (options.cuda_device >= 0) {
     return std::make_shared<EngineBackend<CudaEngine, CudaDecoder>>(config, options, read);
   }

@@ -41,12 +41,9 @@ class Backend {
 // The model must be in evaluation mode on its device.
 std::shared_ptr<Backend> torch_backend(Seq2SeqModel model);
 
-// Packs what `read` gives, on the device that `options` name. Error kUnavailable where
-// engine_supports is false; what `read`, Engine and CudaEngine throw.
+// Packs what `read` gives, on the device that `options` name. Throws what `read`, Engine and
+// CudaEngine throw.
 std::shared_ptr<Backend> engine_backend(const ModelConfig& config, const EngineOptions& options,
                                         const TensorReader& read);
-
-// Whether the engine computes this model there (-1: on the CPU): it has no token gates on CUDA.
-bool engine_supports(const ModelConfig& config, int cuda_device);
 
 }  // namespace trivium

@@ -30,7 +30,7 @@ struct ExpertMatrices {
   }
 };
 
-// Rows first..first+count-1 take expert `expert`.
+// Rows first..first+count-1 take expert `expert`; a tile may be empty.
 struct ExpertTile {
   int32_t expert = 0, first = 0, count = 0;
 };
@@ -56,7 +56,8 @@ inline ExpertRows dense_rows(int64_t rows) {
           static_cast<int32_t>(rows)};
 }
 
-// out[row] = f(W_e in[row] + b_e), e being the row's expert, f: GELU (exact), then the residual.
+// out[row] = f(W_e in[row] + b_e), e being the row's expert, f: GELU (exact), then the factor, then
+// the residual.
 // Factors in the matrices' type, sums in float32. The order of summation does not depend on the
 // rows beside a row. Device pointers; in and residual are float32 and aligned to 16 bytes.
 struct GroupedLinear {
@@ -65,9 +66,12 @@ struct GroupedLinear {
   const float* input = nullptr;         // [..., depth]
   const int32_t* input_rows = nullptr;  // [rows]: which row of `input`; null: its own number
   void* out = nullptr;                  // [rows, columns]
+  const int32_t* out_rows = nullptr;    // as input_rows, each once
   bool narrow_out = false;              // out is of the matrices' type instead of float32
   bool gelu = false;
-  const float* residual = nullptr;         // [..., columns], or null; `out` itself only without rows
+  const float* factors = nullptr;  // [rows], by the row of `out`; null: 1
+  // [..., columns], or null; `out` itself only where residual_rows is out_rows.
+  const float* residual = nullptr;
   const int32_t* residual_rows = nullptr;  // as input_rows
 };
 void grouped_linear(Stream& stream, const GroupedLinear& linear);

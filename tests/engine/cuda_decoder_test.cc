@@ -22,10 +22,19 @@ EngineOptions options_of(ComputeType type, int cuda_device) {
   return options;
 }
 
+ModelConfig config_of(Routes kind) {
+  ModelConfig config = engine_config(kind == Routes::kDense || kind == Routes::kTokenGates ? 1 : 3);
+  if (kind == Routes::kTokenGates) {
+    config.token_experts.num_experts = 4;
+    config.token_experts.scale = GateScale::kProbabilityTimesExperts;
+  }
+  return config;
+}
+
 // One model on both, and sources with routes of three tasks.
 struct Pair {
   explicit Pair(Routes kind, ComputeType type = ComputeType::kFloat32, size_t num_sources = 5)
-      : config(engine_config(kind == Routes::kDense ? 1 : 3)),
+      : config(config_of(kind)),
         cpu(config, options_of(ComputeType::kFloat32, -1), random_weights(config)),
         gpu(config, options_of(type, 0), random_weights(config)) {
     Rng rng(5);
@@ -168,7 +177,8 @@ TEST_P(CudaDecoderTest, Bfloat16StaysNear) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, CudaDecoderTest,
-                         ::testing::Values(Routes::kDense, Routes::kOneHot, Routes::kSoft));
+                         ::testing::Values(Routes::kDense, Routes::kOneHot, Routes::kSoft,
+                                           Routes::kTokenGates));
 
 // A row's logits must not depend on who is decoded beside it.
 TEST(CudaDecoderTest, ARowAloneHasTheSameLogits) {

@@ -12,7 +12,8 @@
 
 namespace trivium {
 
-// 2 + 3 layers of width 24; the decoder's first layer is always an ordinary one.
+// 2 + 3 layers of width 24; the decoder's first layer is always an ordinary one. Where token gates
+// are asked for, there are two.
 inline ModelConfig engine_config(int64_t num_experts) {
   ModelConfig config;
   config.vocab_size = 150;
@@ -36,6 +37,7 @@ inline std::vector<int64_t> tensor_shape(const ModelConfig& config, const std::s
   const int64_t width = config.d_model;
   const int64_t inner =
       name.starts_with("encoder") ? config.encoder_ffn_dim : config.decoder_ffn_dim;
+  if (ends("gate.weight")) return {2, config.token_experts.num_experts, width};
   if (ends("shared.weight")) return {config.vocab_size, width};
   if (ends("final_logits_bias")) return {1, config.vocab_size};
   if (ends("embed_positions.weight")) return {config.max_position_embeddings + 2, width};
@@ -67,7 +69,7 @@ inline TensorReader random_weights(const ModelConfig& config) {
   };
 }
 
-enum class Routes { kDense, kOneHot, kSoft };
+enum class Routes { kDense, kOneHot, kSoft, kTokenGates };
 
 // A route of `config`'s pools.
 inline TaskRoute random_route(const ModelConfig& config, Routes kind, uint64_t seed) {
@@ -86,6 +88,7 @@ inline TaskRoute random_route(const ModelConfig& config, Routes kind, uint64_t s
     return weights;
   };
   TaskRoute route;
+  if (kind == Routes::kTokenGates) route.gates = static_cast<int64_t>(rng.below(2));
   for (int64_t l = 0; l < config.encoder_layers; ++l) {
     route.encoder.push_back(layer(config.encoder_layer_is_pool(l)));
   }

@@ -33,6 +33,8 @@ struct Problem {
   int64_t columns, depth;
   std::vector<int64_t> counts;  // rows of each expert
   bool gelu = false, residual = false, narrow = false, gathered = false;
+  // Rows go back to where they came from, times factors, onto the residual; some tiles are empty.
+  bool scattered = false;
 };
 
 // A problem's arrays on both sides.
@@ -50,6 +52,7 @@ class Linear {
     bias_ = random_values(rng_, experts * problem.columns);
     input_ = random_values(rng_, rows * problem.depth);
     residual_ = random_values(rng_, rows * problem.columns);
+    factors_ = random_values(rng_, rows);
     for (int64_t row = 0; row < rows; ++row) {
       index_.push_back(static_cast<int32_t>(problem.gathered ? (row * 7 + 3) % rows : row));
     }
@@ -61,7 +64,7 @@ class Linear {
     ExpertMatrices matrices = {problem_.type, nullptr, nullptr, problem_.columns, problem_.depth};
     const OnDevice<std::byte> weights(stream_, padded(matrices));
     const OnDevice<float> bias(stream_, bias_), input(stream_, input_),
-        residual(stream_, residual_);
+        residual(stream_, residual_), factors(stream_, factors_);
     const OnDevice<int32_t> index(stream_, index_);
     matrices.weights = weights.get();
     matrices.bias = bias.get();
@@ -76,6 +79,7 @@ class Linear {
         tiles.push_back({static_cast<int32_t>(e), first, count});
         first += count;
       }
+      if (problem_.scattered) tiles.push_back({0, 0, 0});
     }
     const OnDevice<ExpertTile> device_tiles(stream_, tiles);
     GroupedLinear linear;
@@ -90,6 +94,10 @@ class Linear {
     linear.residual = problem_.residual ? residual.get() : nullptr;
     linear.residual_rows = linear.input_rows;
     linear.narrow_out = problem_.narrow;
+    if (problem_.scattered) {
+      linear.out_rows = index.get();
+      linear.factors = factors.get();
+    }
     const auto size = static_cast<size_t>(rows() * problem_.columns);
     if (problem_.narrow && problem_.type == ComputeType::kBfloat16) {
       const OnDevice<uint16_t> out(stream_, size);
@@ -129,6 +137,10 @@ class Linear {
           bound = 1.13 * bound + 0x1p-20 * std::abs(sum);
           sum = 0.5 * sum * (1 + std::erf(sum / std::sqrt(2.0)));
         }
+        if (problem_.scattered) {
+          bound = (bound + 0x1p-24 * std::abs(sum)) * std::abs(factors_[index_[row]]);
+          sum *= factors_[index_[row]];
+        }
         if (problem_.residual) {
           sum += residual_[index_[row] * problem_.columns + c];
           bound += 0x1p-24 * (std::abs(sum) + bound);
@@ -136,7 +148,8 @@ class Linear {
         if (problem_.narrow && problem_.type == ComputeType::kBfloat16) {
           bound += 0x1p-8 * (std::abs(sum) + bound);
         }
-        const double error = std::abs(actual[row * problem_.columns + c] - sum);
+        const int64_t out_row = problem_.scattered ? index_[row] : row;
+        const double error = std::abs(actual[out_row * problem_.columns + c] - sum);
         ASSERT_TRUE(error <= bound)
             << "row " << row << ", column " << c << ": " << error << " is more than " << bound;
         *largest_share = std::max(*largest_share, error / bound);
@@ -174,7 +187,7 @@ class Linear {
   cuda::Stream& stream_;
   std::vector<int64_t> expert_of_row_;
   std::vector<int32_t> index_;
-  std::vector<float> weights_, bias_, input_, residual_;
+  std::vector<float> weights_, bias_, input_, residual_, factors_;
 };
 
 class GroupedLinearTest : public ::testing::TestWithParam<ComputeType> {};
@@ -195,6 +208,8 @@ TEST_P(GroupedLinearTest, AgreesWithTheSumInDouble) {
       {type, 40, 72, {2, 0, 5}, true, true, false, true},
       {type, 17, 48, {0, 18, 3}, false, true, true, true},
       {type, 18, 40, {65, 1, 0, 64}, true, false, false, true},
+      {type, 24, 40, {20, 0, 3}, false, true, false, true, true},
+      {type, 24, 24, {5, 4, 41}, true, false, true, true, true},
   };
   double largest_share = 0;
   for (const Problem& problem : problems) {

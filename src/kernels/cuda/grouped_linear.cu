@@ -16,6 +16,7 @@ template <typename T, int kFragments>
 __global__ void __launch_bounds__(kTileThreads) grouped_linear_kernel(Parameters parameters) {
   const GroupedLinear& p = parameters.linear;
   const ExpertTile tile = tile_of(p.rows, static_cast<int>(blockIdx.y));
+  if (tile.count == 0) return;  // the whole block
   const int64_t columns = p.matrices.columns;
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kTileColumns;
   const T* weights = static_cast<const T*>(p.matrices.weights) +
@@ -29,13 +30,15 @@ __global__ void __launch_bounds__(kTileThreads) grouped_linear_kernel(Parameters
     float value = tile_value<kFragments>(shared_bytes, r, c) +
                   p.matrices.bias[tile.expert * columns + column];
     if (p.gelu) value = gelu(value);
+    const int64_t out_row = p.out_rows ? p.out_rows[row] : row;
+    if (p.factors) value *= p.factors[out_row];
     if (p.residual) {
       value += p.residual[(p.residual_rows ? p.residual_rows[row] : row) * columns + column];
     }
     if (p.narrow_out) {
-      store(static_cast<T*>(p.out) + row * columns + column, value);
+      store(static_cast<T*>(p.out) + out_row * columns + column, value);
     } else {
-      static_cast<float*>(p.out)[row * columns + column] = value;
+      static_cast<float*>(p.out)[out_row * columns + column] = value;
     }
   }
 }

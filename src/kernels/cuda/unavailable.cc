@@ -5,6 +5,7 @@
 #include "kernels/grouped_linear.h"
 #include "kernels/row_attention.h"
 #include "kernels/row_norm.h"
+#include "kernels/token_dispatch.h"
 #include "kernels/vocabulary_scan.h"
 
 namespace trivium {
@@ -42,6 +43,7 @@ void grouped_linear(Stream&, const GroupedLinear&) { throw_unavailable(); }
 void attend_rows(Stream&, const RowAttention&) { throw_unavailable(); }
 void norm_rows(Stream&, const RowNorm&) { throw_unavailable(); }
 void embed_rows(Stream&, const RowEmbedding&) { throw_unavailable(); }
+void dispatch_tokens(Stream&, const TokenDispatch&) { throw_unavailable(); }
 int64_t vocabulary_scan_scratch(int64_t, int64_t, int64_t) { throw_unavailable(); }
 void vocabulary_scan(Stream&, const VocabularyScan&) { throw_unavailable(); }
 
