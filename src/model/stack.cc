@@ -53,11 +53,15 @@ void init_parameter(const std::string& name, torch::Tensor value, double std) {
   } else if (name.ends_with("bias")) {
     value.zero_();
   } else if (name.ends_with(".gate.generator")) {
-    // Times an embedding of N(0, 1) this is a gate of kGateStd.
-    value.normal_(0, kGateStd / std::sqrt(static_cast<double>(value.size(1))));
+    // Times an embedding of N(0, 1 / dim) this is a gate of kGateStd.
+    value.normal_(0, kGateStd * std::sqrt(static_cast<double>(value.size(1))));
   } else if (name.ends_with(".gate.weight")) {
     value.normal_(0, kGateStd);
-  } else if (name.starts_with("task_vectors") || name.starts_with("gate_embeddings")) {
+  } else if (name.starts_with("gate_embeddings")) {
+    // So small that a step of Adam, which moves every weight of the generator alike, moves a gate
+    // about as far as one with weights of its own, not 50 times as far.
+    value.normal_(0, 1 / static_cast<double>(value.size(1)));
+  } else if (name.starts_with("task_vectors")) {
     value.normal_(0, 1);
   } else {
     value.normal_(0, std);

@@ -210,6 +210,33 @@ TEST(TokenGate, GatesMadeFromEmbeddingsAreTheGeneratorTimesTheEmbedding) {
   EXPECT_EQ(embeddings.grad()[1].abs().max().item<double>(), 0);
 }
 
+// Adam moves every weight of the generator alike: with embeddings near 1 a gate would go as far as
+// all its 64 numbers together, and send all tokens to one expert within a few steps.
+TEST(TokenGate, GatesMadeFromEmbeddingsBeginAndMoveAsGatesOfTheirOwn) {
+  torch::manual_seed(4);
+  torch::Tensor embeddings = torch::empty({3, 64});
+  TokenExpertConfig config = four_experts();
+  config.gate_embedding_dim = 64;
+  init_parameter("gate_embeddings.weight", embeddings, 0.02);
+  embeddings.requires_grad_(true);
+  TokenGate made(96, config, GateTable{3, embeddings});
+  TokenGate own(96, four_experts(), GateTable{3, {}});
+  init_parameter("layers.0.gate.generator", made->named_parameters()["generator"], 0.02);
+  init_parameter("layers.0.gate.weight", own->named_parameters()["weight"], 0.02);
+  const torch::Tensor direction = torch::randn({3, 4, 96});
+  const auto change_of_a_step = [&](TokenGate& gate, std::vector<torch::Tensor> parameters) {
+    const torch::Tensor before = gate->weights().detach().clone();
+    EXPECT_NEAR(before.std().item<double>(), 0.001, 0.0002);
+    torch::optim::Adam adam(std::move(parameters), torch::optim::AdamOptions(1e-3));
+    (gate->weights() * direction).sum().backward();
+    adam.step();
+    return (gate->weights() - before).abs().mean().item<double>();
+  };
+  const double moved =
+      change_of_a_step(made, {made->named_parameters()["generator"], embeddings});
+  EXPECT_NEAR(moved / change_of_a_step(own, own->parameters()), 1, 0.7);
+}
+
 TEST(TokenGate, ProbabilitiesAreFloat32WhereTheRestIsBfloat16) {
   TokenGate gate(8, four_experts(), GateTable{});
   torch::NoGradGuard no_grad;
