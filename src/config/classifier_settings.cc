@@ -1,5 +1,7 @@
 #include "config/classifier_settings.h"
 
+#include "config/model_config.h"
+
 namespace trivium {
 
 void ClassifierStepSettings::visit(SettingsVisitor& v, const std::string& prefix) {
@@ -41,7 +43,7 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
             "feed-forward experts in every layer; 1: a dense model");
   v.text("model.token_gates", token_gates, {"per_task", "shared"},
          "a gate for every task (MT-TaG), or one for all (MT-Switch)");
-  v.text("model.gate_scale", gate_scale, {"probability", "probability_times_experts", "none"},
+  v.text("model.gate_scale", gate_scale, gate_scale_names(),
          "what the chosen expert's output is multiplied by");
   v.integer("model.gate_embedding_dim", gate_embedding_dim, 0, 65536,
             "gates made from task embeddings of this length; 0: each has weights of its own");

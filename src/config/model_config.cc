@@ -50,11 +50,27 @@ constexpr std::array<std::pair<TokenGates, const char*>, 2> kTokenGateNames{{
     {TokenGates::kPerTask, "per_task"},
     {TokenGates::kShared, "shared"},
 }};
-constexpr std::array<std::pair<GateScale, const char*>, 3> kGateScaleNames{{
+constexpr std::array<std::pair<GateScale, const char*>, 4> kGateScaleNames{{
     {GateScale::kProbability, "probability"},
     {GateScale::kProbabilityTimesExperts, "probability_times_experts"},
+    {GateScale::kStraightThrough, "straight_through"},
     {GateScale::kNone, "none"},
 }};
+
+template <typename Table>
+std::vector<std::string> names_of(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& [value, name] : table) names.emplace_back(name);
+  return names;
+}
+
+template <typename Table>
+auto value_named(const Table& table, const std::string& name) {
+  for (const auto& [value, known] : table) {
+    if (name == known) return value;
+  }
+  throw std::logic_error("there is no " + name + " among a setting's names");
+}
 
 // Keys that change what the model computes, with the only value that trivium implements.
 const std::vector<std::pair<const char*, Json>>& fixed_keys() {
@@ -344,18 +360,13 @@ bool is_pool(const RoutingConfig& routing, const std::vector<int64_t>& vanilla, 
 
 }  // namespace
 
-std::vector<std::string> router_names() {
-  std::vector<std::string> names;
-  for (const auto& [kind, name] : kRouterNames) names.emplace_back(name);
-  return names;
-}
+std::vector<std::string> router_names() { return names_of(kRouterNames); }
 
-RouterKind router_kind(const std::string& name) {
-  for (const auto& [kind, known] : kRouterNames) {
-    if (name == known) return kind;
-  }
-  throw std::logic_error("no router is named " + name);
-}
+RouterKind router_kind(const std::string& name) { return value_named(kRouterNames, name); }
+
+std::vector<std::string> gate_scale_names() { return names_of(kGateScaleNames); }
+
+GateScale gate_scale(const std::string& name) { return value_named(kGateScaleNames, name); }
 
 bool ModelConfig::encoder_layer_is_pool(int64_t layer) const {
   return is_pool(routing, routing.encoder_vanilla_layers, layer);

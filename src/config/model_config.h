@@ -68,8 +68,15 @@ enum class TokenGates {
 enum class GateScale {
   kProbability,              // "probability": the paper's; about 1 / num_experts at the start
   kProbabilityTimesExperts,  // "probability_times_experts": about 1 at the start
-  kNone,                     // "none": 1
+  // "straight_through": 1, with the gradient of probability / constant(probability), so that the
+  // gate learns and the output keeps its size however sure the gate becomes
+  kStraightThrough,
+  kNone,  // "none": 1; the gate does not learn
 };
+
+// The names of all scales, and a name's scale; another name is a bug.
+std::vector<std::string> gate_scale_names();
+GateScale gate_scale(const std::string& name);
 
 // Feed-forward experts chosen for every token: the layer's attention stays one.
 struct TokenExpertConfig {

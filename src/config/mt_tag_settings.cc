@@ -22,7 +22,8 @@ void MtTagSettings::visit(SettingsVisitor& v) {
   v.integer("experiment.test_examples", test_examples, 0, INT64_MAX,
             "test lines of a task; 0: all");
   v.integer("experiment.max_length", max_length, 8, 1 << 20, "ids of a text or pair");
-  v.integer("experiment.seed", seed, 0, INT64_MAX, "seed of the multi-task training");
+  v.integers("experiment.training_seeds", training_seeds,
+             "seeds of the multi-task training, one each");
   v.integer("experiment.threads", threads, 0, 4096, "CPU threads; 0: all");
   v.text("experiment.output", output, {}, "folder of the runs and of the report");
   v.integers("fine_tune.seeds", seeds, "seeds of fine-tuning, one run each");

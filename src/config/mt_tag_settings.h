@@ -26,7 +26,8 @@ struct MtTagSettings : Settings {
   std::vector<std::string> scales = {"probability", "none"};
   int64_t dev_examples = 0, test_examples = 0;
   int64_t max_length = 128;
-  int64_t seed = 42, threads = 0;
+  std::vector<int64_t> training_seeds = {42};
+  int64_t threads = 0;
   std::string output = "runs/mt_tag";
   // [fine_tune]
   std::vector<int64_t> seeds = {1, 2, 3};

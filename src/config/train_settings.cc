@@ -68,7 +68,7 @@ void TrainSettings::visit(SettingsVisitor& v) {
          "an expert is a layer, chosen by task, or a feed-forward part, chosen by token");
   v.text("model.token_gates", token_gates, {"per_task", "shared"},
          "of feed-forward experts: a gate for every task, or one for all");
-  v.text("model.gate_scale", gate_scale, {"probability", "probability_times_experts", "none"},
+  v.text("model.gate_scale", gate_scale, gate_scale_names(),
          "what the chosen feed-forward expert's output is multiplied by");
   v.integer("model.gate_embedding_dim", gate_embedding_dim, 0, 65536,
             "gates made from task embeddings of this length; 0: each has weights of its own");

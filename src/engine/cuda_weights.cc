@@ -110,7 +110,7 @@ CudaLayer common_parts(Uploader& uploader, const std::vector<Expert>& experts) {
     const auto num_experts = static_cast<int32_t>(first.experts.size());
     const auto count = static_cast<int64_t>(first.gates.size()) / num_experts / layer.fc1.depth;
     layer.gates = {uploader.floats(first.gates), count, num_experts, layer.fc1.depth,
-                   first.scale == GateScale::kNone ? 0 : first.factor(1)};
+                   first.scaled() ? first.factor(1) : 0};
   } else {
     layer.fc1 = uploader.linear(
         experts, [](const Expert& e) -> const auto& { return e.feed_forward.experts[0].fc1; });

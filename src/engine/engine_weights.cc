@@ -170,8 +170,13 @@ const float* FeedForwardWeights::gate(int64_t row, int64_t d_model) const {
   return gates.data() + row * stride;
 }
 
+bool FeedForwardWeights::scaled() const {
+  // The straight-through scale differs from 1 in its gradient only.
+  return scale != GateScale::kNone && scale != GateScale::kStraightThrough;
+}
+
 float FeedForwardWeights::factor(float probability) const {
-  if (scale == GateScale::kNone) return 1;
+  if (!scaled()) return 1;
   return scale == GateScale::kProbability ? probability
                                           : probability * static_cast<float>(experts.size());
 }

@@ -42,6 +42,8 @@ struct FeedForwardWeights {
 
   // The gate of a task's row, [experts, d_model]. A row beyond the gates is a bug.
   const float* gate(int64_t row, int64_t d_model) const;
+  // Whether outputs are multiplied by something with the gate's probability in it.
+  bool scaled() const;
   // What the output of a network that its gate gave `probability` is multiplied by.
   float factor(float probability) const;
 };

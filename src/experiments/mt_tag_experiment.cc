@@ -72,7 +72,10 @@ MtTagExperiment::MtTagExperiment(const MtTagSettings& settings, const std::atomi
       gym_(settings.gym),
       tables_(mt_tag_tables(settings)),
       tokenizer_(load_tokenizer(settings.init)) {
-  if (settings.seeds.empty()) throw Error(ExitCode::kConfig, "fine_tune.seeds must not be empty");
+  if (settings.seeds.empty() || settings.training_seeds.empty()) {
+    throw Error(ExitCode::kConfig,
+                "fine_tune.seeds and experiment.training_seeds must not be empty");
+  }
 }
 
 const MtTagExperiment::TaskData& MtTagExperiment::data_of(const std::string& name) {
@@ -99,7 +102,8 @@ const MtTagExperiment::TaskData& MtTagExperiment::data_of(const std::string& nam
   return data_.emplace(name, std::move(data)).first->second;
 }
 
-ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& variant) const {
+ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& variant,
+                                                      int64_t seed) const {
   ClassifierSettings settings;
   std::vector<std::string> overrides = settings_.overrides;
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
@@ -107,26 +111,26 @@ ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& varian
                 overrides);
   settings.init = settings_.init;
   settings.max_length = settings_.max_length;
-  settings.seed = settings_.seed;
+  settings.seed = seed;
   return settings;
 }
 
-fs::path MtTagExperiment::folder_of(const MtTagVariant& variant) const {
-  return fs::path(settings_.output) / variant.name;
+fs::path MtTagExperiment::folder_of(const MtTagRun& run) const {
+  return fs::path(settings_.output) / run.variant / ("seed" + std::to_string(run.training_seed));
 }
 
-void MtTagExperiment::check_settings(const MtTagVariant& variant) const {
+void MtTagExperiment::check_settings(const MtTagVariant& variant, const MtTagRun& run) const {
   // Which tables and seeds are asked for, and where it runs, changes no single result.
   MtTagSettings own = settings_;
   own.tables = own.gates = own.scales = own.overrides = {};
-  own.layers = own.experts = own.seeds = {};
+  own.layers = own.experts = own.seeds = own.training_seeds = {};
   own.threads = 0;
   own.output = own.gym = own.methods_folder = "";
-  ClassifierSettings training = training_settings(variant);
+  ClassifierSettings training = training_settings(variant, run.training_seed);
   training.threads = 0;
   training.gym = training.output = "";
   training.log_every = training.save_every = 1;
-  keep_settings(folder_of(variant) / "settings.toml",
+  keep_settings(folder_of(run) / "settings.toml",
                 settings_to_toml(own) + "\n" + settings_to_toml(training));
 }
 
@@ -186,13 +190,13 @@ void MtTagExperiment::count_use(ClassifierCheckpoint& model, MtTagRun& run) {
 
 std::optional<ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTagVariant& variant,
                                                                       MtTagRun& run) {
-  const fs::path kept = folder_of(variant) / "multi_task";
+  const fs::path kept = folder_of(run) / "multi_task";
   if (fs::exists(kept)) return load_classifier(kept);
-  const ClassifierSettings settings = training_settings(variant);
+  const ClassifierSettings settings = training_settings(variant, run.training_seed);
   std::vector<LabelledTaskInfo> tasks;
   for (const std::string& task : settings.tasks) tasks.push_back(data_of(task).info);
   ClassifierCheckpoint model = new_classifier(settings, tasks);
-  const fs::path unfinished = folder_of(variant) / "unfinished";
+  const fs::path unfinished = folder_of(run) / "unfinished";
   if (!fs::exists(unfinished)) {
     run.training_examples = 0;
     run.training_seconds = 0;
@@ -200,7 +204,7 @@ std::optional<ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTa
   if (!train(settings, unfinished, model, run)) return std::nullopt;
   count_use(model, run);
   save_classifier(model, kept);
-  write_run(run, folder_of(variant));
+  write_run(run, folder_of(run));
   fs::remove_all(unfinished);
   return model;
 }
@@ -289,26 +293,28 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
     }
     if (change.empty()) {
       run.golds[job.task] = golds;
-      spdlog::info("{} {} seed {}: dev {:.4f} (epoch {}), test {:.4f}", variant.name, job.key(),
-                   seed, result->dev_score, result->best_epoch, score.score);
+      spdlog::info("{} seed {}, {} seed {}: dev {:.4f} (epoch {}), test {:.4f}", variant.name,
+                   run.training_seed, job.key(), seed, result->dev_score, result->best_epoch,
+                   score.score);
     }
   }
   run.runs.push_back(std::move(done));
-  write_run(run, folder_of(variant));
+  write_run(run, folder_of(run));
   return true;
 }
 
-bool MtTagExperiment::run_variant(const MtTagVariant& variant) {
-  const fs::path results = folder_of(variant) / "results.json";
-  check_settings(variant);
+bool MtTagExperiment::run_variant(const MtTagVariant& variant, int64_t training_seed) {
   MtTagRun run;
   run.variant = variant.name;
+  run.training_seed = training_seed;
+  const fs::path results = folder_of(run) / "results.json";
+  check_settings(variant, run);
   if (fs::exists(results)) run = mt_tag_run_from_json(read_json_file(results), results.string());
   std::optional<ClassifierCheckpoint> model;
   for (const FineTuneJob& job : variant.jobs) {
     if (variant.method == "single_task") {
       // Each task starts from the encoder as it is.
-      ClassifierSettings settings = training_settings(variant);
+      ClassifierSettings settings = training_settings(variant, training_seed);
       model = new_classifier(settings, {data_of(job.task).info});
     }
     for (const int64_t seed : settings_.seeds) {
@@ -322,7 +328,10 @@ bool MtTagExperiment::run_variant(const MtTagVariant& variant) {
 bool MtTagExperiment::run() {
   runs_.clear();
   for (const MtTagVariant& variant : mt_tag_variants(settings_)) {
-    if (!run_variant(variant)) return false;
+    for (const int64_t seed : settings_.training_seeds) {
+      if (!run_variant(variant, seed)) return false;
+      if (variant.method == "single_task") break;  // is trained on no mixture
+    }
   }
   return true;
 }

@@ -23,13 +23,13 @@ class MtTagExperiment {
   // Error kConfig, kMissingInput.
   MtTagExperiment(const MtTagSettings& settings, const std::atomic<bool>* stop);
 
-  // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/multi_task, its
-  // snapshots until then in OUTPUT/VARIANT/unfinished, and the results of every fine-tuning in
-  // OUTPUT/VARIANT/results.json. Returns false when it was stopped.
+  // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/seedN/multi_task, its
+  // snapshots until then in unfinished beside it, and the results of every fine-tuning in
+  // results.json. Returns false when it was stopped.
   // Error kConfig where results of other settings are there.
   bool run();
 
-  // One a variant that is done, in the plan's order.
+  // One a variant and seed of training that are done, in the plan's order. Single-Task has one.
   const std::vector<MtTagRun>& runs() const { return runs_; }
 
  private:
@@ -41,18 +41,18 @@ class MtTagExperiment {
   };
 
   const TaskData& data_of(const std::string& task);
-  ClassifierSettings training_settings(const MtTagVariant& variant) const;
-  std::filesystem::path folder_of(const MtTagVariant& variant) const;
-  // Keeps beside a variant's results what they depend on. Error kConfig where that is kept already
-  // and has changed since.
-  void check_settings(const MtTagVariant& variant) const;
+  ClassifierSettings training_settings(const MtTagVariant& variant, int64_t seed) const;
+  std::filesystem::path folder_of(const MtTagRun& run) const;
+  // Keeps beside a run's results what they depend on. Error kConfig where that is kept already and
+  // has changed since.
+  void check_settings(const MtTagVariant& variant, const MtTagRun& run) const;
   // The trained model: as it was kept, or trained now. Nothing when it was stopped.
   std::optional<ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
   // `unfinished`: where the training leaves its snapshots, and goes on from.
   bool train(const ClassifierSettings& settings, const std::filesystem::path& unfinished,
              ClassifierCheckpoint& model, MtTagRun& run);
   void count_use(ClassifierCheckpoint& model, MtTagRun& run);
-  bool run_variant(const MtTagVariant& variant);
+  bool run_variant(const MtTagVariant& variant, int64_t training_seed);
   // A job and seed; false when it was stopped.
   bool run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
                std::optional<ClassifierCheckpoint>& model, MtTagRun& run);

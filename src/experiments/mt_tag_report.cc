@@ -3,22 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "experiments/mt_tag_statistics.h"
 
 namespace trivium {
 namespace {
 
-const MtTagRun* run_of(const std::vector<MtTagRun>& runs, const std::string& variant) {
-  const auto found = std::find_if(runs.begin(), runs.end(),
-                                  [&](const MtTagRun& run) { return run.variant == variant; });
-  return found == runs.end() ? nullptr : &*found;
+std::vector<const MtTagRun*> runs_of(const std::vector<MtTagRun>& runs,
+                                     const std::string& variant) {
+  std::vector<const MtTagRun*> found;
+  for (const MtTagRun& run : runs) {
+    if (run.variant == variant) found.push_back(&run);
+  }
+  return found;
 }
 
 BootstrapScore score_of(const std::vector<MtTagRun>& runs, const std::string& variant,
                         const TableColumn& column) {
-  const MtTagRun* run = run_of(runs, variant);
-  return run == nullptr ? BootstrapScore{} : column_score(*run, column);
+  return column_score(runs_of(runs, variant), column);
 }
 
 std::string score_text(const BootstrapScore& score) {
@@ -96,9 +99,9 @@ const TableColumn* column_of(const ResultTable& table, const std::string& title)
 }
 
 ReportTable training_table(const std::vector<MtTagRun>& runs) {
-  ReportTable table{{"training", "steps", "examples", "seconds", "examples/s", "last loss",
+  ReportTable table{{"training", "seed", "steps", "examples", "seconds", "examples/s", "last loss",
                      "least and largest share of a layer's tokens"},
-                    {false, true, true, true, true, true, true},
+                    {false, true, true, true, true, true, true, true},
                     {}};
   for (const MtTagRun& run : runs) {
     if (run.training_steps == 0) continue;
@@ -110,8 +113,8 @@ ReportTable training_table(const std::vector<MtTagRun>& runs) {
       }
     }
     table.rows.push_back(
-        {run.variant, std::to_string(run.training_steps), std::to_string(run.training_examples),
-         fmt::format("{:.0f}", run.training_seconds),
+        {run.variant, std::to_string(run.training_seed), std::to_string(run.training_steps),
+         std::to_string(run.training_examples), fmt::format("{:.0f}", run.training_seconds),
          fmt::format("{:.1f}", static_cast<double>(run.training_examples) / run.training_seconds),
          fmt::format("{:.3f}", run.last_loss),
          run.use.empty() ? "" : fmt::format("{:.3f} to {:.3f}", least, largest)});
@@ -120,26 +123,25 @@ ReportTable training_table(const std::vector<MtTagRun>& runs) {
 }
 
 ReportTable seeds_table(const std::vector<ResultTable>& tables, const std::vector<MtTagRun>& runs) {
-  ReportTable result{{"training", "fine-tuning", "seeds", "mean", "std", "best by dev"},
-                     {false, false, true, true, true, true},
+  ReportTable result{{"training", "its seed", "fine-tuning", "seeds", "mean", "std", "best by dev"},
+                     {false, true, false, true, true, true, true},
                      {}};
-  std::vector<std::string> shown;
+  std::set<std::string> shown;
+  const auto add = [&](const MtTagRun& run, const FineTuneJob& job) {
+    const SeedScores scores = seed_scores(run, job);
+    if (scores.seeds == 0) return;
+    result.rows.push_back({run.variant, std::to_string(run.training_seed), job.key(),
+                           std::to_string(scores.seeds), fmt::format("{:.1f}", scores.mean),
+                           fmt::format("{:.1f}", scores.deviation),
+                           fmt::format("{:.1f}", scores.best)});
+  };
   for (const ResultTable& table : tables) {
     for (const TableRow& row : table.rows) {
-      const MtTagRun* run = run_of(runs, row.variant);
       for (const TableColumn& column : table.columns) {
-        if (run == nullptr || column.jobs.size() != 1 || !column.perturbation.empty()) continue;
+        if (column.jobs.size() != 1 || !column.perturbation.empty()) continue;
         const FineTuneJob& job = column.jobs[0];
-        const SeedScores scores = seed_scores(*run, job);
-        const std::string key = row.variant + " " + job.key();
-        if (scores.seeds == 0 || std::find(shown.begin(), shown.end(), key) != shown.end()) {
-          continue;
-        }
-        shown.push_back(key);
-        result.rows.push_back({row.variant, job.key(), std::to_string(scores.seeds),
-                               fmt::format("{:.1f}", scores.mean),
-                               fmt::format("{:.1f}", scores.deviation),
-                               fmt::format("{:.1f}", scores.best)});
+        if (!shown.insert(row.variant + " " + job.key()).second) continue;
+        for (const MtTagRun* run : runs_of(runs, row.variant)) add(*run, job);
       }
     }
   }
@@ -210,11 +212,14 @@ ReportDocument mt_tag_report(const std::vector<ResultTable>& tables,
       "is "
       "fine-tuned only. Scores are in %, on test lines that neither training nor early stopping "
       "saw (the paper reports dev, after early stopping on dev, and the best of three seeds): the "
-      "mean over seeds of fine-tuning, with a 95 % interval by bootstrap over test lines and "
-      "seeds. "
-      "The multi-task training itself was run with one seed, which no interval covers. Below each "
-      "row stands the paper's number, for MiniLM where nothing else is said, on the whole data "
-      "sets; the gym's versions are parts of them.");
+      "mean over seeds of the multi-task training and of fine-tuning, with a 95 % interval by "
+      "bootstrap over test lines and both kinds of seeds. " +
+      std::string(settings.training_seeds.size() > 1
+                      ? "So few trainings show less than their whole spread. "
+                      : "The multi-task training itself was run with one seed, which no interval "
+                        "covers. ") +
+      "Below each row stands the paper's number, for MiniLM where nothing else is said, on the "
+      "whole data sets; the gym's versions are parts of them.");
   report.code(command);
   report.heading("What the paper says, and what these runs say");
   report.paragraph(
@@ -236,7 +241,8 @@ ReportDocument mt_tag_report(const std::vector<ResultTable>& tables,
        "Early stopping on dev, scores on test; the paper does both on dev.",
        "One learning rate and length of training instead of a grid.",
        "MT-Switch and MT-TaG multiply the chosen expert's output by what model.gate_scale of their "
-       "files in methods_folder says: in configs/mt_tag by probability x experts. The paper has the "
+       "files in methods_folder says: in configs/mt_tag by probability x experts. The paper has "
+       "the "
        "probability alone, which is a row of the table scale.",
        "A pair that is too long loses its end on the longer side; of MultiRC and BoolQ that is the "
        "passage. MultiRC's question stands before the passage, not behind it, so that the cut does "

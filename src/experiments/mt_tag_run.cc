@@ -17,6 +17,7 @@ Json to_json(const MtTagRun& run) {
                     {"answers", item.answers}});
   }
   return {{"variant", run.variant},
+          {"training_seed", run.training_seed},
           {"training_seconds", run.training_seconds},
           {"training_examples", run.training_examples},
           {"training_steps", run.training_steps},
@@ -30,6 +31,7 @@ MtTagRun mt_tag_run_from_json(const Json& json, const std::string& where) {
   using Answers = std::map<std::string, std::vector<std::string>>;
   MtTagRun run;
   run.variant = json_get<std::string>(json, "variant", where);
+  run.training_seed = json_get<int64_t>(json, "training_seed", where);
   run.training_seconds = json_get<double>(json, "training_seconds", where);
   run.training_examples = json_get<int64_t>(json, "training_examples", where);
   run.training_steps = json_get<int64_t>(json, "training_steps", where);

@@ -24,6 +24,7 @@ struct FineTuneRun {
 
 struct MtTagRun {
   std::string variant;
+  int64_t training_seed = 0;
   double training_seconds = 0;
   int64_t training_examples = 0, training_steps = 0;
   double last_loss = 0;  // mean over the last tenth of the steps

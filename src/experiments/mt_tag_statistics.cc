@@ -40,6 +40,39 @@ uint64_t seed_of(const std::string& task, int replicate) {
   return hash;
 }
 
+// The test lines of a replicate; all lines for -1.
+std::vector<uint32_t> lines_of(const PreparedJob& job, int replicate) {
+  Rng rng(seed_of(job.task, replicate));
+  std::vector<uint32_t> lines(job.lines);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    lines[i] = static_cast<uint32_t>(replicate < 0 ? i : rng.below(lines.size()));
+  }
+  return lines;
+}
+
+// In %, over trainings, jobs and their seeds: as they are, or drawn anew where there are draws.
+double mean_of_jobs(const std::vector<std::vector<PreparedJob>>& trainings, int replicate,
+                    Rng* draws) {
+  const auto drawn = [&](size_t index, size_t count) {
+    return draws == nullptr ? index : static_cast<size_t>(draws->below(count));
+  };
+  std::vector<std::vector<uint32_t>> lines;
+  for (const PreparedJob& job : trainings.front()) lines.push_back(lines_of(job, replicate));
+  double sum = 0;
+  for (size_t t = 0; t < trainings.size(); ++t) {
+    const std::vector<PreparedJob>& jobs = trainings[drawn(t, trainings.size())];
+    for (size_t j = 0; j < jobs.size(); ++j) {
+      const auto& seeds = jobs[j].seeds;
+      double job_sum = 0;
+      for (size_t s = 0; s < seeds.size(); ++s) {
+        job_sum += seeds[drawn(s, seeds.size())]->score(lines[j]);
+      }
+      sum += job_sum / static_cast<double>(seeds.size());
+    }
+  }
+  return 100 * sum / static_cast<double>(trainings.size() * lines.size());
+}
+
 void set_interval(BootstrapScore& score) {
   if (score.replicates.empty()) return;
   std::vector<double> sorted = score.replicates;
@@ -49,35 +82,22 @@ void set_interval(BootstrapScore& score) {
 
 }  // namespace
 
-BootstrapScore column_score(const MtTagRun& run, const TableColumn& column, int resamples) {
+BootstrapScore column_score(const std::vector<const MtTagRun*>& trainings,
+                            const TableColumn& column, int resamples) {
   BootstrapScore result;
-  const std::vector<PreparedJob> jobs = prepare(run, column);
-  for (const PreparedJob& job : jobs) {
-    if (job.seeds.empty() || job.lines == 0) return result;
-  }
-  if (jobs.empty()) return result;
-  result.known = true;
-  Rng seed_draws(0);
-  for (int r = -1; r < resamples; ++r) {  // -1: the sample itself
-    double sum = 0;
+  std::vector<std::vector<PreparedJob>> prepared;  // [trainings][jobs]
+  for (const MtTagRun* run : trainings) prepared.push_back(prepare(*run, column));
+  for (const std::vector<PreparedJob>& jobs : prepared) {
     for (const PreparedJob& job : jobs) {
-      Rng rng(seed_of(job.task, r));
-      std::vector<uint32_t> lines(job.lines);
-      for (size_t i = 0; i < lines.size(); ++i) {
-        lines[i] = static_cast<uint32_t>(r < 0 ? i : rng.below(lines.size()));
-      }
-      double job_sum = 0;
-      for (size_t s = 0; s < job.seeds.size(); ++s) {
-        job_sum += job.seeds[r < 0 ? s : seed_draws.below(job.seeds.size())]->score(lines);
-      }
-      sum += job_sum / static_cast<double>(job.seeds.size());
+      if (job.seeds.empty() || job.lines == 0) return result;
     }
-    const double value = 100 * sum / static_cast<double>(jobs.size());
-    if (r < 0) {
-      result.value = value;
-    } else {
-      result.replicates.push_back(value);
-    }
+  }
+  if (prepared.empty() || column.jobs.empty()) return result;
+  result.known = true;
+  result.value = mean_of_jobs(prepared, -1, nullptr);
+  Rng draws(0);
+  for (int r = 0; r < resamples; ++r) {
+    result.replicates.push_back(mean_of_jobs(prepared, r, &draws));
   }
   set_interval(result);
   return result;

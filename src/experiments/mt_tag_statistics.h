@@ -18,10 +18,12 @@ struct BootstrapScore {
   bool known = false;              // some fine-tuning of a job is missing: nothing is known
 };
 
-// The mean over the column's jobs of the mean over their seeds. A replicate draws the test lines of
-// each task anew, and the seeds of each job; the lines by task and replicate alone, so that
-// replicates of two rows are paired.
-BootstrapScore column_score(const MtTagRun& run, const TableColumn& column, int resamples = 1000);
+// The mean over the trainings of one variant, over the column's jobs, and over a job's seeds. A
+// replicate draws anew the trainings, each job's seeds, and the test lines of each task; the lines
+// by task and replicate alone, so that replicates of two rows are paired. One training is drawn
+// always, so the interval does not cover it.
+BootstrapScore column_score(const std::vector<const MtTagRun*>& trainings,
+                            const TableColumn& column, int resamples = 1000);
 
 // a - b, replicate by replicate.
 BootstrapScore difference(const BootstrapScore& a, const BootstrapScore& b);

@@ -156,6 +156,8 @@ torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Ten
     torch::Tensor scale = probability.flatten().index_select(0, dispatch.order).unsqueeze(1);
     if (scale_ == GateScale::kProbabilityTimesExperts) {
       scale = scale * static_cast<double>(experts_.size());
+    } else if (scale_ == GateScale::kStraightThrough) {
+      scale = scale / scale.detach();
     }
     output = output * scale.to(output.scalar_type());
   }

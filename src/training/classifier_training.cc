@@ -32,12 +32,6 @@ OptimiserSettings with_steps(OptimiserSettings settings, int64_t steps) {
   return settings;
 }
 
-GateScale gate_scale(const std::string& name) {
-  if (name == "none") return GateScale::kNone;
-  if (name == "probability_times_experts") return GateScale::kProbabilityTimesExperts;
-  return GateScale::kProbability;
-}
-
 }  // namespace
 
 TaskShares task_shares(const std::string& name) {

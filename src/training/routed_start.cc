@@ -98,10 +98,7 @@ Checkpoint gated_start(const Checkpoint& start, const TrainSettings& settings, i
   experts.num_experts = settings.num_experts;
   experts.gates = settings.token_gates == "shared" ? TokenGates::kShared : TokenGates::kPerTask;
   experts.gate_embedding_dim = settings.gate_embedding_dim;
-  if (settings.gate_scale == "none") experts.scale = GateScale::kNone;
-  if (settings.gate_scale == "probability_times_experts") {
-    experts.scale = GateScale::kProbabilityTimesExperts;
-  }
+  experts.scale = gate_scale(settings.gate_scale);
   if (start.model->has_token_gates()) {
     if (!(start.config.token_experts == experts)) {
       throw Error(

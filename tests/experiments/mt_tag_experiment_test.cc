@@ -91,24 +91,24 @@ TEST_F(MtTagExperimentTest, TrainsScoresAndGoesOnWhereItWas) {
   }
 
   // A second time nothing is trained: the kept results are the answer, byte for byte.
-  const std::string kept = read_file(folder_.path() / "out/mt_tag/results.json");
-  fs::remove_all(folder_.path() / "out/mt_tag/multi_task");
+  const std::string kept = read_file(folder_.path() / "out/mt_tag/seed42/results.json");
+  fs::remove_all(folder_.path() / "out/mt_tag/seed42/multi_task");
   MtTagExperiment again(settings_, nullptr);
   ASSERT_TRUE(again.run());
-  EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/multi_task"));
-  EXPECT_EQ(read_file(folder_.path() / "out/mt_tag/results.json"), kept);
+  EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/seed42/multi_task"));
+  EXPECT_EQ(read_file(folder_.path() / "out/mt_tag/seed42/results.json"), kept);
 
   // Stopped in the middle of a training, it goes on from there to the same answers.
   fs::remove_all(folder_.path() / "out/mt_tag");
   const std::atomic<bool> stop = true;
   MtTagExperiment stopped(settings_, &stop);
   EXPECT_FALSE(stopped.run());
-  EXPECT_TRUE(fs::exists(folder_.path() / "out/mt_tag/unfinished"));
+  EXPECT_TRUE(fs::exists(folder_.path() / "out/mt_tag/seed42/unfinished"));
   MtTagExperiment resumed(settings_, nullptr);
   ASSERT_TRUE(resumed.run());
-  EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/unfinished"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "out/mt_tag/seed42/unfinished"));
   const Json before = Json::parse(kept);
-  const Json after = Json::parse(read_file(folder_.path() / "out/mt_tag/results.json"));
+  const Json after = Json::parse(read_file(folder_.path() / "out/mt_tag/seed42/results.json"));
   EXPECT_EQ(after.at("runs"), before.at("runs"));
   EXPECT_EQ(after.at("training_examples"), before.at("training_examples"));
 
@@ -131,6 +131,31 @@ TEST_F(MtTagExperimentTest, AStoppedRunSaysSo) {
   const std::atomic<bool> stop = true;
   MtTagExperiment experiment(settings_, &stop);
   EXPECT_FALSE(experiment.run());
+}
+
+TEST_F(MtTagExperimentTest, EverySeedOfTrainingIsARunOfItsOwn) {
+  settings_.tables = {"T1"};
+  settings_.training_seeds = {42, 43};
+  settings_.seeds = {1};
+  MtTagExperiment experiment(settings_, nullptr);
+  ASSERT_TRUE(experiment.run());
+  std::vector<std::string> runs;
+  for (const MtTagRun& run : experiment.runs()) {
+    runs.push_back(run.variant + " " + std::to_string(run.training_seed));
+  }
+  EXPECT_THAT(runs, testing::ElementsAre("single_task 42", "mt_dense 42", "mt_dense 43",
+                                         "mt_switch 42", "mt_switch 43", "mt_tag 42", "mt_tag 43"));
+  EXPECT_NE(experiment.runs()[5].last_loss, experiment.runs()[6].last_loss);
+  EXPECT_TRUE(fs::exists(folder_.path() / "out/mt_tag/seed43/multi_task"));
+
+  // Results of one seed do not depend on which others were asked for.
+  settings_.training_seeds = {43};
+  settings_.output = (folder_.path() / "alone").string();
+  MtTagExperiment alone(settings_, nullptr);
+  ASSERT_TRUE(alone.run());
+  EXPECT_EQ(to_json(alone.runs()[3]).at("runs"), to_json(experiment.runs()[6]).at("runs"));
+  settings_.training_seeds = {};
+  EXPECT_THROW(MtTagExperiment(settings_, nullptr), Error);
 }
 
 TEST_F(MtTagExperimentTest, ChangedTestsAreScoredWhereATableAsksForThem) {
@@ -204,7 +229,7 @@ TEST(MtTagStatistics, MeansOverSeedsAndPairedDifferences) {
   const TableColumn column{"rte", {{"rte", 0, "own"}}, ""};
   const MtTagRun good = run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
   const MtTagRun bad = run_of({{"no", "yes", "no", "yes"}});
-  const BootstrapScore a = column_score(good, column), b = column_score(bad, column);
+  const BootstrapScore a = column_score({&good}, column), b = column_score({&bad}, column);
   EXPECT_NEAR(a.value, 87.5, 1e-9);
   EXPECT_LE(a.interval.low, a.value);
   EXPECT_GE(a.interval.high, a.value);
@@ -213,7 +238,25 @@ TEST(MtTagStatistics, MeansOverSeedsAndPairedDifferences) {
   EXPECT_NEAR(gain.value, 87.5, 1e-9);
   EXPECT_GT(gain.interval.low, 0);
   EXPECT_EQ(difference(a, a).interval.low, 0);
-  EXPECT_FALSE(column_score(good, {"cola", {{"cola", 0, "own"}}, ""}).known);
+  EXPECT_FALSE(column_score({&good}, {"cola", {{"cola", 0, "own"}}, ""}).known);
+}
+
+TEST(MtTagStatistics, TrainingsAreDrawnTooWhereThereAreSeveral) {
+  const TableColumn column{"rte", {{"rte", 0, "own"}}, ""};
+  // Each training gets every line right or every line wrong: only its seed tells.
+  const MtTagRun good = run_of({{"yes", "no", "yes", "no"}});
+  const MtTagRun bad = run_of({{"no", "yes", "no", "yes"}});
+  const BootstrapScore one = column_score({&good}, column);
+  EXPECT_EQ(one.interval.low, 100);
+  const BootstrapScore both = column_score({&good, &bad}, column);
+  EXPECT_EQ(both.value, 50);
+  EXPECT_EQ(both.interval.low, 0);
+  EXPECT_EQ(both.interval.high, 100);
+  // A row is paired with itself, trainings included.
+  EXPECT_EQ(difference(both, column_score({&good, &bad}, column)).interval.high, 0);
+  const MtTagRun unfinished;
+  EXPECT_FALSE(column_score({&good, &unfinished}, column).known);
+  EXPECT_FALSE(column_score({}, column).known);
 }
 
 TEST(MtTagStatistics, TheBestSeedIsThatOfDev) {

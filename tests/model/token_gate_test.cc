@@ -57,6 +57,8 @@ torch::Tensor plain_pool(EncoderLayer& layer, const torch::Tensor& x, const torc
           named[prefix + "fc2.bias"];
       if (scale == GateScale::kProbability) y = y * p[e];
       if (scale == GateScale::kProbabilityTimesExperts) y = y * p[e] * 4;
+      if (scale == GateScale::kStraightThrough)
+        y = y + (p[e] - p[e].item<double>()) * (y / p[e]).detach();
       rows.push_back(y);
     }
   }
@@ -108,7 +110,8 @@ TEST(DispatchTokens, OnlyPadsGiveNoTokens) {
 class PoolOfEveryScale : public testing::TestWithParam<GateScale> {};
 INSTANTIATE_TEST_SUITE_P(Scales, PoolOfEveryScale,
                          testing::Values(GateScale::kProbability,
-                                         GateScale::kProbabilityTimesExperts, GateScale::kNone));
+                                         GateScale::kProbabilityTimesExperts,
+                                         GateScale::kStraightThrough, GateScale::kNone));
 
 // Values and gradients of a layer with a pool against the same layer with the plain formula: run
 // the feed-forward part on its own, so that nothing else hides a difference.
@@ -166,9 +169,13 @@ TEST(TokenGate, PadsChangeNothingAtRealTokens) {
   EXPECT_LT(max_difference(layer(padded, mask, task_ids).narrow(1, 0, 4), alone), 1e-12);
 }
 
-TEST(TokenGate, CopiesOfOneExpertWithoutScaleAreTheDenseLayer) {
+class PoolWithoutFactor : public testing::TestWithParam<GateScale> {};
+INSTANTIATE_TEST_SUITE_P(Scales, PoolWithoutFactor,
+                         testing::Values(GateScale::kStraightThrough, GateScale::kNone));
+
+TEST_P(PoolWithoutFactor, CopiesOfOneExpertAreTheDenseLayer) {
   EncoderLayer dense(layer_options({}, {}));
-  EncoderLayer pool(layer_options(four_experts(GateScale::kNone), {.count = 2, .embeddings = {}}));
+  EncoderLayer pool(layer_options(four_experts(GetParam()), {.count = 2, .embeddings = {}}));
   torch::NoGradGuard no_grad;
   auto source = dense->named_parameters();
   for (auto& item : source) item.value().normal_(0, 0.5);
@@ -232,8 +239,7 @@ TEST(TokenGate, GatesMadeFromEmbeddingsBeginAndMoveAsGatesOfTheirOwn) {
     adam.step();
     return (gate->weights() - before).abs().mean().item<double>();
   };
-  const double moved =
-      change_of_a_step(made, {made->named_parameters()["generator"], embeddings});
+  const double moved = change_of_a_step(made, {made->named_parameters()["generator"], embeddings});
   EXPECT_NEAR(moved / change_of_a_step(own, own->parameters()), 1, 0.7);
 }
 
