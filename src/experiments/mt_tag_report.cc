@@ -241,9 +241,9 @@ ReportDocument mt_tag_report(const std::vector<ResultTable>& tables,
        "Early stopping on dev, scores on test; the paper does both on dev.",
        "One learning rate and length of training instead of a grid.",
        "MT-Switch and MT-TaG multiply the chosen expert's output by what model.gate_scale of their "
-       "files in methods_folder says: in configs/mt_tag by probability x experts. The paper has "
-       "the "
-       "probability alone, which is a row of the table scale.",
+       "files in methods_folder says: in configs/mt_tag straight-through, by 1 with the gradient "
+       "of the probability's logarithm. The paper has the probability alone, which is a row of "
+       "the table scale.",
        "A pair that is too long loses its end on the longer side; of MultiRC and BoolQ that is the "
        "passage. MultiRC's question stands before the passage, not behind it, so that the cut does "
        "not take it.",
