@@ -34,9 +34,9 @@ struct ExperimentFlags {
 
 std::string command_line(const ExperimentFlags& flags) {
   std::string text = "tools/trivium experiment task-level " +
-                     (flags.config.empty() ? "--preset " + flags.preset : flags.config);
+                     (flags.config.empty() ? "--preset " + flags.preset : shell_word(flags.config));
   if (flags.tried) text += " --tried";
-  for (const std::string& value : flags.overrides) text += " --set " + value;
+  for (const std::string& value : flags.overrides) text += " --set " + shell_word(value);
   return text;
 }
 

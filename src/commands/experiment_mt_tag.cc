@@ -31,8 +31,8 @@ struct MtTagFlags {
 
 std::string command_line(const MtTagFlags& flags) {
   std::string text = "tools/trivium experiment mt-tag " +
-                     (flags.config.empty() ? "--preset " + flags.preset : flags.config);
-  for (const std::string& value : flags.overrides) text += " --set " + value;
+                     (flags.config.empty() ? "--preset " + flags.preset : shell_word(flags.config));
+  for (const std::string& value : flags.overrides) text += " --set " + shell_word(value);
   return text;
 }
 

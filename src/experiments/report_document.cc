@@ -42,6 +42,15 @@ std::string table_html(const ReportTable& table) {
 
 }  // namespace
 
+std::string shell_word(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+%@";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 void ReportDocument::heading(const std::string& text) {
   blocks_.push_back({Kind::kHeading, text, {}, {}});
 }

@@ -13,6 +13,9 @@ struct ReportTable {
   std::vector<std::vector<std::string>> rows;
 };
 
+// A word of a command as a POSIX shell has to be given it: in single quotes where it needs them.
+std::string shell_word(const std::string& word);
+
 class ReportDocument {
  public:
   explicit ReportDocument(std::string title) : title_(std::move(title)) {}

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "base/file.h"
 #include "data/temporary_folder.h"
 
@@ -42,6 +44,19 @@ TEST(ReportDocument, WritesItsFigures) {
   EXPECT_EQ(read_file(folder.path() / "out" / "bars.svg"), "<svg/>");
   EXPECT_EQ(read_file(folder.path() / "out" / "report.md"), report.to_markdown());
   EXPECT_EQ(read_file(folder.path() / "out" / "report.html"), report.to_html());
+}
+
+TEST(ShellWord, IsReadBackByAShellAsItWas) {
+  EXPECT_EQ(shell_word("train.steps=350"), "train.steps=350");
+  for (const std::string word :
+       {"", "a=[\"T1\", \"T6\"]", "it's", "a b", "$HOME `x` \\ *", "'", "x=1;ls", "a\nb"}) {
+    FILE* shell = popen(("printf %s " + shell_word(word)).c_str(), "r");
+    ASSERT_NE(shell, nullptr);
+    std::string read;
+    for (int c = fgetc(shell); c != EOF; c = fgetc(shell)) read += static_cast<char>(c);
+    EXPECT_EQ(pclose(shell), 0);
+    EXPECT_EQ(read, word);
+  }
 }
 
 }  // namespace
