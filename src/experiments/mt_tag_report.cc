@@ -153,8 +153,7 @@ std::vector<std::string> deviations() {
   return {
       "Data: the gym's parts of the tasks. QNLI, MNLI, QQP and SciTail are parts of the official "
       "dev or test files, SST-2 has whole sentences only, so no score is comparable with "
-      "published "
-      "ones. Rotten Tomatoes is the gym's sentence_polarity.",
+      "published ones. Rotten Tomatoes is the gym's sentence_polarity.",
       "Early stopping on dev, scores on test; the paper does both on dev.",
       "One learning rate and length of training instead of a grid.",
       "MT-Switch and MT-TaG multiply the chosen expert's output by what model.gate_scale of their "
@@ -165,14 +164,12 @@ std::vector<std::string> deviations() {
       "passage. MultiRC's question stands before the passage, not behind it, so that the cut does "
       "not take it.",
       "WiC: the gym does not say where the word stands. It is the word of the sentence that "
-      "shares "
-      "the longest beginning with it.",
+      "shares the longest beginning with it.",
       "T2 and T6: few-line samples are as large as the paper's 1 %; its 10 % of SciTail are more "
       "lines than the gym has, so all of them are taken.",
       "T3, changed tests: typos exchange two inner letters of every tenth word; negation adds "
-      "\"and "
-      "false is not true\" to the last text; paraphrase writes contractions out or contracts, and "
-      "drops commas before and, but, or.",
+      "\"and false is not true\" to the last text; paraphrase writes contractions out or "
+      "contracts, and drops commas before and, but, or.",
       "T10 and T11 are T3 and T4 task by task; their columns are in those tables."};
 }
 

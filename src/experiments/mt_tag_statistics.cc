@@ -40,21 +40,24 @@ uint64_t seed_of(const std::string& task, int replicate) {
   return hash;
 }
 
-// The test lines of a replicate; all lines for -1.
+// In place of a replicate's number: the sample itself, nothing drawn anew.
+constexpr int kSample = -1;
+
+// The test lines of a replicate.
 std::vector<uint32_t> lines_of(const PreparedJob& job, int replicate) {
   Rng rng(seed_of(job.task, replicate));
   std::vector<uint32_t> lines(job.lines);
   for (size_t i = 0; i < lines.size(); ++i) {
-    lines[i] = static_cast<uint32_t>(replicate < 0 ? i : rng.below(lines.size()));
+    lines[i] = static_cast<uint32_t>(replicate == kSample ? i : rng.below(lines.size()));
   }
   return lines;
 }
 
-// In %, over trainings, jobs and their seeds: as they are, or drawn anew where there are draws.
+// In %, over a replicate's trainings, jobs and seeds of jobs.
 double mean_of_jobs(const std::vector<std::vector<PreparedJob>>& trainings, int replicate,
-                    Rng* draws) {
+                    Rng& draws) {
   const auto drawn = [&](size_t index, size_t count) {
-    return draws == nullptr ? index : static_cast<size_t>(draws->below(count));
+    return replicate == kSample ? index : static_cast<size_t>(draws.below(count));
   };
   std::vector<std::vector<uint32_t>> lines;
   for (const PreparedJob& job : trainings.front()) lines.push_back(lines_of(job, replicate));
@@ -94,10 +97,10 @@ BootstrapScore column_score(const std::vector<const MtTagRun*>& trainings,
   }
   if (prepared.empty() || column.jobs.empty()) return result;
   result.known = true;
-  result.value = mean_of_jobs(prepared, -1, nullptr);
   Rng draws(0);
+  result.value = mean_of_jobs(prepared, kSample, draws);
   for (int r = 0; r < resamples; ++r) {
-    result.replicates.push_back(mean_of_jobs(prepared, r, &draws));
+    result.replicates.push_back(mean_of_jobs(prepared, r, draws));
   }
   set_interval(result);
   return result;

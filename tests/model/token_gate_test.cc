@@ -57,8 +57,9 @@ torch::Tensor plain_pool(EncoderLayer& layer, const torch::Tensor& x, const torc
           named[prefix + "fc2.bias"];
       if (scale == GateScale::kProbability) y = y * p[e];
       if (scale == GateScale::kProbabilityTimesExperts) y = y * p[e] * 4;
-      if (scale == GateScale::kStraightThrough)
+      if (scale == GateScale::kStraightThrough) {
         y = y + (p[e] - p[e].item<double>()) * (y / p[e]).detach();
+      }
       rows.push_back(y);
     }
   }
