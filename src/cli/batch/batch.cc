@@ -1,0 +1,191 @@
+#include "cli/batch/batch.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "core/base/error.h"
+#include "core/base/logging.h"
+#include "cli/program/stop_signal.h"
+#include "cli/batch/result_file.h"
+
+namespace trivium::cli {
+namespace {
+
+constexpr int64_t kShownErrors = 10;
+
+bool is_soft(const std::vector<std::vector<float>>& stack) {
+  for (const std::vector<float>& layer : stack) {
+    for (const float weight : layer) {
+      if (weight != 0.0f && weight != 1.0f) return true;
+    }
+  }
+  return false;
+}
+
+Json experts_of(const std::vector<std::vector<float>>& stack) {
+  Json experts = Json::array();
+  for (const std::vector<float>& layer : stack) {
+    experts.push_back(layer.size() == 1 ? 0 : TaskRoute::main_expert(layer) + 1);
+  }
+  return experts;
+}
+
+bool has_choice(const std::vector<std::vector<float>>& stack) {
+  return std::any_of(stack.begin(), stack.end(),
+                     [](const auto& layer) { return layer.size() > 1; });
+}
+
+class BatchRun {
+ public:
+  explicit BatchRun(BatchFlags flags)
+      : flags_(std::move(flags)),
+        output_(flags_.output, flags_.overwrite),
+        reader_(flags_.input, flags_.format, stop_requested()),
+        model_(load_model(flags_.model, flags_.generator)) {
+    if (!flags_.task.empty()) model_.tasks().index_of(flags_.task);  // unknown: before any work
+  }
+
+  int run(const BatchAnswerer& answer) {
+    bool complete = true;
+    while (complete && !stop_requested()) {
+      const std::vector<Request> window = reader_.next_window();
+      if (window.empty()) break;
+      if (!stop_requested()) complete = answer_window(window, answer);
+    }
+    report();
+    if (!complete || stop_requested()) return stopped();
+    output_.finish();
+    return static_cast<int>(errors_ > 0 ? ExitCode::kBadData : ExitCode::kOk);
+  }
+
+ private:
+  // Returns false where not every line got its result.
+  bool answer_window(const std::vector<Request>& window, const BatchAnswerer& answer) {
+    std::vector<BatchItem> items;
+    for (const Request& request : window) items.push_back({request, {}, {}});
+    std::vector<BatchItem*> ready;
+    for (BatchItem& item : items) {
+      prepare(item);
+      if (!item.result && item.request.error.empty()) ready.push_back(&item);
+    }
+    if (!ready.empty()) answer(model_, ready);
+    std::string lines;
+    for (BatchItem& item : items) {
+      if (!item.result && !item.request.error.empty()) {
+        if (flags_.strict) output_.write(lines);  // what was done before the bad line
+        fail(item);
+      }
+      if (!item.result) break;
+      lines += to_json_line(*item.result) + "\n";
+      ++written_;
+    }
+    output_.write(lines);
+    return items.back().result.has_value();
+  }
+
+  // Finds the prompt's task and route, or notes the error; an empty line has its result at once.
+  void prepare(BatchItem& item) {
+    Request& request = item.request;
+    if (request.error.empty() && !request.is_empty) {
+      try {
+        item.resolved = resolve_request(model_, request, flags_.task);
+      } catch (const Error& error) {
+        request.error = error.what();
+      }
+    }
+    if (request.error.empty() && request.is_empty) {
+      item.result = result_head(item);
+      item.result->update({{"text", ""}, {"finish", "skipped"}});
+    }
+  }
+
+  void fail(BatchItem& item) {
+    const std::string message = reader_.place(item.request.line) + ": " + item.request.error;
+    if (flags_.strict) throw Error(ExitCode::kBadData, message);
+    if (++errors_ <= kShownErrors) spdlog::warn("{}", message);
+    item.result = result_head(item);
+    item.result->update({{"finish", "error"}, {"error", message}});
+  }
+
+  void report() const {
+    if (reader_.invalid_lines() > 0) {
+      spdlog::warn("{} lines were not UTF-8; their bad bytes became U+FFFD",
+                   reader_.invalid_lines());
+    }
+    if (reader_.truncated_lines() > 0) {
+      spdlog::warn("{} lines were cut to 1 MiB", reader_.truncated_lines());
+    }
+    if (errors_ > 0) spdlog::warn("{} of {} lines were bad", errors_, written_);
+  }
+
+  int stopped() const {
+    spdlog::warn("stopped after {} lines{}", written_,
+                 output_.is_standard_output() ? "" : "; they are in " + output_.part().string());
+    return static_cast<int>(ExitCode::kInterrupted);
+  }
+
+  BatchFlags flags_;
+  ResultFile output_;
+  RequestReader reader_;
+  LoadedModel model_;
+  int64_t errors_ = 0;
+  int64_t written_ = 0;
+};
+
+}  // namespace
+
+void add_batch_flags(CLI::App& command, BatchFlags& flags) {
+  command.add_option("--input", flags.input, "file of lines; -: standard input")
+      ->capture_default_str();
+  command.add_option("--output", flags.output, "file of results; -: standard output")
+      ->capture_default_str();
+  command
+      .add_option("--format", flags.format,
+                  "jsonl or text [by the ending .jsonl or .txt, else by the first line]")
+      ->check(CLI::IsMember({"jsonl", "text"}));
+  command.add_option("--task", flags.task, "the task of lines that name none [the nearest known]");
+  command.add_flag("--strict", flags.strict, "end at the first bad line");
+  command.add_flag("--overwrite", flags.overwrite, "replace the --output file");
+  command.add_option("--batch-size", flags.generator.batch_size, "prompts in a batch, at most")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command
+      .add_option("--max-input", flags.generator.max_source_length,
+                  "tokens of a prompt that are read; the rest is cut and the result says so")
+      ->check(CLI::Range(8, 1 << 20))
+      ->capture_default_str();
+  add_model_flags(command, flags.model);
+}
+
+ResolvedPrompt resolve_request(const LoadedModel& model, const Request& request,
+                               const std::string& default_task) {
+  const std::string& task = request.task.empty() ? default_task : request.task;
+  return request.input.is_string() ? model.resolve(task, request.input.get<std::string>())
+                                   : model.resolve_fields(task, request.input);
+}
+
+Json result_head(const BatchItem& item) {
+  Json head = Json::object();
+  if (!item.request.id.is_null()) head["id"] = item.request.id;
+  head["line"] = item.request.line;
+  if (item.resolved.row >= 0) head["task"] = item.resolved.task;
+  if (!item.resolved.prompt.text.empty()) head["task_source"] = name_of(item.resolved.source);
+  return head;
+}
+
+Json route_summary(const TaskRoute& route) {
+  if (!has_choice(route.encoder) && !has_choice(route.decoder)) return nullptr;
+  Json summary = {{"encoder", experts_of(route.encoder)}, {"decoder", experts_of(route.decoder)}};
+  if (is_soft(route.encoder) || is_soft(route.decoder)) summary["weights"] = to_json(route);
+  return summary;
+}
+
+int run_batch(BatchFlags flags, const BatchAnswerer& answer) {
+  // A reader that went away (`| head`) ends the program quietly, as it does every filter.
+  std::signal(SIGPIPE, SIG_DFL);
+  watch_stop_signals();
+  flags.generator.stop = &stop_requested();
+  return BatchRun(std::move(flags)).run(answer);
+}
+
+}  // namespace trivium::cli

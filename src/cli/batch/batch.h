@@ -1,0 +1,54 @@
+// What generate and score share: lines in, a line out for each, in order.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/program/model_flags.h"
+#include "cli/batch/request.h"
+
+namespace trivium::cli {
+
+struct BatchFlags {
+  ModelFlags model;
+  GeneratorOptions generator;
+  std::string input = "-", output = "-", format, task;
+  bool overwrite = false, strict = false;
+};
+void add_batch_flags(CLI::App& command, BatchFlags& flags);
+
+// A request on its way to its result line.
+struct BatchItem {
+  Request request;
+  ResolvedPrompt resolved;
+  std::optional<Json> result;
+};
+
+// Fills in the results of `items`, which all have a prompt, or the error of a bad one. What it
+// leaves without either was stopped.
+using BatchAnswerer = std::function<void(LoadedModel& model, const std::vector<BatchItem*>& items)>;
+
+// The request's prompt; its task is `default_task` where it names none, and the nearest known where
+// that is "" too.
+// Errors: as LoadedModel's resolve and resolve_fields.
+ResolvedPrompt resolve_request(const LoadedModel& model, const Request& request,
+                               const std::string& default_task);
+
+// {"id"?, "line", "task", "task_source"}: how every result begins. What the prompt has no value for
+// is left out.
+Json result_head(const BatchItem& item);
+
+// {"encoder": [...], "decoder": [...], "weights"?: {...}}: the expert that each layer takes,
+// counted from 1, and 0 for a layer that has none to choose from; the weights only where a layer
+// mixes experts. Null for a model without experts.
+Json route_summary(const TaskRoute& route);
+
+// Reads requests and writes a result line for each, window by window. A bad line becomes an error
+// line, or with --strict an Error. Returns the exit code: kOk, kBadData where there was a bad line,
+// kInterrupted after Ctrl-C.
+int run_batch(BatchFlags flags, const BatchAnswerer& answer);
+
+}  // namespace trivium::cli

@@ -1,0 +1,61 @@
+#include "cli/batch/result_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+
+namespace trivium::cli {
+namespace {
+
+[[noreturn]] void throw_io(const std::filesystem::path& path) {
+  const std::string name = path == "-" ? "standard output" : path.string();
+  throw Error(ExitCode::kIo, "cannot write " + name + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+ResultFile::ResultFile(const std::string& path, bool overwrite)
+    : path_(path), part_(path + ".part"), descriptor_(STDOUT_FILENO) {
+  if (is_standard_output()) return;
+  if (!overwrite && std::filesystem::exists(path_)) {
+    throw Error(ExitCode::kExists, path + " exists; name another --output, or say --overwrite");
+  }
+  if (!overwrite && std::filesystem::exists(part_)) {
+    throw Error(ExitCode::kExists, part_.string() +
+                                       " holds the lines of a run that was stopped; move it away, "
+                                       "or say --overwrite");
+  }
+  descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw_io(part_);
+}
+
+ResultFile::~ResultFile() {
+  if (is_standard_output()) return;
+  ::close(descriptor_);
+  if (is_empty_ && !is_finished_) ::unlink(part_.c_str());
+}
+
+void ResultFile::write(std::string_view text) {
+  is_empty_ = is_empty_ && text.empty();
+  while (!text.empty()) {
+    const ssize_t count = ::write(descriptor_, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io(is_standard_output() ? path_ : part_);
+    text.remove_prefix(static_cast<size_t>(count));
+  }
+}
+
+void ResultFile::finish() {
+  if (is_standard_output()) return;
+  sync_path(part_);
+  if (::rename(part_.c_str(), path_.c_str()) != 0) throw_io(path_);
+  is_finished_ = true;
+  sync_path(path_.has_parent_path() ? path_.parent_path() : ".");
+}
+
+}  // namespace trivium::cli

@@ -1,0 +1,226 @@
+// trivium eval: scores on a gym's tasks, with the routes of the tasks or of their nearest known
+// ones.
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/logging.h"
+#include "cli/commands/commands.h"
+#include "cli/program/stop_signal.h"
+#include "cli/program/home.h"
+#include "cli/program/model_flags.h"
+#include "core/evaluation/evaluator.h"
+#include "core/evaluation/report.h"
+#include "core/evaluation/task_choice.h"
+
+namespace trivium::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Prints, for every task, its score with a 95 % bootstrap interval, the score of always giving\n"
+    "the train split's most frequent label or answer (majority; where every record has options of\n"
+    "its own, the option at the most frequent place), and whose route it took. A task that the\n"
+    "checkpoint does not know takes the route of the known task that most of its first 32 train\n"
+    "inputs are nearest to: that is zero-shot.\n"
+    "Example:\n"
+    "  trivium eval --gym ../shared/gym --split seen --limit 100";
+
+struct EvalFlags {
+  ModelFlags model;
+  GeneratorOptions generator;
+  std::string gym, split = "seen", records = "test", mode = "generation", predictions;
+  std::vector<std::string> tasks;
+  int64_t limit = 0;
+  int num_beams = 1;
+  bool json = false, markdown = false, overwrite = false;
+};
+
+// How far the evaluation is: a bar where standard error is a terminal, plain lines elsewhere.
+class EvalProgress {
+ public:
+  explicit EvalProgress(size_t tasks) : tasks_(tasks), terminal_(isatty(STDERR_FILENO) == 1) {}
+  ~EvalProgress() { clear(); }
+  EvalProgress(const EvalProgress&) = delete;
+  EvalProgress& operator=(const EvalProgress&) = delete;
+
+  void begin(const std::string& task) const {
+    if (!terminal_) return;
+    const size_t filled = kWidth * done_ / tasks_;
+    std::fprintf(stderr, "\r\x1b[K[%s%s] %zu/%zu %s", std::string(filled, '=').c_str(),
+                 std::string(kWidth - filled, ' ').c_str(), done_, tasks_, task.c_str());
+    std::fflush(stderr);
+  }
+
+  void end(const TaskScore& score) {
+    ++done_;
+    if (terminal_) return;
+    spdlog::info("{}/{} {}: {:.4f} (majority {:.4f})", done_, tasks_, score.task, score.score,
+                 score.majority);
+  }
+
+  // Makes room for another line.
+  void clear() const {
+    if (terminal_) std::fputs("\r\x1b[K", stderr);
+  }
+
+ private:
+  static constexpr size_t kWidth = 24;
+  size_t tasks_, done_ = 0;
+  bool terminal_;
+};
+
+class Evaluation {
+ public:
+  explicit Evaluation(EvalFlags flags)
+      : flags_(std::move(flags)),
+        gym_(flags_.gym),
+        prompts_(home_folder() / "prompts"),
+        tasks_(flags_.tasks.empty() ? gym_.tasks_of(flags_.split) : flags_.tasks) {
+    for (const std::string& task : tasks_) gym_.describe(task);  // unknown: before any work
+    make_predictions_folder();
+  }
+
+  int run() {
+    LoadedModel model = load_model(flags_.model, flags_.generator);
+    SearchOptions search = model.generator().default_search();
+    search.num_beams = flags_.num_beams;
+    Evaluator evaluator(model.generator(), search);
+    EvalProgress progress(tasks_.size());
+    bool all_well = true;
+    for (const std::string& name : tasks_) {
+      progress.begin(name);
+      try {
+        if (!evaluate(name, model, evaluator)) break;
+        progress.end(last_);
+      } catch (const Error& error) {
+        progress.clear();
+        spdlog::warn("{} is left out: {}", name, error.what());
+        all_well = false;
+      }
+    }
+    progress.clear();
+    print();
+    if (stop_requested()) {
+      spdlog::warn("stopped after {} of {} tasks", report_.rows().size(), tasks_.size());
+      return static_cast<int>(ExitCode::kInterrupted);
+    }
+    return static_cast<int>(all_well ? ExitCode::kOk : ExitCode::kBadData);
+  }
+
+ private:
+  void make_predictions_folder() const {
+    if (flags_.predictions.empty()) return;
+    const std::filesystem::path folder = flags_.predictions;
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error)
+      throw Error(ExitCode::kIo, "cannot make " + folder.string() + ": " + error.message());
+    if (!flags_.overwrite && !std::filesystem::is_empty(folder)) {
+      throw Error(ExitCode::kExists,
+                  folder.string() + " is not empty; name another folder, or say --overwrite");
+    }
+  }
+
+  // Returns false where it was stopped before the task's end.
+  bool evaluate(const std::string& name, LoadedModel& model, Evaluator& evaluator) {
+    const EvaluationTask task = load_evaluation_task(
+        gym_, prompts_, name, flags_.records == "dev" ? Split::kDev : Split::kTest,
+        static_cast<size_t>(flags_.limit));
+    const RouteChoice choice = choose_route(model.tasks(), model.finder(), name, task.train_inputs);
+    ReportRow row{task.family, choice.source, {}};
+    row.score = evaluator.evaluate(
+        task, model.route(choice.row),
+        flags_.mode == "ranking" ? EvaluationMode::kRanking : EvaluationMode::kGeneration);
+    if (stop_requested()) return false;
+    write_predictions(task, row.score);
+    last_ = row.score;
+    last_.items.clear();
+    row.score.items.clear();
+    report_.add(std::move(row));
+    return true;
+  }
+
+  void write_predictions(const EvaluationTask& task, const TaskScore& score) const {
+    if (flags_.predictions.empty()) return;
+    std::string lines;
+    for (size_t i = 0; i < score.items.size(); ++i) {
+      lines += to_json_line({{"input", task.examples[i].input},
+                             {"prediction", score.items[i].prediction},
+                             {"targets", score.items[i].golds}}) +
+               "\n";
+    }
+    write_file_atomically(std::filesystem::path(flags_.predictions) / (task.name + ".jsonl"),
+                          lines);
+  }
+
+  void print() const {
+    std::string text;
+    if (flags_.json) {
+      Json json = report_.to_json();
+      json["records"] = flags_.records;
+      json["mode"] = flags_.mode;
+      json["num_beams"] = flags_.num_beams;
+      text = to_json_line(json) + "\n";
+    } else {
+      text = flags_.markdown ? report_.to_markdown() : report_.to_text();
+    }
+    std::fputs(text.c_str(), stdout);
+    if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
+  }
+
+  EvalFlags flags_;
+  Gym gym_;
+  PromptLibrary prompts_;
+  std::vector<std::string> tasks_;
+  Report report_;
+  TaskScore last_;
+};
+
+void add_eval_flags(CLI::App& command, EvalFlags& flags) {
+  command.add_option("--gym", flags.gym, "gym folder: split.json and a folder a task")->required();
+  command.add_option("--split", flags.split, "part of split.json: seen, dev, unseen, extra or all")
+      ->capture_default_str();
+  command.add_option("--tasks", flags.tasks, "these tasks instead: NAME,NAME...")->delimiter(',');
+  command.add_option("--part-of", flags.records, "records to score: test or dev")
+      ->check(CLI::IsMember({"test", "dev"}))
+      ->capture_default_str();
+  command
+      .add_option("--mode", flags.mode,
+                  "generation: what the model writes; ranking: the likeliest of a task's options")
+      ->check(CLI::IsMember({"generation", "ranking"}))
+      ->capture_default_str();
+  command.add_option("--limit", flags.limit, "only the first so many records of a task; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->capture_default_str();
+  command.add_option("--num-beams", flags.num_beams, "beams of the generation; 1: greedy")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command.add_option("--max-input", flags.generator.max_source_length, "tokens of an input")
+      ->check(CLI::Range(8, 1 << 20))
+      ->capture_default_str();
+  command.add_option("--predictions", flags.predictions, "folder for TASK.jsonl files of answers");
+  command.add_flag("--overwrite", flags.overwrite, "write into a --predictions folder with files");
+  CLI::Option* json = command.add_flag("--json", flags.json, "one JSON object instead of a table");
+  command.add_flag("--markdown", flags.markdown, "a Markdown table, for a model card")
+      ->excludes(json);
+  add_model_flags(command, flags.model);
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app, int& status) {
+  auto flags = std::make_shared<EvalFlags>();
+  CLI::App* command = app.add_subcommand("eval", "score a checkpoint on a gym's tasks");
+  add_eval_flags(*command, *flags);
+  command->footer(kFooter);
+  command->callback([flags, &status] {
+    watch_stop_signals();
+    flags->generator.stop = &stop_requested();
+    status = Evaluation(*flags).run();
+  });
+}
+
+}  // namespace trivium::cli

@@ -1,0 +1,87 @@
+// trivium export: a checkpoint written anew, smaller or in shards, without its training state.
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/program/choice.h"
+#include "core/base/error.h"
+#include "core/base/logging.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/squeeze.h"
+
+namespace trivium::cli {
+namespace {
+
+struct ExportFlags {
+  std::string checkpoint, output, task;
+  StorageKind storage = StorageKind::kInt8;
+  int64_t shard_megabytes = 4096;
+};
+
+// The names that the exported model has, and what they are called in `open`. With --task an
+// ordinary dense model of that task alone, from the experts that its route takes.
+std::map<std::string, std::string> exported_names(const ExportFlags& flags,
+                                                  const OpenCheckpoint& open,
+                                                  CheckpointInfo& info) {
+  const std::vector<std::string> names = open.files->names();
+  if (flags.task.empty()) {
+    std::map<std::string, std::string> same;
+    for (const std::string& name : names) same[name] = name;
+    return same;
+  }
+  if (!info.routes) {
+    throw Error(ExitCode::kUsage,
+                "--task takes a task's experts out of a routed checkpoint, but "
+                "this one is dense");
+  }
+  const TaskEntry entry = open.info.tasks.find(flags.task);
+  const auto row = static_cast<int64_t>(open.info.tasks.index_of(flags.task));
+  know_only(info, entry);
+  info.config.routing = RoutingConfig{};
+  info.routes.reset();
+  return squeezed_names(names, open.route(row));
+}
+
+void run_export(const ExportFlags& flags) {
+  const OpenCheckpoint open = open_checkpoint(flags.checkpoint, Verify::kHashes);
+  const TensorReader read = open.reader(flags.checkpoint);
+  CheckpointInfo info = open.info;
+  std::map<std::string, HostTensor> tensors;
+  for (const auto& [name, original] : exported_names(flags, open, info)) {
+    tensors[name] = read(original);
+  }
+  SaveOptions options;
+  options.storage = flags.storage;
+  options.max_file_bytes = flags.shard_megabytes * 1'000'000;
+  save_checkpoint(info, tensors, flags.output, options);
+  uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(flags.output)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  spdlog::info("wrote {} ({:.1f} MB)", flags.output, static_cast<double>(bytes) / 1e6);
+}
+
+}  // namespace
+
+void add_export_command(CLI::App& app) {
+  auto flags = std::make_shared<ExportFlags>();
+  CLI::App* command = app.add_subcommand(
+      "export", "write a checkpoint anew: smaller, in shards, without training state");
+  command->add_option("--checkpoint", flags->checkpoint, "checkpoint folder to read")->required();
+  command->add_option("--output", flags->output, "checkpoint folder to write")->required();
+  command->add_option("--task", flags->task,
+                      "only this task's main expert of each layer: an ordinary dense model");
+  add_choice<StorageKind>(
+      *command, "--storage", flags->storage,
+      {{"float32", StorageKind::kFloat32},
+       {"bfloat16", StorageKind::kBFloat16},
+       {"int8", StorageKind::kInt8}},
+      "float32, bfloat16, or int8 with a scale per row; float32 in memory all the same");
+  command->add_option("--shard-mb", flags->shard_megabytes, "largest file, in 10^6 bytes")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->callback([flags] { run_export(*flags); });
+}
+
+}  // namespace trivium::cli

@@ -1,0 +1,60 @@
+// trivium generate: an answer for every line.
+#include <memory>
+
+#include "core/base/error.h"
+#include "cli/batch/batch.h"
+#include "cli/commands/commands.h"
+
+namespace trivium::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Input lines: {\"input\": TEXT, \"task\"?: NAME, \"id\"?: ANY}, where the input may also be "
+    "an\n"
+    "object of the task's fields, or plain text. A line out for each line in, in the same order:\n"
+    "  {\"id\"?, \"line\", \"task\", \"task_source\": named | nearest | none, \"text\", "
+    "\"score\",\n"
+    "   \"finish\": eos | length | skipped | error, \"truncated\", \"route\": {\"encoder\", "
+    "\"decoder\"}}\n"
+    "A route has the expert of each layer, counted from 1; 0 stands for an ordinary layer. A line\n"
+    "that cannot be read gets \"finish\": \"error\" with an \"error\", and the exit code is 65 in "
+    "the\n"
+    "end; an empty one is skipped. Lines are read up to 16 MiB and texts up to 1 MiB.\n"
+    "Example:\n"
+    "  echo '{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}' | trivium generate";
+
+Json result_of(const BatchItem& item, const Answer& answer) {
+  Json result = result_head(item);
+  result.update({{"text", answer.text},
+                 {"score", answer.score},
+                 {"finish", answer.finished ? "eos" : "length"},
+                 {"truncated", item.request.truncated || answer.truncated},
+                 {"route", route_summary(item.resolved.prompt.route)}});
+  return result;
+}
+
+int run_generate(const BatchFlags& flags, const SearchFlags& search_flags) {
+  return run_batch(flags, [&](LoadedModel& model, const std::vector<BatchItem*>& items) {
+    std::vector<Prompt> prompts;
+    for (const BatchItem* item : items) prompts.push_back(item->resolved.prompt);
+    const SearchOptions search = search_options(search_flags, model);
+    const std::vector<Answer> answers = model.generator().generate(prompts, search);
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (answers[i].source_tokens > 0) items[i]->result = result_of(*items[i], answers[i]);
+    }
+  });
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& app, int& status) {
+  auto flags = std::make_shared<BatchFlags>();
+  auto search = std::make_shared<SearchFlags>();
+  CLI::App* command = app.add_subcommand("generate", "answer every line of a file or a pipe");
+  add_batch_flags(*command, *flags);
+  add_search_flags(*command, *search);
+  command->footer(kFooter);
+  command->callback([flags, search, &status] { status = run_generate(*flags, *search); });
+}
+
+}  // namespace trivium::cli

@@ -1,0 +1,105 @@
+// trivium task list, show: what a checkpoint knows of tasks.
+#include <cstdio>
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/base/logging.h"
+#include "cli/commands/commands.h"
+#include "cli/program/model_flags.h"
+#include "cli/batch/batch.h"
+#include "cli/batch/result_file.h"
+#include "core/checkpoint/checkpoint.h"
+
+namespace trivium::cli {
+namespace {
+
+void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
+
+// --- trivium task list
+
+struct ListFlags {
+  std::string checkpoint;
+  bool json = false;
+};
+
+const char* routes_of(const ModelConfig& config) {
+  if (config.routing.num_experts <= 1) return "none (dense)";
+  return config.routing.route_source == RouteSource::kRouter ? "router" : "table";
+}
+
+void run_list(const ListFlags& flags) {
+  const CheckpointInfo info = open_checkpoint(checkpoint_folder(flags.checkpoint)).info;
+  const char* routes = routes_of(info.config);
+  Json tasks = Json::array();
+  std::string text = fmt::format("{} tasks; routes: {}\n", info.tasks.entries().size(), routes);
+  for (const TaskEntry& entry : info.tasks.entries()) {
+    tasks.push_back({{"task", entry.task.name},
+                     {"family", entry.task.family},
+                     {"metric", entry.task.metric},
+                     {"labels", entry.task.labels},
+                     {"description", entry.description}});
+    text += fmt::format("{:<28} {:<22} {:<16} {}\n", entry.task.name, entry.task.family,
+                        entry.task.metric, entry.description);
+  }
+  print(flags.json ? to_json_line({{"routes", routes}, {"tasks", tasks}}) + "\n" : text);
+}
+
+// --- trivium task show
+
+struct ShowFlags {
+  std::string checkpoint, name;
+  bool json = false;
+};
+
+Json described(const TaskEntry& entry) {
+  return {{"task", entry.task.name},           {"family", entry.task.family},
+          {"metric", entry.task.metric},       {"source", entry.task.source},
+          {"licence", entry.task.licence},     {"description", entry.description},
+          {"labels", entry.task.labels},       {"example", entry.example_prompt()}};
+}
+
+void run_show(const ShowFlags& flags) {
+  const OpenCheckpoint open = open_checkpoint(checkpoint_folder(flags.checkpoint));
+  const TaskCatalog& tasks = open.info.tasks;
+  Json json = described(tasks.find(flags.name));
+  const TaskRoute route = open.route(static_cast<int64_t>(tasks.index_of(flags.name)));
+  json["route"] = route_summary(route);
+  if (flags.json) return print(to_json_line(json) + "\n");
+  std::string text;
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_null() || value.empty() || value == "") continue;
+    const std::string shown = value.is_string() ? value.get<std::string>() : to_json_line(value);
+    text += fmt::format("{:<12} {}\n", key, shown);
+  }
+  print(text);
+}
+
+void add_list(CLI::App& task) {
+  auto flags = std::make_shared<ListFlags>();
+  CLI::App* command = task.add_subcommand("list", "the tasks that a checkpoint knows");
+  add_checkpoint_flag(*command, flags->checkpoint);
+  command->add_flag("--json", flags->json, "one JSON object");
+  command->callback([flags] { run_list(*flags); });
+}
+
+void add_show(CLI::App& task) {
+  auto flags = std::make_shared<ShowFlags>();
+  CLI::App* command = task.add_subcommand("show", "what a checkpoint knows of one task");
+  command->add_option("name", flags->name, "the task")->required();
+  add_checkpoint_flag(*command, flags->checkpoint);
+  command->add_flag("--json", flags->json, "one JSON object");
+  command->footer("A route has the expert of each layer, counted from 1; 0 stands for an ordinary "
+                  "layer.\nExample:\n  trivium task show sst2");
+  command->callback([flags] { run_show(*flags); });
+}
+
+}  // namespace
+
+void add_task_command(CLI::App& app) {
+  CLI::App* task = app.add_subcommand("task", "list and show tasks, make task vectors, add a task");
+  task->require_subcommand(1);
+  add_list(*task);
+  add_show(*task);
+}
+
+}  // namespace trivium::cli

@@ -1,0 +1,83 @@
+// trivium tokenizer: train a vocabulary, look at what a tokenizer does to text.
+#include "core/tokenizers/tokenizer.h"
+
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "cli/commands/commands.h"
+#include "cli/program/home.h"
+#include "core/tokenizers/sentencepiece_training.h"
+
+namespace trivium::cli {
+namespace {
+
+struct TokenizerFlags {
+  std::string folder;
+  bool pieces = false;
+};
+
+struct TrainingFlags {
+  std::string corpus, folder;
+  int32_t vocab_size = 8000;
+};
+
+void encode_lines(const TokenizerFlags& flags) {
+  const auto tokenizer = load_tokenizer(flags.folder);
+  LineReader lines(std::cin);
+  while (const auto line = lines.next()) {
+    std::string out;
+    for (const int32_t id : tokenizer->encode(line->text)) {
+      if (!out.empty()) out += ' ';
+      out += flags.pieces ? tokenizer->token(id) : std::to_string(id);
+    }
+    std::cout << out << '\n';
+  }
+}
+
+void decode_lines(const TokenizerFlags& flags) {
+  const auto tokenizer = load_tokenizer(flags.folder);
+  LineReader lines(std::cin);
+  while (const auto line = lines.next()) {
+    std::istringstream in(line->text);
+    std::vector<int32_t> ids;
+    for (int32_t id; in >> id;) ids.push_back(id);
+    if (!in.eof()) {
+      throw Error(ExitCode::kBadData, "stdin:" + std::to_string(line->number) +
+                                          ": write token ids, numbers between spaces");
+    }
+    std::cout << tokenizer->decode(ids) << '\n';
+  }
+}
+
+CLI::App* add_filter(CLI::App* command, const char* name, const char* help,
+                     std::shared_ptr<TokenizerFlags> flags, void (*run)(const TokenizerFlags&)) {
+  CLI::App* filter = command->add_subcommand(name, help);
+  filter->add_option("--checkpoint", flags->folder, "folder with the tokenizer's files")
+      ->default_val(default_checkpoint());
+  filter->callback([flags, run] { run(*flags); });
+  return filter;
+}
+
+}  // namespace
+
+void add_tokenizer_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("tokenizer", "train, encode, decode");
+  command->require_subcommand(1);
+  auto flags = std::make_shared<TokenizerFlags>();
+  add_filter(command, "encode", "text lines on standard input to ids", flags, encode_lines)
+      ->add_flag("--pieces", flags->pieces, "print the tokens themselves");
+  add_filter(command, "decode", "lines of ids on standard input to text", flags, decode_lines);
+  auto training = std::make_shared<TrainingFlags>();
+  CLI::App* train = command->add_subcommand("train", "a sentencepiece model from plain text");
+  train->add_option("--input", training->corpus, "text file, a sentence a line")->required();
+  train->add_option("--output", training->folder, "folder to write")->required();
+  train->add_option("--vocab-size", training->vocab_size, "tokens")->capture_default_str();
+  train->callback([training] {
+    train_sentencepiece(training->corpus, training->folder, training->vocab_size);
+  });
+}
+
+}  // namespace trivium::cli

@@ -1,0 +1,143 @@
+#include "cli/program/model_flags.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+
+#include "cli/program/choice.h"
+#include "cli/program/home.h"
+#include "core/base/error.h"
+
+namespace trivium::cli {
+namespace {
+
+ReferenceLoader reference_loader = nullptr;
+
+const ChoiceNames<EngineKind>& engine_names() {
+  static const ChoiceNames<EngineKind> names = {{"fast", EngineKind::kFast},
+                                                {"torch", EngineKind::kReference}};
+  return names;
+}
+
+const ChoiceNames<ComputeType>& compute_names() {
+  static const ChoiceNames<ComputeType> names = {
+      {name_of(ComputeType::kFloat32), ComputeType::kFloat32},
+      {name_of(ComputeType::kBfloat16), ComputeType::kBfloat16},
+      {name_of(ComputeType::kInt8), ComputeType::kInt8}};
+  return names;
+}
+
+template <typename Enum>
+const char* name_among(const ChoiceNames<Enum>& names, Enum value) {
+  for (const auto& [name, of_name] : names) {
+    if (of_name == value) return name.c_str();
+  }
+  throw std::logic_error("an enum's value without a name");
+}
+
+EngineOptions engine_options(const ModelFlags& flags) {
+  EngineOptions options;
+  options.type = flags.compute;
+  options.threads = cpu_threads(flags.threads);
+  options.expert_threshold = static_cast<float>(flags.expert_threshold);
+  options.device = parse_device(flags.device);
+  return options;
+}
+
+}  // namespace
+
+void set_reference_loader(ReferenceLoader loader) { reference_loader = loader; }
+
+const char* name_of(EngineKind kind) { return name_among(engine_names(), kind); }
+
+void add_compute_flag(CLI::App& command, ComputeType& compute, const std::string& help) {
+  add_choice(command, "--compute", compute, compute_names(), help);
+}
+
+void add_checkpoint_flag(CLI::App& command, std::string& checkpoint) {
+  command.add_option("--checkpoint", checkpoint,
+                     "checkpoint folder [the one shipped in checkpoints/]");
+}
+
+void add_model_flags(CLI::App& command, ModelFlags& flags) {
+  add_checkpoint_flag(command, flags.checkpoint);
+  command.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  add_choice(command, "--engine", flags.engine, engine_names(),
+             "fast: this program's own kernels; torch: LibTorch, by trivium-train");
+  add_compute_flag(command, flags.compute,
+                   "numbers of the fast engine: float32 (exact), bfloat16 or, on the CPU, int8 "
+                   "(faster, smaller)");
+  command
+      .add_option("--expert-threshold", flags.expert_threshold,
+                  "fast engine: leave out a soft route's experts below this weight; 0: none")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+}
+
+std::string checkpoint_folder(const std::string& flag) {
+  return flag.empty() ? default_checkpoint() : flag;
+}
+
+int cpu_threads(int asked) {
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options) {
+  if (flags.engine == EngineKind::kFast) {
+    return LoadedModel(checkpoint_folder(flags.checkpoint), engine_options(flags), options);
+  }
+  if (flags.compute != ComputeType::kFloat32 || flags.expert_threshold != 0) {
+    throw Error(ExitCode::kUsage,
+                "--compute and --expert-threshold are for --engine fast; leave them out");
+  }
+  check(reference_loader != nullptr, "trivium starts trivium-train for --engine torch");
+  return reference_loader(flags, options);
+}
+
+void add_search_flags(CLI::App& command, SearchFlags& flags) {
+  command.add_option("--num-beams", flags.num_beams, "beams; 1: greedy [the checkpoint's]")
+      ->check(CLI::Range(1, 64));
+  command
+      .add_option("--max-length", flags.max_length, "longest answer in tokens [the checkpoint's]")
+      ->check(CLI::Range(2, 4096));
+  command.add_flag("--sample", flags.sample, "draw tokens by their probability, without beams");
+  command
+      .add_option("--temperature", flags.temperature,
+                  "with --sample: below 1 keeps nearer to the likeliest")
+      ->check(CLI::Range(1e-3, 1e3))
+      ->capture_default_str();
+  command.add_option("--top-k", flags.top_k, "with --sample: only the k likeliest; 0: all")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  command.add_option("--top-p", flags.top_p, "with --sample: only the likeliest of this mass")
+      ->check(CLI::Range(1e-6, 1.0))
+      ->capture_default_str();
+  command.add_option("--seed", flags.seed, "with --sample: of the random numbers")
+      ->capture_default_str();
+}
+
+SearchOptions search_options(const SearchFlags& flags, LoadedModel& model) {
+  if (flags.sample && flags.num_beams > 1) {
+    throw Error(ExitCode::kUsage, "--sample goes without beams; leave --num-beams out");
+  }
+  const int64_t positions = model.config().max_position_embeddings;
+  if (flags.max_length > positions) {
+    throw Error(ExitCode::kUsage, "--max-length is more than the model's " +
+                                      std::to_string(positions) + " positions");
+  }
+  SearchOptions search = model.generator().default_search();
+  if (flags.num_beams > 0) search.num_beams = flags.num_beams;
+  if (flags.max_length > 0) search.max_length = flags.max_length;
+  search.sample = flags.sample;
+  if (flags.sample) search.num_beams = 1;
+  search.temperature = flags.temperature;
+  search.top_k = flags.top_k;
+  search.top_p = flags.top_p;
+  search.seed = flags.seed;
+  return search;
+}
+
+}  // namespace trivium::cli

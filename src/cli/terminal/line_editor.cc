@@ -1,0 +1,278 @@
+#include "cli/terminal/line_editor.h"
+
+#include <histedit.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/tokenizers/unicode.h"
+
+namespace trivium::cli {
+namespace {
+
+constexpr int kHistoryLines = 2000;
+constexpr size_t kMaxPaste = size_t{1} << 20;
+constexpr wchar_t kEscapeMark = L'\1';  // brackets what takes no room in the prompt
+
+// wchar_t is a code point on the systems that trivium runs on.
+std::wstring widen(std::string_view utf8) {
+  const std::string valid = replace_invalid_utf8(utf8);
+  std::wstring wide;
+  for (size_t i = 0; i < valid.size();) wide += static_cast<wchar_t>(next_code_point(valid, i));
+  return wide;
+}
+
+std::string narrow(std::wstring_view wide) {
+  std::string utf8;
+  for (const wchar_t c : wide) append_utf8(utf8, static_cast<CodePoint>(c));
+  return replace_invalid_utf8(utf8);
+}
+
+// `prompt` with its escape sequences for colour, "ESC [ … m", bracketed for libedit.
+std::wstring mark_escapes(std::string_view prompt) {
+  std::wstring marked;
+  bool escape = false;
+  for (const wchar_t c : widen(prompt)) {
+    if (c == L'\x1b') {
+      marked += kEscapeMark;
+      escape = true;
+    }
+    marked += c;
+    if (escape && c == L'm') {
+      marked += kEscapeMark;
+      escape = false;
+    }
+  }
+  return marked;
+}
+
+std::string common_prefix(const std::vector<std::string>& words) {
+  std::string prefix = words.front();
+  for (const std::string& word : words) {
+    const auto end = std::mismatch(prefix.begin(), prefix.end(), word.begin(), word.end()).first;
+    prefix.erase(end, prefix.end());
+  }
+  return prefix;
+}
+
+}  // namespace
+
+struct LineEditor::Impl {
+  Impl(InterruptWatch& interrupts, LineHistory& history, Completer completer,
+       const TerminalStyle& style);
+  ~Impl();
+
+  // libedit's callbacks, which find the Impl in its client data.
+  static Impl& of(EditLine* editor);
+  static wchar_t* prompt_text(EditLine* editor) { return of(editor).prompt.data(); }
+  static int read_character(EditLine* editor, wchar_t* c) { return of(editor).read(c); }
+  static unsigned char complete(EditLine* editor, int) { return of(editor).complete_at_cursor(); }
+  static unsigned char paste(EditLine* editor, int) { return of(editor).insert_paste(); }
+
+  int read(wchar_t* c);
+  bool act_on(int signal);
+  bool add_byte(unsigned char byte, wchar_t* c);
+  unsigned char complete_at_cursor();
+  unsigned char insert_paste();
+  void remember(const std::string& line);
+  void leave_terminal() { el_wset(editor, EL_PREP_TERM, 0); }
+  void enter_terminal() {
+    el_wset(editor, EL_PREP_TERM, 1);
+    el_wset(editor, EL_REFRESH);
+  }
+
+  InterruptWatch& interrupts;
+  LineHistory& history;
+  Completer completer;
+  const TerminalStyle& style;
+  EditLine* editor = nullptr;
+  HistoryW* lines = nullptr;
+  std::wstring prompt;
+  std::string partial;  // the bytes of a character that has begun
+  bool interrupted = false;
+  bool brackets_paste = false;  // whether the terminal can be asked to mark what is pasted
+};
+
+LineEditor::Impl::Impl(InterruptWatch& interrupts, LineHistory& history, Completer completer,
+                       const TerminalStyle& style)
+    : interrupts(interrupts), history(history), completer(std::move(completer)), style(style) {
+  // libedit asks the locale which characters it can show, and how wide they are.
+  if (style.utf8 && std::setlocale(LC_CTYPE, "") == nullptr) std::setlocale(LC_CTYPE, "C.UTF-8");
+  editor = el_init("trivium", stdin, stdout, stderr);
+  lines = history_winit();
+  check(editor != nullptr && lines != nullptr, "libedit starts");
+  HistEventW event;
+  history_w(lines, &event, H_SETSIZE, kHistoryLines);
+  history_w(lines, &event, H_SETUNIQUE, 1);
+  for (const std::string& line : history.lines()) remember(line);
+  el_wset(editor, EL_CLIENTDATA, this);
+  el_wset(editor, EL_PROMPT_ESC, &Impl::prompt_text, kEscapeMark);
+  el_wset(editor, EL_EDITOR, L"emacs");
+  el_wset(editor, EL_HIST, history_w, lines);
+  el_wset(editor, EL_GETCFN, &Impl::read_character);
+  el_wset(editor, EL_ADDFN, L"trivium-complete", L"completes a command or name", &Impl::complete);
+  el_wset(editor, EL_ADDFN, L"trivium-paste", L"inserts pasted text", &Impl::paste);
+  const wchar_t* const bindings[][2] = {
+      {L"^I", L"trivium-complete"},    {L"^R", L"em-inc-search-prev"},
+      {L"\\e[200~", L"trivium-paste"}, {L"\\e[1;5D", L"ed-prev-word"},
+      {L"\\e[1;5C", L"em-next-word"},  {L"\\e[3~", L"ed-delete-next-char"}};
+  for (const auto& [key, function] : bindings) {
+    el_wset(editor, EL_BIND, key, function, static_cast<wchar_t*>(nullptr));
+  }
+  const char* terminal = std::getenv("TERM");
+  brackets_paste = terminal != nullptr && std::string_view(terminal) != "dumb";
+  el_source(editor, nullptr);  // the user's own ~/.editrc
+}
+
+LineEditor::Impl::~Impl() {
+  el_end(editor);
+  history_wend(lines);
+}
+
+LineEditor::Impl& LineEditor::Impl::of(EditLine* editor) {
+  Impl* impl = nullptr;
+  el_wget(editor, EL_CLIENTDATA, &impl);
+  return *impl;
+}
+
+void LineEditor::Impl::remember(const std::string& line) {
+  HistEventW event;
+  history_w(lines, &event, H_ENTER, widen(line).c_str());
+}
+
+// 1: a character; 0: the end; -1: Ctrl-C.
+int LineEditor::Impl::read(wchar_t* c) {
+  for (;;) {
+    pollfd ready[] = {{STDIN_FILENO, POLLIN, 0}, {interrupts.descriptor(), POLLIN, 0}};
+    if (::poll(ready, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return 0;
+    }
+    if (ready[1].revents != 0) {
+      const int signal = interrupts.next_signal();
+      if (signal != 0 && !act_on(signal)) return -1;
+      continue;
+    }
+    unsigned char byte = 0;
+    const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return 0;
+    if (add_byte(byte, c)) return 1;
+  }
+}
+
+// Returns whether to go on with the line.
+bool LineEditor::Impl::act_on(int signal) {
+  switch (signal) {
+    case SIGINT:
+      interrupted = true;
+      return false;
+    case SIGWINCH:
+      el_resize(editor);
+      return true;
+    case SIGTSTP:
+      leave_terminal();
+      ::raise(SIGSTOP);
+      enter_terminal();
+      return true;
+    default:  // SIGTERM, SIGHUP
+      leave_terminal();
+      ::signal(signal, SIG_DFL);
+      ::raise(signal);
+      return false;
+  }
+}
+
+// Whether `byte` completes a character, which then is in `c`.
+bool LineEditor::Impl::add_byte(unsigned char byte, wchar_t* c) {
+  partial += static_cast<char>(byte);
+  const auto lead = static_cast<unsigned char>(partial.front());
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  if (partial.size() < length) return false;
+  *c = widen(partial).front();
+  partial.clear();
+  return true;
+}
+
+unsigned char LineEditor::Impl::complete_at_cursor() {
+  const LineInfoW* line = el_wline(editor);
+  const std::string before = narrow({line->buffer, line->cursor});
+  Completion completion = completer(before);
+  if (completion.choices.empty()) return CC_REFRESH_BEEP;
+  const std::string typed = before.substr(before.size() - completion.replaced);
+  const bool unique = completion.choices.size() == 1;
+  const std::string text = common_prefix(completion.choices) + (unique ? " " : "");
+  if (!unique && text.size() <= typed.size()) {
+    std::fputc('\n', stdout);
+    std::fputs(in_columns(completion.choices, style).c_str(), stdout);
+    std::fflush(stdout);
+    return CC_REDISPLAY;
+  }
+  el_deletestr(editor, static_cast<int>(widen(typed).size()));
+  el_winsertstr(editor, widen(text).c_str());
+  return CC_REFRESH;
+}
+
+// The terminal brackets what is pasted, so that its newlines do not end the line: they become
+// spaces.
+unsigned char LineEditor::Impl::insert_paste() {
+  const std::wstring end = L"\x1b[201~";
+  std::wstring text;
+  wchar_t c = 0;
+  while (!text.ends_with(end)) {
+    if (el_wgetc(editor, &c) != 1) return CC_REFRESH;
+    text += c;
+    // What is too much is cut, but the end must be recognised.
+    if (text.size() > kMaxPaste) text.erase(kMaxPaste - end.size(), 1);
+  }
+  text.erase(text.size() - end.size());
+  for (wchar_t& character : text) {
+    if (character < L' ' || character == 0x7F) character = L' ';
+  }
+  el_winsertstr(editor, text.c_str());
+  return CC_REFRESH;
+}
+
+LineEditor::LineEditor(InterruptWatch& interrupts, LineHistory& history, Completer completer,
+                       const TerminalStyle& style)
+    : impl_(std::make_unique<Impl>(interrupts, history, std::move(completer), style)) {}
+
+LineEditor::~LineEditor() = default;
+
+LineEditor::Result LineEditor::read_line(const std::string& prompt) {
+  Impl& impl = *impl_;
+  impl.interrupts.clear();
+  const InterruptWatch::Scope scope({SIGWINCH, SIGTSTP, SIGTERM, SIGHUP});
+  impl.interrupted = false;
+  impl.partial.clear();
+  impl.prompt = mark_escapes(prompt);
+  if (impl.brackets_paste) std::fputs("\x1b[?2004h", stdout);
+  std::fflush(stdout);
+  int length = 0;
+  const wchar_t* text = el_wgets(impl.editor, &length);
+  if (impl.brackets_paste) std::fputs("\x1b[?2004l", stdout);
+  Result result;
+  if (text != nullptr) {
+    result = {Outcome::kLine, narrow({text, static_cast<size_t>(length)})};
+    while (!result.text.empty() && result.text.back() == '\n') result.text.pop_back();
+    if (!trim(result.text).empty()) {
+      impl.remember(result.text);
+      impl.history.add(result.text);
+    }
+  } else if (impl.interrupted) {
+    const LineInfoW* line = el_wline(impl.editor);
+    result = {Outcome::kInterrupted, narrow({line->buffer, line->lastchar})};
+  }
+  if (text == nullptr) std::fputc('\n', stdout);
+  std::fflush(stdout);
+  return result;
+}
+
+}  // namespace trivium::cli

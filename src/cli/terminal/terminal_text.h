@@ -1,0 +1,49 @@
+// Text that is safe and fits on a terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trivium::cli {
+
+// What the terminal, or the file in its place, can show.
+struct TerminalStyle {
+  size_t width = 80;    // columns
+  bool utf8 = false;    // else trivium's own signs are plain ASCII
+  bool colour = false;  // escape sequences for colour
+};
+
+// The style of standard output: colour only where it is `interactive`, NO_COLOR is not set and TERM
+// is not "dumb"; UTF-8 where the locale that the environment names says so; 80 columns where it has
+// no width.
+TerminalStyle style_of_standard_output(bool interactive);
+
+// `text` with everything that a terminal would act on replaced by U+FFFD: control characters,
+// bidirectional overrides, ill-formed UTF-8. Newlines and tabs stay.
+std::string sanitise(std::string_view text);
+
+enum class Ink { kPlain, kDim, kBold, kAccent, kWarning };
+
+// `text` between the escape sequences of `ink`, or as it is where there is no colour.
+std::string paint(std::string_view text, Ink ink, const TerminalStyle& style);
+
+// Columns that well-formed UTF-8 takes: 2 for wide characters (East Asian, emoji), 0 for combining
+// ones.
+size_t display_width(std::string_view text);
+
+// `text` padded with spaces on the right to `columns`.
+std::string pad(std::string text, size_t columns);
+
+// The beginning of `text` that fits `columns`, ended by an ellipsis where something is left out.
+std::string cut(std::string_view text, size_t columns, const TerminalStyle& style);
+
+// Words wrapped at the terminal's width, each line after the first begun with `indent` spaces. A
+// word that is longer than a line stays whole.
+std::string wrap(std::string_view text, const TerminalStyle& style, size_t indent = 0);
+
+// Words in as many columns as fit, down then across; each line ends with a newline.
+std::string in_columns(const std::vector<std::string>& words, const TerminalStyle& style);
+
+}  // namespace trivium::cli

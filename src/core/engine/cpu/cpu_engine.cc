@@ -1,0 +1,92 @@
+#include "core/engine/cpu/cpu_engine.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/engine/cpu/cpu_decoder.h"
+#include "core/engine/cpu/pool_rows.h"
+#include "core/kernels/layer_norm.h"
+
+namespace trivium {
+
+CpuEngine::CpuEngine(const ModelConfig& config, const EngineOptions& options, const TensorReader& read)
+    : options_(options),
+      weights_(config, options.type, read),
+      threads_(options.threads),
+      context_{&threads_, &block_kernels(options.instructions)},
+      scratch_(options.type, options.threads) {}
+
+std::unique_ptr<StepDecoder> CpuEngine::start(const std::vector<std::vector<int32_t>>& sources,
+                                              const std::vector<const TaskRoute*>& routes,
+                                              int64_t places, int64_t positions) {
+  return std::make_unique<CpuDecoder>(*this, engine_sources(sources, routes), places, positions);
+}
+
+void CpuEngine::embed(const StackEmbedding& embedding, std::span<const int32_t> ids,
+                   std::span<const int32_t> positions, float* hidden) {
+  const int64_t width = config().d_model;
+  const float scale =
+      config().scale_embedding ? std::sqrt(static_cast<float>(config().d_model)) : 1.0f;
+  for_rows(context_, static_cast<int64_t>(ids.size()), width, [&](int64_t row) {
+    float* place = hidden + row * width;
+    const float* position = embedding.positions.data() + positions[row] * width;
+    weights_.tokens.get_column(ids[row], place);
+    for (int64_t i = 0; i < width; ++i) place[i] = place[i] * scale + position[i];
+    layer_norm_row(place, width, embedding.norm.gamma.data(), embedding.norm.beta.data(),
+                   static_cast<float>(config().layer_norm_eps), place);
+  });
+}
+
+void CpuEngine::encode(std::span<const EngineSource> sources, AlignedBuffer<float>& hidden) {
+  std::vector<Segment> segments;
+  std::vector<int32_t> ids, positions;
+  for (const EngineSource& source : sources) {
+    const int64_t len = checked_length(source, config());
+    segments.push_back(
+        {static_cast<int64_t>(ids.size()), len, static_cast<int32_t>(source.route->gates)});
+    for (int64_t i = 0; i < len; ++i) {
+      ids.push_back(source.ids[i]);
+      positions.push_back(static_cast<int32_t>(i));
+    }
+  }
+  hidden.reserve(static_cast<int64_t>(ids.size()) * config().d_model);
+  embed(weights_.encoder_embedding, ids, positions, hidden.data());
+  for (size_t layer = 0; layer < weights_.encoder.size(); ++layer) {
+    if (weights_.encoder[layer].size() == 1) {
+      const LayerPart<EncoderExpert> part = {&weights_.encoder[layer][0],
+                                             static_cast<int64_t>(ids.size())};
+      encoder_layer(context_, encoder_shape(config()), {&part, 1}, segments, hidden.data(), scratch_);
+    } else {
+      encode_pool(layer, sources, segments, hidden);
+    }
+  }
+}
+
+// Each expert takes the rows of all sequences that chose it.
+void CpuEngine::encode_pool(size_t layer, std::span<const EngineSource> sources,
+                         std::span<const Segment> segments, AlignedBuffer<float>& hidden) {
+  const auto& experts = weights_.encoder[layer];
+  const auto num_experts = static_cast<int64_t>(experts.size());
+  std::vector<std::vector<ActiveExpert>> routes;
+  for (const EngineSource& source : sources) {
+    routes.push_back(active_experts(source.route->encoder.at(layer), options_.expert_threshold));
+  }
+  std::vector<const std::vector<ActiveExpert>*> of_sources;
+  for (const auto& route : routes) of_sources.push_back(&route);
+  const ExpertPlan plan = plan_experts(of_sources, num_experts, num_experts);
+  const auto pool = plan_pool(plan, experts, [&](int32_t source) {
+    return std::pair(segments[source].begin, segments[source].len);
+  });
+  std::vector<Segment> own;  // in the order of the uses
+  for (int32_t use = 0; use < plan.num_uses(); ++use) {
+    const Segment& segment = segments[plan.rows[use]];
+    own.push_back({pool.uses[use].place, segment.len, segment.gates});
+  }
+  const int64_t rows = segments.back().begin + segments.back().len;
+  run_pool(context_, pool, rows, config().d_model, hidden, gathered_, pooled_, [&](float* values) {
+    encoder_layer(context_, encoder_shape(config()), pool.parts, own, values, scratch_);
+  });
+}
+
+}  // namespace trivium

@@ -1,0 +1,86 @@
+// A sequence-to-sequence model's weights, packed once for the CPU's kernels; the CUDA engine
+// uploads them from here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/host_tensor.h"
+#include "core/config/model_config.h"
+#include "core/kernels/packed_matrix.h"
+
+namespace trivium {
+
+struct PackedLinear {
+  PackedMatrix weights;
+  AlignedBuffer<float> bias;  // padded to 32
+};
+
+struct LayerNormWeights {
+  std::vector<float> gamma, beta;
+};
+
+// One feed-forward network, or as many as token gates choose from, and the gates.
+struct FeedForwardWeights {
+  struct Expert {
+    PackedLinear fc1, fc2;
+  };
+  std::vector<Expert> experts;
+  std::vector<float> gates;  // [tasks or 1, experts, d_model]; empty for one network
+  GateScale scale = GateScale::kNone;
+
+  // The gate of a task's row, [experts, d_model]. A row beyond the gates is a bug.
+  const float* gate(int64_t row, int64_t d_model) const;
+  // Whether outputs are multiplied by something with the gate's probability in it.
+  bool scaled() const;
+  // What the output of a network that its gate gave `probability` is multiplied by.
+  float factor(float probability) const;
+};
+
+// An expert of the encoder, or an ordinary layer.
+struct EncoderExpert {
+  PackedLinear qkv;  // the query's, key's and value's projections as one: [3 * d_model, d_model]
+  PackedLinear out;
+  LayerNormWeights attention_norm;
+  FeedForwardWeights feed_forward;
+  LayerNormWeights final_norm;
+};
+
+struct DecoderExpert {
+  PackedLinear qkv, out;
+  LayerNormWeights attention_norm;
+  PackedLinear cross_query;
+  PackedLinear cross_key_value;  // both as one: [2 * d_model, d_model]
+  PackedLinear cross_out;
+  LayerNormWeights cross_norm;
+  FeedForwardWeights feed_forward;
+  LayerNormWeights final_norm;
+};
+
+struct StackEmbedding {
+  std::vector<float> positions;  // [max_position_embeddings, d_model], without BART's offset
+  LayerNormWeights norm;
+};
+
+struct EngineWeights {
+  // Error kBadModel when a tensor has another shape than `config` asks for; what `read` throws.
+  EngineWeights(const ModelConfig& config, ComputeType type, const TensorReader& read);
+
+  ModelConfig config;
+  ComputeType type;
+  // The token embedding, which is the output layer too: the input's rows are read out of it.
+  PackedMatrix tokens;  // [vocab_size, d_model]
+  AlignedBuffer<float> logits_bias;
+  StackEmbedding encoder_embedding, decoder_embedding;
+  std::vector<std::vector<EncoderExpert>> encoder;  // [encoder_layers][num_experts or 1]
+  std::vector<std::vector<DecoderExpert>> decoder;
+
+  // Bytes of weights that one decoding step of a row along a one-hot route reads: the physical
+  // limit of decoding one row at a time is the memory's bandwidth over this.
+  int64_t step_bytes() const;
+};
+
+}  // namespace trivium

@@ -1,0 +1,33 @@
+// What the next token of a sequence may be: bans and forced tokens.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/generation/search.h"
+
+namespace trivium {
+
+class LogitsProcessor {
+ public:
+  explicit LogitsProcessor(const SearchOptions& options) : options_(options) {}
+
+  // Sets the rules for the token after `ids` (start token included). With transformers' precedence:
+  // a forced token overrides every ban, and a forced eos a forced bos.
+  void process(std::span<const int32_t> ids);
+
+  // The only token allowed, at log-probability 0; -1: none is forced.
+  int32_t forced() const { return forced_; }
+  // Sorted.
+  std::span<const int32_t> banned() const { return banned_; }
+
+ private:
+  void ban_repeated_ngrams(std::span<const int32_t> ids);
+
+  SearchOptions options_;
+  int32_t forced_ = -1;
+  std::vector<int32_t> banned_;
+};
+
+}  // namespace trivium

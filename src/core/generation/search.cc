@@ -1,0 +1,71 @@
+#include "core/generation/search.h"
+
+#include <cmath>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/generation/strategies.h"
+
+namespace trivium {
+namespace {
+
+void require(bool condition, const std::string& message) {
+  if (!condition) throw Error(ExitCode::kUsage, message);
+}
+
+void require_token(int32_t id, int64_t vocab_size, const char* name) {
+  require(id >= 0 && id < vocab_size, std::string(name) + " is " + std::to_string(id) +
+                                          ", outside the vocabulary of " +
+                                          std::to_string(vocab_size) + " tokens");
+}
+
+void check_options(const SearchOptions& options, int64_t vocab_size) {
+  require(options.num_beams >= 1, "num_beams must be at least 1");
+  // Beam search looks at 2 * num_beams continuations of a beam.
+  require(
+      options.num_beams == 1 || 2 * int64_t{options.num_beams} <= vocab_size,
+      "num_beams must be at most half the vocabulary of " + std::to_string(vocab_size) + " tokens");
+  require(options.max_length >= 2, "max_length must be at least 2: it counts the start token");
+  require(options.min_length >= 0 && options.min_length <= options.max_length,
+          "min_length must be from 0 to max_length");
+  require(std::isfinite(options.length_penalty), "length_penalty must be a finite number");
+  require(options.no_repeat_ngram_size >= 0, "no_repeat_ngram_size must be 0 (off) or more");
+  require_token(options.start_id, vocab_size, "the start token");
+  require_token(options.eos_id, vocab_size, "the end token");
+  if (options.forced_bos_id != -1) {
+    require_token(options.forced_bos_id, vocab_size, "forced_bos_token_id");
+  }
+  if (options.forced_eos_id != -1) {
+    require_token(options.forced_eos_id, vocab_size, "forced_eos_token_id");
+  }
+  require(!options.sample || options.num_beams == 1,
+          "sampling and beam search exclude each other: set num_beams to 1 to sample");
+  require(options.temperature > 0 && std::isfinite(options.temperature),
+          "temperature must be more than 0; for the most probable token, do not sample");
+  require(options.top_k >= 0, "top_k must be 0 (off) or more");
+  require(options.top_p > 0 && options.top_p <= 1, "top_p must be more than 0 and at most 1");
+}
+
+}  // namespace
+
+void search(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,
+            const TokenCallback& on_token) {
+  check_options(options, decoder.vocab_size());
+  if (options.num_beams > 1) {
+    beam_search(decoder, options, on_end);
+  } else {
+    greedy_search(decoder, options, on_end, on_token);
+  }
+}
+
+std::vector<Hypothesis> search(StepDecoder& decoder, const SearchOptions& options,
+                               const TokenCallback& on_token) {
+  std::vector<Hypothesis> results(static_cast<size_t>(decoder.rows() + decoder.waiting()));
+  const auto on_end = [&](int64_t source, Hypothesis hypothesis) {
+    results[static_cast<size_t>(source)] = std::move(hypothesis);
+  };
+  search(decoder, options, on_end, on_token);
+  return results;
+}
+
+}  // namespace trivium

@@ -1,0 +1,62 @@
+// Greedy search, beam search, sampling and rank scoring over a StepDecoder.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/generation/step_decoder.h"
+
+namespace trivium {
+
+struct SearchOptions {
+  int num_beams = 1;            // 1: greedy, or sampling when `sample`
+  int max_length = 64;          // ids in the output, the start token included
+  int min_length = 0;           // eos is banned while there are fewer ids, the start token included
+  double length_penalty = 1.0;  // a beam's score is divided by (ids after the start token) to this
+  bool early_stopping = false;  // end a source at num_beams finished hypotheses
+  int no_repeat_ngram_size = 0;  // 0: off
+  int32_t start_id = 2;          // decoder_start_token_id
+  int32_t eos_id = 2;
+  int32_t forced_bos_id = -1;  // -1: none
+  int32_t forced_eos_id = -1;  // -1: none; forced at max_length
+  bool sample = false;
+  double temperature = 1.0;
+  int top_k = 0;  // 0: off
+  double top_p = 1.0;
+  uint64_t seed = 0;  // sampling only
+};
+
+struct Hypothesis {
+  std::vector<int32_t> ids;  // without the start token and eos
+  // Greedy and sampling: the sum of the model's log-probabilities (before temperature, top-k and
+  // top-p); a beam's also divided by its length penalty. A forced token counts 0.
+  double score = 0;
+  bool finished = false;  // ended with eos, not by length
+};
+
+// Called for each new id but eos of greedy search or sampling, not of beam search, whose ids are
+// known only at its end. Returning false ends that source.
+using TokenCallback = std::function<bool(int64_t source, int32_t id)>;
+
+// Called once for each source, when its search ends.
+using HypothesisCallback = std::function<void(int64_t source, Hypothesis hypothesis)>;
+
+// Finds the best hypothesis of each source of `decoder`, a fresh one: its rows are sources 0 and
+// on, and those that wait follow, taken in as others end. Greedy and beam search choose the ids
+// that `generate` of PyPI transformers 4.57 chooses. Errors: kUsage for impossible options,
+// kBadModel for logits that are not finite.
+void search(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,
+            const TokenCallback& on_token = nullptr);
+
+// The same, by source, once all have ended.
+std::vector<Hypothesis> search(StepDecoder& decoder, const SearchOptions& options,
+                               const TokenCallback& on_token = nullptr);
+
+// Rank scoring: the summed log-probability of each option given its source. `options[i]` are the
+// options of source i, each with its eos. Returns [sources][options]. Error kBadModel as above.
+std::vector<std::vector<double>> score_options(
+    StepDecoder& decoder, int32_t start_id,
+    const std::vector<std::vector<std::vector<int32_t>>>& options);
+
+}  // namespace trivium

@@ -1,0 +1,18 @@
+#include "core/generation/step_decoder.h"
+
+namespace trivium {
+
+std::span<const LogitScan> StepDecoder::step_scan(std::span<const int32_t> tokens, int count,
+                                                  std::span<const std::vector<int32_t>> banned) {
+  const std::span<const float> logits = step(tokens);
+  const auto width = static_cast<size_t>(vocab_size());
+  scans_.resize(tokens.size());
+  for (size_t row = 0; row < tokens.size(); ++row) {
+    scans_[row].begin(count);
+    scans_[row].add(logits.subspan(row * width, width), 0, banned[row]);
+    scans_[row].finish();
+  }
+  return scans_;
+}
+
+}  // namespace trivium

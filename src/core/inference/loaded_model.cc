@@ -1,0 +1,114 @@
+#include "core/inference/loaded_model.h"
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/data/prompt_filling.h"
+
+namespace trivium {
+namespace {
+
+// A record's texts one after the other, for finding its task.
+std::string joined_texts(const Json& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields.items()) {
+    for (const Json& part : value.is_array() ? value : Json::array({value})) {
+      if (!part.is_string()) continue;
+      if (!text.empty()) text += ' ';
+      text += part.get<std::string>();
+    }
+  }
+  return text;
+}
+
+void fill(ResolvedPrompt& resolved, const TaskEntry& entry, const Json& fields) {
+  resolved.prompt.text = entry.prompt->render_input(fields);
+  resolved.options = entry.prompt->options_of(entry.task, {fields, "prompt"});
+}
+
+}  // namespace
+
+const char* name_of(TaskSource source) {
+  switch (source) {
+    case TaskSource::kNamed:
+      return "named";
+    case TaskSource::kNearest:
+      return "nearest";
+    case TaskSource::kNone:
+      break;
+  }
+  return "none";
+}
+
+LoadedModel::LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
+                         std::shared_ptr<Engine> engine, const GeneratorOptions& options)
+    : folder_(folder),
+      tasks_(open.info.tasks),
+      generator_(std::make_unique<TextGenerator>(std::move(engine), open.info.tokenizer, options)),
+      finder_(open.info.finder),
+      all_routes_(open.info.routes),
+      no_task_(open.route(-1)) {
+  const auto rows = static_cast<int64_t>(tasks_.entries().size());
+  for (int64_t row = 0; row < rows; ++row) routes_.push_back(open.route(row));
+}
+
+LoadedModel::LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
+                         const EngineOptions& engine, const GeneratorOptions& options)
+    : LoadedModel(folder, open,
+                  make_engine(open.info.config, engine, open.reader(folder.string())), options) {}
+
+LoadedModel::LoadedModel(const std::filesystem::path& folder, const EngineOptions& engine,
+                         const GeneratorOptions& options)
+    : LoadedModel(folder, open_checkpoint(folder), engine, options) {}
+
+RouteDump LoadedModel::route_dump() const {
+  return dump_routes(all_routes_.value_or(ModelRoutes()), config(), tasks_);
+}
+
+const TaskRoute& LoadedModel::route(int64_t row) const {
+  return row < 0 ? no_task_ : routes_.at(static_cast<size_t>(row));
+}
+
+ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::string& text) const {
+  ResolvedPrompt resolved;
+  if (!task.empty()) {
+    resolved.row = static_cast<int64_t>(tasks_.index_of(task));
+    resolved.source = TaskSource::kNamed;
+    resolved.reason = "the task was named";
+  } else if (finder_) {
+    const std::vector<TaskGuess> guesses = finder_->find(text);
+    resolved.row = static_cast<int64_t>(tasks_.index_of(guesses.at(0).task));
+    resolved.source = TaskSource::kNearest;
+    resolved.reason = describe_guesses(guesses);
+  } else {
+    resolved.reason = "the checkpoint knows no tasks";
+  }
+  if (resolved.row >= 0) {
+    resolved.task = tasks_.entries()[static_cast<size_t>(resolved.row)].task.name;
+  }
+  resolved.prompt = {text, route(resolved.row)};
+  return resolved;
+}
+
+ResolvedPrompt LoadedModel::resolve(const std::string& task, const std::string& text) const {
+  ResolvedPrompt resolved = choose_task(task, text);
+  if (resolved.row < 0) return resolved;
+  const TaskEntry& entry = tasks_.entries()[static_cast<size_t>(resolved.row)];
+  if (const auto fields = fields_of_text(*entry.prompt, text)) {
+    fill(resolved, entry, *fields);
+  } else {
+    resolved.options = entry.prompt->fixed_options();
+  }
+  return resolved;
+}
+
+ResolvedPrompt LoadedModel::resolve_fields(const std::string& task, const Json& fields) const {
+  ResolvedPrompt resolved = choose_task(task, joined_texts(fields));
+  if (resolved.row < 0) {
+    throw Error(ExitCode::kBadData,
+                "an input of fields needs a task, and the checkpoint knows none; give it as text");
+  }
+  fill(resolved, tasks_.entries()[static_cast<size_t>(resolved.row)], fields);
+  return resolved;
+}
+
+}  // namespace trivium

@@ -1,0 +1,86 @@
+// A checkpoint that is ready to answer, and the way from what a user gives to a prompt with a
+// route.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/data/task_catalog.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/data/task_finder.h"
+#include "core/routes/route_dump.h"
+#include "core/routes/task_route.h"
+#include "core/inference/text_generator.h"
+
+namespace trivium {
+
+// How a prompt came to its task.
+enum class TaskSource {
+  kNamed,    // the user named it
+  kNearest,  // the known task whose texts are nearest to the prompt's
+  kNone,     // the checkpoint knows no tasks (a dense model that was only imported or pretrained)
+};
+
+// "named", "nearest" or "none".
+const char* name_of(TaskSource source);
+
+// What a user's prompt became.
+struct ResolvedPrompt {
+  int64_t row = -1;  // of the catalog and of the model's task vectors; -1: none
+  std::string task;  // its name; "" for none
+  TaskSource source = TaskSource::kNone;
+  std::string reason;                // one sentence for people: why this task
+  Prompt prompt;                     // the input as the model reads it, and the task's route
+  std::vector<std::string> options;  // the answers that the task knows; empty when open
+};
+
+class LoadedModel {
+ public:
+  // `engine` computes the model of `open`, which was opened from `folder`.
+  LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
+              std::shared_ptr<Engine> engine, const GeneratorOptions& options = {});
+  // The checkpoint on an engine of its own. Errors as open_checkpoint and make_engine.
+  LoadedModel(const std::filesystem::path& folder, const EngineOptions& engine,
+              const GeneratorOptions& options = {});
+
+  const std::filesystem::path& folder() const { return folder_; }
+  const ModelConfig& config() const { return generator_->config(); }
+  TextGenerator& generator() { return *generator_; }
+  const TaskCatalog& tasks() const { return tasks_; }
+  // Nothing where the checkpoint knows no tasks.
+  const std::optional<TaskFinder>& finder() const { return finder_; }
+
+  // The route of a row of the catalog; -1 gives the route of a prompt without a task. A dense
+  // model's layers have one expert each.
+  const TaskRoute& route(int64_t row) const;
+  // All tasks' routes. Error kUsage for a dense model.
+  RouteDump route_dump() const;
+
+  // `task` "" stands for the nearest known task. Error kMissingInput with the nearest names for an
+  // unknown task. The text is put into the task's first template: as its only field; or, where the
+  // template has several and the text has the form "premise: ... hypothesis: ...", taken apart. A
+  // text that fits neither way, or that has the template's words already, is taken as it is.
+  ResolvedPrompt resolve(const std::string& task, const std::string& text) const;
+  // The same for a record of fields, strings or lists of strings. Error kBadData where a field that
+  // the template needs is missing; without a task the fields' texts choose the nearest.
+  ResolvedPrompt resolve_fields(const std::string& task, const Json& fields) const;
+
+ private:
+  ResolvedPrompt choose_task(const std::string& task, const std::string& text) const;
+
+  std::filesystem::path folder_;
+  LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
+              const EngineOptions& engine, const GeneratorOptions& options);
+  TaskCatalog tasks_;
+  std::unique_ptr<TextGenerator> generator_;
+  std::optional<TaskFinder> finder_;
+  std::optional<ModelRoutes> all_routes_;
+  std::vector<TaskRoute> routes_;  // of the catalog's rows, in order
+  TaskRoute no_task_;
+};
+
+}  // namespace trivium

@@ -1,0 +1,216 @@
+#include "core/inference/text_generator.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/base/error.h"
+
+namespace trivium {
+namespace {
+
+// A beam or an option is a row of its own with its own caches: how many of them a prompt may have
+// on average before the batch gets fewer prompts.
+constexpr int64_t kRowsPerPrompt = 16;
+
+// What ends a search between two of its tokens.
+struct Stopped {};
+
+class StoppableDecoder : public StepDecoder {
+ public:
+  StoppableDecoder(StepDecoder& decoder, const std::atomic<bool>* stop)
+      : decoder_(decoder), stop_(stop) {}
+  int64_t vocab_size() const override { return decoder_.vocab_size(); }
+  int64_t rows() const override { return decoder_.rows(); }
+  int64_t waiting() const override { return decoder_.waiting(); }
+  int64_t admit() override { return decoder_.admit(); }
+  std::span<const float> step(std::span<const int32_t> tokens) override {
+    if (stop_ != nullptr && stop_->load()) throw Stopped{};
+    return decoder_.step(tokens);
+  }
+  std::span<const LogitScan> step_scan(std::span<const int32_t> tokens, int count,
+                                       std::span<const std::vector<int32_t>> banned) override {
+    if (stop_ != nullptr && stop_->load()) throw Stopped{};
+    return decoder_.step_scan(tokens, count, banned);
+  }
+  void select_rows(std::span<const int32_t> parents) override { decoder_.select_rows(parents); }
+
+ private:
+  StepDecoder& decoder_;
+  const std::atomic<bool>* stop_;
+};
+
+// `order` with the prompts of each route side by side: a batch of one route reads the weights of
+// one expert a layer.
+std::vector<size_t> by_route(const std::vector<Prompt>& prompts, const std::vector<size_t>& order) {
+  std::vector<std::vector<size_t>> groups;
+  for (const size_t i : order) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& members) {
+      return prompts[members.front()].route == prompts[i].route;
+    });
+    if (group == groups.end()) {
+      groups.push_back({i});
+    } else {
+      group->push_back(i);
+    }
+  }
+  std::vector<size_t> grouped;
+  for (const auto& group : groups) grouped.insert(grouped.end(), group.begin(), group.end());
+  return grouped;
+}
+
+}  // namespace
+
+TextGenerator::TextGenerator(std::shared_ptr<Engine> engine,
+                             std::shared_ptr<const Tokenizer> tokenizer, GeneratorOptions options)
+    : engine_(std::move(engine)), tokenizer_(std::move(tokenizer)), options_(options) {
+  options_.max_source_length =
+      std::min(options_.max_source_length, config().max_position_embeddings);
+}
+
+SearchOptions TextGenerator::default_search() const {
+  const ModelConfig& config = this->config();
+  SearchOptions search;
+  search.num_beams = config.num_beams;
+  search.max_length = config.max_length;
+  search.length_penalty = config.length_penalty;
+  search.early_stopping = config.early_stopping;
+  search.no_repeat_ngram_size = config.no_repeat_ngram_size;
+  search.start_id = config.decoder_start_token_id;
+  search.eos_id = config.eos_token_id;
+  search.forced_bos_id = config.forced_bos_token_id;
+  search.forced_eos_id = config.forced_eos_token_id;
+  return search;
+}
+
+SearchOptions TextGenerator::greedy_search(int64_t max_length) const {
+  SearchOptions search = default_search();
+  search.num_beams = 1;
+  search.max_length = static_cast<int>(max_length);
+  return search;
+}
+
+// Returns the prompts' indices, the longest first.
+std::vector<size_t> TextGenerator::encode_by_length(const std::vector<Prompt>& prompts,
+                                                    std::vector<Encoded>& encoded) const {
+  encoded.resize(prompts.size());
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    encoded[i].ids = tokenizer_->encode_with_special(
+        prompts[i].text, static_cast<size_t>(options_.max_source_length), &encoded[i].truncated);
+  }
+  std::vector<size_t> order(prompts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return encoded[a].ids.size() > encoded[b].ids.size();
+  });
+  return order;
+}
+
+void TextGenerator::for_each_batch(const std::vector<Prompt>& prompts,
+                                   std::vector<Encoded>& encoded, const Space& space,
+                                   bool continuous, const BatchHandler& handle) {
+  std::vector<size_t> order = encode_by_length(prompts, encoded);
+  for (size_t begin = 0, end; begin < order.size(); begin = end) {
+    const auto longest = static_cast<int64_t>(encoded[order[begin]].ids.size());
+    int64_t places = 0, rows = 0, tokens = 0;
+    for (end = begin; end < order.size() && places < options_.batch_size; ++end) {
+      const auto own = static_cast<int64_t>(encoded[order[end]].ids.size());
+      tokens = continuous ? tokens + own : (places + 1) * longest;
+      const int64_t more = rows + space.rows_of(order[end]);
+      if (places > 0 && (tokens > options_.batch_tokens ||
+                         more * longest > kRowsPerPrompt * options_.batch_tokens)) {
+        break;
+      }
+      ++places;
+      rows = more;
+    }
+    if (continuous) {
+      order = by_route(prompts, order);
+      end = order.size();
+    }
+    const std::vector<size_t> batch(order.begin() + static_cast<int64_t>(begin),
+                                    order.begin() + static_cast<int64_t>(end));
+    std::vector<std::vector<int32_t>> sources;
+    std::vector<const TaskRoute*> routes;
+    for (size_t i : batch) {
+      sources.push_back(encoded[i].ids);
+      routes.push_back(&prompts[i].route);
+    }
+    const std::unique_ptr<StepDecoder> decoder =
+        engine_->start(sources, routes, places, rows * space.max_length);
+    StoppableDecoder stoppable(*decoder, options_.stop);
+    try {
+      handle(batch, stoppable);
+    } catch (const Stopped&) {
+      return;
+    }
+  }
+}
+
+Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& source) const {
+  Answer answer;
+  answer.text = tokenizer_->decode(hypothesis.ids);
+  answer.score = hypothesis.score;
+  answer.finished = hypothesis.finished;
+  answer.truncated = source.truncated;
+  answer.source_tokens = static_cast<int64_t>(source.ids.size());
+  answer.target_tokens = static_cast<int64_t>(hypothesis.ids.size());
+  return answer;
+}
+
+std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
+                                            const SearchOptions& options) {
+  std::vector<Answer> answers(prompts.size());
+  std::vector<Encoded> encoded;
+  const auto rows_of = [&](size_t) { return options.num_beams; };
+  const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
+    search(decoder, options, [&](int64_t source, const Hypothesis& hypothesis) {
+      answers[batch[source]] = make_answer(hypothesis, encoded[batch[source]]);
+    });
+  };
+  for_each_batch(prompts, encoded, {rows_of, options.max_length}, engine_->batches_continuously(),
+                 handle);
+  return answers;
+}
+
+Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
+                             const std::function<bool(const std::string& text)>& on_text) {
+  check(options.num_beams == 1, "beam search has nothing to stream");
+  Answer answer;
+  std::vector<Encoded> encoded;
+  const auto handle = [&](const std::vector<size_t>&, StepDecoder& decoder) {
+    std::vector<int32_t> ids;
+    const auto on_token = [&](int64_t, int32_t id) {
+      ids.push_back(id);
+      return on_text(tokenizer_->decode(ids));
+    };
+    answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);
+  };
+  for_each_batch({prompt}, encoded, {[](size_t) { return 1; }, options.max_length},
+                 /*continuous=*/false, handle);
+  return answer;
+}
+
+std::vector<std::vector<double>> TextGenerator::score(
+    const std::vector<Prompt>& prompts, const std::vector<std::vector<std::string>>& options) {
+  check(prompts.size() == options.size(), "one list of options a prompt");
+  std::vector<std::vector<double>> scores(prompts.size());
+  std::vector<Encoded> encoded;
+  const ModelConfig& config = this->config();
+  const auto rows_of = [&](size_t i) { return static_cast<int64_t>(options[i].size()); };
+  const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
+    std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      for (const std::string& option : options[batch[i]]) {
+        ids[i].push_back(tokenizer_->encode_with_special(
+            option, static_cast<size_t>(config.max_position_embeddings)));
+      }
+    }
+    const auto found = score_options(decoder, config.decoder_start_token_id, ids);
+    for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]] = found[i];
+  };
+  constexpr int64_t kUsualOptionTokens = 8;
+  for_each_batch(prompts, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);
+  return scores;
+}
+
+}  // namespace trivium

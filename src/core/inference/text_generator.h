@@ -1,0 +1,95 @@
+// Prompts in, answers out: tokenising, batching by length, routing each row, searching,
+// detokenising.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/generation/search.h"
+#include "core/engine/engine.h"
+#include "core/routes/task_route.h"
+#include "core/tokenizers/tokenizer.h"
+
+namespace trivium {
+
+struct Prompt {
+  std::string text;
+  TaskRoute route;
+};
+
+struct Answer {
+  std::string text;
+  double score = 0;        // log-probability (beam search: length-normalised)
+  bool finished = false;   // ended by itself, not cut at the maximal length
+  bool truncated = false;  // the prompt was longer than the model's input and was cut
+  int64_t source_tokens = 0;
+  int64_t target_tokens = 0;
+};
+
+struct GeneratorOptions {
+  int64_t max_source_length = 512;  // ids of the input, cut on the right
+  int64_t batch_tokens = 4096;      // source tokens in a batch, padding included where there is any
+  int64_t batch_size = 64;          // prompts in a batch
+  // Asked before each token (not owned): once it is true, the prompts left over get no answer.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+class TextGenerator {
+ public:
+  // max_source_length is cut to what the model can embed.
+  TextGenerator(std::shared_ptr<Engine> engine, std::shared_ptr<const Tokenizer> tokenizer,
+                GeneratorOptions options);
+
+  // The search settings that the model's config.json asks for.
+  SearchOptions default_search() const;
+  // The same without beams and of other length, as evaluations of many tasks search.
+  SearchOptions greedy_search(int64_t max_length) const;
+
+  // One answer a prompt, in the prompts' order; after a stop, nothing (source_tokens is 0) for
+  // those left over. Rows of a batch may take different routes. Where the engine batches
+  // continuously, a waiting prompt takes the place of each that ends, prompts of one route one
+  // after the other, the longest first.
+  std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search);
+
+  // Streams one prompt's answer: `on_text` gets the whole text so far after each token and returns
+  // false to stop. Greedy or sampled; beam search has no answer before its end.
+  Answer stream(const Prompt& prompt, const SearchOptions& search,
+                const std::function<bool(const std::string& text)>& on_text);
+
+  // Rank scoring: the summed log-probability of each option after its prompt,
+  // [prompts][options]; after a stop, an empty list for the prompts left over.
+  std::vector<std::vector<double>> score(const std::vector<Prompt>& prompts,
+                                         const std::vector<std::vector<std::string>>& options);
+
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const ModelConfig& config() const { return engine_->config(); }
+  Engine& engine() { return *engine_; }
+
+ private:
+  struct Encoded {
+    std::vector<int32_t> ids;
+    bool truncated = false;
+  };
+  // Prompt i takes up to `rows_of(i)` rows of `max_length` tokens while it is decoded.
+  struct Space {
+    std::function<int64_t(size_t)> rows_of;
+    int64_t max_length = 0;
+  };
+  using BatchHandler = std::function<void(const std::vector<size_t>&, StepDecoder&)>;
+  // Runs `handle(indices, decoder)` over batches of prompts of similar length; with `continuous`
+  // over all at once, of which as many as make a batch have places.
+  void for_each_batch(const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
+                      const Space& space, bool continuous, const BatchHandler& handle);
+  std::vector<size_t> encode_by_length(const std::vector<Prompt>& prompts,
+                                       std::vector<Encoded>& encoded) const;
+  Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
+
+  std::shared_ptr<Engine> engine_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  GeneratorOptions options_;
+};
+
+}  // namespace trivium

@@ -1,0 +1,159 @@
+#include "core/kernels/packed_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/base/error.h"
+#include "core/kernels/elementary.h"
+
+namespace trivium {
+
+ComputeType compute_type(const std::string& name) {
+  if (name == "float32") return ComputeType::kFloat32;
+  if (name == "bfloat16") return ComputeType::kBfloat16;
+  if (name == "int8") return ComputeType::kInt8;
+  throw Error(ExitCode::kUsage,
+              "unknown compute type " + name + ": it must be float32, bfloat16 or int8");
+}
+
+const char* name_of(ComputeType type) {
+  switch (type) {
+    case ComputeType::kFloat32:
+      return "float32";
+    case ComputeType::kBfloat16:
+      return "bfloat16";
+    case ComputeType::kInt8:
+      break;
+  }
+  return "int8";
+}
+
+int64_t size_of(ComputeType type) {
+  return type == ComputeType::kFloat32 ? 4 : type == ComputeType::kBfloat16 ? 2 : 1;
+}
+
+int64_t depth_step(ComputeType type) {
+  return type == ComputeType::kFloat32 ? 1 : type == ComputeType::kBfloat16 ? 32 : 64;
+}
+
+int64_t padded_depth(ComputeType type, int64_t depth) {
+  const int64_t step = depth_step(type);
+  return (depth + step - 1) / step * step;
+}
+
+namespace {
+
+// Where a column's values lie in a group: runs of pack() values, one run every 64 bytes (float32:
+// every 128), and after depth_step values on in the next pair of tiles.
+struct ColumnPlaces {
+  std::byte* first;
+  int64_t pack, run_stride, step, step_stride;
+
+  ColumnPlaces(ComputeType type, std::byte* group, int64_t column) {
+    if (type == ComputeType::kFloat32) {
+      *this = {group + column * 4, 1, 0, 1, kBlock * 4};
+    } else {
+      *this = {group + (column / 16 * 1024 + column % 16 * 4), 4 / size_of(type), 64,
+               depth_step(type), 2048};
+    }
+  }
+  ColumnPlaces(std::byte* place, int64_t run, int64_t stride, int64_t depth, int64_t tiles_stride)
+      : first(place), pack(run), run_stride(stride), step(depth), step_stride(tiles_stride) {}
+
+  // Calls use(k, place) for every k in [0, depth); `bytes` is the size of a value.
+  template <typename Use>
+  void for_each(int64_t depth, int64_t bytes, Use&& use) const {
+    for (int64_t start = 0; start < depth; start += step) {
+      std::byte* run = first + start / step * step_stride;
+      const int64_t stop = std::min(step, depth - start);
+      for (int64_t k = 0; k < stop; k += pack, run += run_stride) {
+        for (int64_t i = 0; i < std::min(pack, stop - k); ++i) use(start + k + i, run + i * bytes);
+      }
+    }
+  }
+};
+
+template <typename T>
+void put(std::byte* place, T value) {
+  std::memcpy(place, &value, sizeof(T));
+}
+
+template <typename T>
+T get(const std::byte* place) {
+  T value;
+  std::memcpy(&value, place, sizeof(T));
+  return value;
+}
+
+float largest_size(const float* values, int64_t count) {
+  float largest = 0;
+  for (int64_t k = 0; k < count; ++k) largest = std::max(largest, std::abs(values[k]));
+  return largest;
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(ComputeType type, int64_t columns, int64_t depth)
+    : type_(type),
+      columns_(columns),
+      depth_(depth),
+      group_bytes_(padded_depth(type, depth) * kBlock * size_of(type)) {
+  check(columns > 0 && depth > 0, "a matrix has columns and depth");
+  data_.reserve(num_groups() * group_bytes_);
+  if (type == ComputeType::kInt8) {
+    scales_.reserve(num_groups() * kBlock);
+    column_sums_.reserve(num_groups() * kBlock);
+  }
+}
+
+void PackedMatrix::set_columns(int64_t first, int64_t count, const float* rows,
+                               int64_t row_stride) {
+  check(first >= 0 && first + count <= columns_, "the columns are the matrix's");
+  for (int64_t i = 0; i < count; ++i) {
+    const float* row = rows + i * row_stride;
+    const int64_t column = first + i;
+    const ColumnPlaces places(type_, data_.data() + column / kBlock * group_bytes_,
+                              column % kBlock);
+    if (type_ == ComputeType::kFloat32) {
+      places.for_each(depth_, 4, [&](int64_t k, std::byte* place) { put(place, row[k]); });
+    } else if (type_ == ComputeType::kBfloat16) {
+      places.for_each(depth_, 2,
+                      [&](int64_t k, std::byte* place) { put(place, to_bfloat16(row[k])); });
+    } else {
+      const float largest = largest_size(row, depth_);
+      const float inverse = largest > 0 ? 127 / largest : 0;
+      int32_t sum = 0;
+      places.for_each(depth_, 1, [&](int64_t k, std::byte* place) {
+        const auto value = static_cast<int8_t>(std::lrint(row[k] * inverse));
+        sum += value;
+        put(place, value);
+      });
+      scales_.data()[column] = largest / 127;
+      column_sums_.data()[column] = sum;
+    }
+  }
+}
+
+void PackedMatrix::get_column(int64_t column, float* row) const {
+  // for_each only reads here.
+  const ColumnPlaces places(type_, const_cast<std::byte*>(group(column / kBlock)), column % kBlock);
+  if (type_ == ComputeType::kFloat32) {
+    places.for_each(depth_, 4, [&](int64_t k, std::byte* place) { row[k] = get<float>(place); });
+  } else if (type_ == ComputeType::kBfloat16) {
+    places.for_each(depth_, 2, [&](int64_t k, std::byte* place) {
+      row[k] = from_bfloat16(get<uint16_t>(place));
+    });
+  } else {
+    const float scale = scales_.data()[column];
+    places.for_each(depth_, 1, [&](int64_t k, std::byte* place) {
+      row[k] = static_cast<float>(get<int8_t>(place)) * scale;
+    });
+  }
+}
+
+int64_t PackedMatrix::bytes() const {
+  return data_.size() + 4 * (scales_.size() + column_sums_.size());
+}
+
+}  // namespace trivium

@@ -1,0 +1,114 @@
+#include "core/tokenizers/added_tokens.h"
+
+#include <stdexcept>
+
+#include "core/tokenizers/model_file.h"
+#include "core/tokenizers/unicode.h"
+
+namespace trivium {
+namespace {
+
+// Where the white space at the end of `text` begins.
+size_t trailing_space(std::string_view text) {
+  size_t end = text.size();
+  while (end > 0) {
+    size_t begin = end - 1;
+    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+    size_t position = begin;
+    if (!(char_class(next_code_point(text, position)) & kSpace)) break;
+    end = begin;
+  }
+  return end;
+}
+
+// How many bytes of white space begin `text`.
+size_t leading_space(std::string_view text) {
+  size_t end = 0;
+  for (size_t i = 0; i < text.size(); end = i) {
+    if (!(char_class(next_code_point(text, i)) & kSpace)) break;
+  }
+  return end;
+}
+
+}  // namespace
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    const AddedToken& token = tokens_[i];
+    if (token.special) special_.insert(token.id);
+    starts_token_[static_cast<unsigned char>(token.content[0])] = true;
+    trie_.insert(token.content, static_cast<int32_t>(i));
+  }
+}
+
+AddedTokens AddedTokens::from_json(const nlohmann::json& entries, const std::string& where) {
+  if (!entries.is_array() && !entries.is_object()) {
+    throw_bad_model(where, "the added tokens are neither a list nor an object");
+  }
+  std::vector<AddedToken> tokens;
+  for (auto item = entries.begin(); item != entries.end(); ++item) {
+    try {
+      const nlohmann::json& entry = *item;
+      const auto flag = [&](const char* key) { return entry.value(key, false); };
+      AddedToken token{
+          .content = entry.at("content").get<std::string>(),
+          .id = entries.is_array() ? entry.at("id").get<int32_t>() : std::stoi(item.key()),
+          .strip_left = flag("lstrip"),
+          .strip_right = flag("rstrip"),
+          .special = flag("special")};
+      if (token.content.empty()) throw_bad_model(where, "an added token is empty");
+      if (flag("single_word")) {
+        throw_bad_model(where, "added token \"" + token.content + "\": single_word is unsupported");
+      }
+      tokens.push_back(std::move(token));
+    } catch (const nlohmann::json::exception&) {
+      throw_bad_model(where, "a malformed added token");
+    } catch (const std::logic_error&) {  // std::stoi
+      throw_bad_model(where, "the id \"" + item.key() + "\" of an added token is not a number");
+    }
+  }
+  return AddedTokens(std::move(tokens));
+}
+
+std::optional<AddedTokens> AddedTokens::from_config(const nlohmann::json& config,
+                                                    const std::string& where) {
+  if (!config.contains("added_tokens_decoder")) return std::nullopt;
+  return from_json(config["added_tokens_decoder"], where);
+}
+
+nlohmann::json AddedTokens::to_json() const {
+  nlohmann::json object = nlohmann::json::object();
+  for (const AddedToken& token : tokens_) {
+    object[std::to_string(token.id)] = {{"content", token.content}, {"lstrip", token.strip_left},
+                                        {"normalized", false},      {"rstrip", token.strip_right},
+                                        {"single_word", false},     {"special", token.special}};
+  }
+  return object;
+}
+
+std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text) const {
+  std::vector<Part> parts;
+  size_t begin = 0;  // of the text not yet in a part
+  for (size_t i = 0; i < text.size();) {
+    if (!starts_token_[static_cast<unsigned char>(text[i])]) {
+      ++i;
+      continue;
+    }
+    const Trie::Match match = trie_.longest_prefix(text.substr(i));
+    if (match.length == 0) {
+      ++i;
+      continue;
+    }
+    const AddedToken& token = tokens_[static_cast<size_t>(match.value)];
+    size_t start = i, stop = i + match.length;
+    if (token.strip_left) start = begin + trailing_space(text.substr(begin, i - begin));
+    if (token.strip_right) stop += leading_space(text.substr(stop));
+    if (start > begin) parts.push_back({text.substr(begin, start - begin), -1});
+    parts.push_back({text.substr(start, stop - start), token.id});
+    begin = i = stop;
+  }
+  if (begin < text.size()) parts.push_back({text.substr(begin), -1});
+  return parts;
+}
+
+}  // namespace trivium

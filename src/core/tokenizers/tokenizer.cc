@@ -1,0 +1,55 @@
+#include "core/tokenizers/tokenizer.h"
+
+#include "core/base/error.h"
+#include "core/tokenizers/byte_level_bpe_tokenizer.h"
+#include "core/tokenizers/model_file.h"
+#include "core/tokenizers/sentencepiece_tokenizer.h"
+#include "core/tokenizers/wordpiece_tokenizer.h"
+
+namespace trivium {
+namespace {
+
+// "BPE", "WordPiece" or another of the library's types.
+std::string model_type(const std::filesystem::path& path) {
+  const nlohmann::json json = read_model_json(path);
+  require_keys(json, {"model"}, path.string());
+  require_keys(json["model"], {"type"}, path.string());
+  const nlohmann::json& type = json["model"]["type"];
+  return type.is_string() ? type.get<std::string>() : type.dump();
+}
+
+}  // namespace
+
+std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_t max_length,
+                                                    bool* truncated) const {
+  check(max_length >= 2, "encode_with_special: max_length leaves no room for bos and eos");
+  std::vector<int32_t> ids = encode(text);
+  const bool cut = ids.size() > max_length - 2;
+  if (truncated) *truncated = cut;
+  if (cut) ids.resize(max_length - 2);
+  ids.insert(ids.begin(), special().bos);
+  ids.push_back(special().eos);
+  return ids;
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
+  const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
+  for (const char* name : {"spiece.model", "sentencepiece.bpe.model"}) {
+    if (has(name)) return SentencePieceTokenizer::load(folder / name);
+  }
+  if (has("vocab.json") && has("merges.txt")) return ByteLevelBpeTokenizer::load(folder);
+  if (has("vocab.txt")) return WordPieceTokenizer::load(folder);
+  if (has("tokenizer.json")) {
+    const std::filesystem::path path = folder / "tokenizer.json";
+    const std::string type = model_type(path);
+    if (type == "BPE") return ByteLevelBpeTokenizer::load(folder);
+    if (type == "WordPiece") return WordPieceTokenizer::load(folder);
+    throw_bad_model(path.string(), "the model type \"" + type + "\" is unsupported");
+  }
+  throw Error(ExitCode::kMissingInput,
+              folder.string() +
+                  " holds no tokenizer (spiece.model, vocab.json with merges.txt, "
+                  "vocab.txt or tokenizer.json)");
+}
+
+}  // namespace trivium

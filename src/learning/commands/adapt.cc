@@ -1,0 +1,249 @@
+// trivium adapt: few-shot tuning on tasks that a checkpoint does not know.
+#include <cstdio>
+#include <memory>
+
+#include "learning/adaptation/few_shot.h"
+#include "learning/adaptation/start.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/logging.h"
+#include "cli/commands/command.h"
+#include "core/evaluation/arg.h"
+#include "learning/model/device.h"
+#include "learning/training/task_vectors.h"
+
+namespace trivium::learning {
+namespace {
+
+constexpr const char* kFooter =
+    "Draws data samples of 16 examples a label (32 in all where labels are not fixed) from the\n"
+    "task's train split, and as many to choose by; tunes on each with every learning rate and\n"
+    "batch size; and scores the best by them on the task's test split. A routed checkpoint starts\n"
+    "from the route of the nearest known task (routed), the same experts as one dense model\n"
+    "(squeezed), all experts alike (averaged) or one random expert a layer (random).\n"
+    "Example:\n"
+    "  trivium adapt checkpoints/trivium-small --gym ../shared/gym --task cb --samples 1";
+
+struct AdaptFlags {
+  std::string checkpoint, gym, start, vectors, base, output, bars, device = "cpu",
+                                                                   mode = "generation";
+  std::vector<std::string> tasks;
+  int64_t samples = 5, test_limit = 0;
+  uint64_t random_seed = 42;
+  int threads = 0;
+  bool json = false;
+  FewShotSettings settings;
+};
+
+// The scores in what an earlier `adapt --json` printed.
+MethodScores read_scores(const std::string& path) {
+  const Json json = read_json_file(path);
+  MethodScores scores{json_get<std::string>(json, "name", path), {}};
+  for (const Json& task : json_get<std::vector<Json>>(json, "tasks", path)) {
+    SampleScores samples{json_get<std::string>(task, "task", path), {}};
+    for (const Json& sample : json_get<std::vector<Json>>(task, "samples", path)) {
+      samples.scores.push_back(json_get<double>(sample, "test", path));
+    }
+    if (samples.scores.empty()) {
+      throw Error(ExitCode::kBadData, path + ": task " + samples.task + " has no samples");
+    }
+    scores.tasks.push_back(std::move(samples));
+  }
+  return scores;
+}
+
+class Adaptation {
+ public:
+  explicit Adaptation(AdaptFlags flags)
+      : flags_(std::move(flags)),
+        gym_(flags_.gym),
+        prompts_(home_folder() / "prompts"),
+        checkpoint_(load_checkpoint(flags_.checkpoint)) {
+    for (const std::string& task : flags_.tasks) gym_.describe(task);  // unknown: before any work
+    if (!flags_.base.empty()) base_ = read_scores(flags_.base);
+    if (!flags_.output.empty() && flags_.tasks.size() > 1) {
+      throw Error(ExitCode::kUsage, "--output holds the checkpoint of one task; name one --task");
+    }
+    if (!flags_.output.empty() && std::filesystem::exists(flags_.output)) {
+      throw Error(ExitCode::kExists, flags_.output + " exists; name another --output");
+    }
+    kind_ = start_kind(!flags_.start.empty()            ? flags_.start
+                       : checkpoint_.model->is_routed() ? "routed"
+                                                        : "dense");
+    method_.name = flags_.checkpoint + ", " + name_of(kind_) + ", few-shot";
+    flags_.settings.seeds.resize(static_cast<size_t>(flags_.samples));
+    flags_.settings.mode =
+        flags_.mode == "ranking" ? EvaluationMode::kRanking : EvaluationMode::kGeneration;
+    flags_.settings.device = parse_device(flags_.device);
+    flags_.settings.stop = &stop_requested();
+  }
+
+  void run() {
+    if (flags_.threads > 0) at::set_num_threads(flags_.threads);
+    for (const std::string& name : flags_.tasks) adapt(name);
+    print();
+  }
+
+ private:
+  void adapt(const std::string& name) {
+    const FewShotTask task =
+        load_few_shot_task(gym_, prompts_, name, static_cast<size_t>(flags_.test_limit));
+    const torch::Tensor vector =
+        flags_.vectors.empty()
+            ? torch::Tensor()
+            : load_task_vectors(flags_.vectors).rows_of({name}, flags_.vectors)[0];
+    const Start start = make_start(checkpoint_, kind_, task, flags_.random_seed, vector);
+    bool written = flags_.output.empty();
+    const auto write_first = [&](const SampleResult& sample, const Checkpoint& tuned) {
+      if (written) return;
+      save_checkpoint(tuned, flags_.output);
+      spdlog::info("wrote {}, tuned on sample {}", flags_.output, sample.seed);
+      written = true;
+    };
+    results_.push_back(adapt_to_task(start.checkpoint, task, flags_.settings, write_first));
+    routes_.push_back(start.route);
+    method_.tasks.push_back(sample_scores(results_.back()));
+  }
+
+  double mean() const {
+    double sum = 0;
+    for (const FewShotResult& result : results_) sum += result.mean();
+    return sum / static_cast<double>(results_.size());
+  }
+
+  std::string text() const {
+    size_t width = 4;
+    for (const FewShotResult& result : results_) width = std::max(width, result.task.size());
+    std::string text =
+        fmt::format("{}\n{:<{}}  {:<16} {:>7} {:>7} {:>7} {:>8}  route\n", method_.name, "task",
+                    width, "metric", "test", "std", "untuned", "majority");
+    for (size_t i = 0; i < results_.size(); ++i) {
+      const FewShotResult& result = results_[i];
+      text += fmt::format("{:<{}}  {:<16} {:>7.4f} {:>7.4f} {:>7.4f} {:>8.4f}  {}\n", result.task,
+                          width, result.metric, result.mean(), result.deviation(),
+                          result.start_score, result.majority, routes_[i]);
+    }
+    return text + fmt::format("mean of {} tasks: {:.4f}\n", results_.size(), mean());
+  }
+
+  Json json() const {
+    Json tasks = Json::array();
+    for (size_t i = 0; i < results_.size(); ++i) {
+      tasks.push_back(to_json(results_[i]));
+      tasks.back()["route"] = routes_[i];
+    }
+    return {{"name", method_.name},
+            {"checkpoint", flags_.checkpoint},
+            {"start", name_of(kind_)},
+            {"mode", flags_.mode},
+            {"steps", flags_.settings.optimiser.steps},
+            {"tasks", tasks},
+            {"mean", mean()}};
+  }
+
+  void print() const {
+    Json object = json();
+    std::string table = text();
+    if (base_) {
+      const RelativeGain gain = average_relative_gain(method_, *base_);
+      object["relative_gain"] = to_json(gain);
+      table += gain_text(gain);
+      if (!flags_.bars.empty()) write_file_atomically(flags_.bars, gain_svg(gain));
+    }
+    std::fputs((flags_.json ? to_json_line(object) + "\n" : table).c_str(), stdout);
+    if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
+  }
+
+  AdaptFlags flags_;
+  Gym gym_;
+  PromptLibrary prompts_;
+  Checkpoint checkpoint_;
+  StartKind kind_ = StartKind::kDense;
+  std::optional<MethodScores> base_;
+  MethodScores method_;
+  std::vector<FewShotResult> results_;
+  std::vector<std::string> routes_;  // of results_
+};
+
+void add_tuning_flags(CLI::App& command, FewShotSettings& settings) {
+  const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 40);
+  command.add_option("--steps", settings.optimiser.steps, "optimiser steps of every run")
+      ->check(positive)
+      ->capture_default_str();
+  command.add_option("--eval-every", settings.eval_every, "steps between scores on the dev sample")
+      ->check(positive)
+      ->capture_default_str();
+  command.add_option("--learning-rates", settings.learning_rates, "of the grid: RATE,RATE...")
+      ->delimiter(',')
+      ->check(CLI::Range(1e-9, 1.0))
+      ->capture_default_str();
+  command.add_option("--batch-sizes", settings.batch_sizes, "of the grid, in examples: N,N...")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{1}, int64_t{4096}))
+      ->capture_default_str();
+  command.add_option("--per-class", settings.per_class, "examples a label, of a fixed label set")
+      ->check(positive)
+      ->capture_default_str();
+  command.add_option("--total", settings.total, "examples of a task without fixed labels")
+      ->check(positive)
+      ->capture_default_str();
+  command.add_option("--precision", settings.optimiser.precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  command.add_option("--max-input", settings.max_source_length, "tokens of an input")
+      ->check(CLI::Range(8, 1 << 20))
+      ->capture_default_str();
+  command.add_option("--max-answer", settings.max_target_length, "tokens of an answer")
+      ->check(CLI::Range(4, 1 << 20))
+      ->capture_default_str();
+}
+
+void add_adapt_flags(CLI::App& command, AdaptFlags& flags) {
+  command.add_option("checkpoint", flags.checkpoint, "checkpoint folder to adapt")->required();
+  command.add_option("--gym", flags.gym, "gym folder with the tasks' records")->required();
+  command.add_option("--task", flags.tasks, "task or tasks to adapt to: NAME,NAME...")
+      ->delimiter(',')
+      ->required();
+  command.add_option("--start", flags.start, "what to tune [routed; of a dense checkpoint: dense]")
+      ->check(CLI::IsMember(start_names()));
+  command.add_option("--vectors", flags.vectors,
+                     "task vectors' file: the task's own row makes its route");
+  command.add_option("--samples", flags.samples, "data samples: the first of 100, 13, 21, 42, 87")
+      ->check(CLI::Range(int64_t{1}, int64_t{5}))
+      ->capture_default_str();
+  add_tuning_flags(command, flags.settings);
+  command.add_option("--mode", flags.mode, "how to score: generation or ranking")
+      ->check(CLI::IsMember({"generation", "ranking"}))
+      ->capture_default_str();
+  command.add_option("--test-limit", flags.test_limit, "only the first test records; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->capture_default_str();
+  command.add_option("--random-seed", flags.random_seed, "of the routes of --start random")
+      ->capture_default_str();
+  command.add_option("--base", flags.base,
+                     "what an earlier adapt --json printed: adds the relative gain over it");
+  command.add_option("--bars", flags.bars, "with --base: SVG file of the tasks' gains");
+  command.add_option("--output", flags.output,
+                     "writes the checkpoint tuned on the first sample; with one --task");
+  command.add_flag("--json", flags.json, "one JSON object instead of a table");
+  command.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_adapt_command(CLI::App& app) {
+  auto flags = std::make_shared<AdaptFlags>();
+  CLI::App* command =
+      app.add_subcommand("adapt", "tune a checkpoint on few examples of a task it does not know");
+  add_adapt_flags(*command, *flags);
+  command->footer(kFooter);
+  command->callback([flags] {
+    watch_stop_signals();
+    Adaptation(*flags).run();
+  });
+}
+
+}  // namespace trivium::learning

@@ -1,0 +1,57 @@
+// trivium import: a Hugging Face BART or BERT folder becomes a checkpoint.
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/base/logging.h"
+#include "learning/storage/hugging_face.h"
+#include "cli/commands/command.h"
+
+namespace trivium::learning {
+namespace {
+
+struct ImportFlags {
+  std::string from, output, architecture = "bart";
+  BertLayers bert;
+  ExpertOptions options;
+};
+
+void run_import(const ImportFlags& flags) {
+  const Checkpoint checkpoint = flags.architecture == "bart"
+                                    ? import_bart(flags.from, flags.options)
+                                    : import_bert_as_seq2seq(flags.from, flags.bert, flags.options);
+  save_checkpoint(checkpoint, flags.output);
+  int64_t count = 0;
+  for (const torch::Tensor& parameter : checkpoint.model->parameters()) count += parameter.numel();
+  spdlog::info("wrote {} ({:.1f} M parameters)", flags.output, static_cast<double>(count) / 1e6);
+}
+
+}  // namespace
+
+void add_import_command(CLI::App& app) {
+  auto flags = std::make_shared<ImportFlags>();
+  CLI::App* command = app.add_subcommand("import", "make a checkpoint of a Hugging Face folder");
+  command
+      ->add_option("--from", flags->from, "folder with config.json, *.safetensors, tokenizer files")
+      ->required();
+  command->add_option("--output", flags->output, "checkpoint folder to write")->required();
+  command
+      ->add_option("--architecture", flags->architecture,
+                   "bart, or bert: an encoder (MiniLM, BERT) "
+                   "whose layers also warm-start a decoder")
+      ->check(CLI::IsMember({"bart", "bert"}))
+      ->capture_default_str();
+  command->add_option("--encoder-layers", flags->bert.encoder, "bert: encoder layers to take")
+      ->capture_default_str();
+  command->add_option("--decoder-layers", flags->bert.decoder, "bert: decoder layers to make")
+      ->capture_default_str();
+  command
+      ->add_option("--num-experts", flags->options.routing.num_experts,
+                   "experts a pool, copied from the dense layers")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command->add_option("--seed", flags->options.seed, "seed of router and noise")
+      ->capture_default_str();
+  command->callback([flags] { run_import(*flags); });
+}
+
+}  // namespace trivium::learning

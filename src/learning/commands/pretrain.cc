@@ -1,0 +1,136 @@
+// trivium pretrain: BART's denoising on plain text.
+#include <fstream>
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/logging.h"
+#include "learning/storage/checkpoint.h"
+#include "cli/commands/command.h"
+#include "learning/settings/train_settings.h"
+#include "core/data/gym.h"
+#include "learning/model/device.h"
+#include "learning/training/denoising_stream.h"
+#include "learning/training/trainer.h"
+
+namespace trivium::learning {
+namespace {
+
+struct PretrainFlags {
+  std::string config, device = "cpu";
+  std::vector<std::string> overrides;
+  bool resume = false, reference = false;
+};
+
+// Paragraphs of the text files and of the gym's train inputs, in order.
+std::vector<std::string> read_paragraphs(const PretrainSettings& settings) {
+  std::vector<std::string> paragraphs;
+  for (const std::string& file : settings.text_files) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw Error(ExitCode::kMissingInput, "cannot read " + file);
+    LineReader lines(stream);
+    while (auto line = lines.next()) paragraphs.push_back(std::move(line->text));
+  }
+  if (settings.gym.empty()) return paragraphs;
+  const Gym gym(settings.gym);
+  for (const std::string& name : gym.tasks_of(settings.part)) {
+    const Task task = gym.load_task(name);
+    for (const Record& record : task.records.at(Split::kTrain)) {
+      for (const std::string& field : task.inputs) {
+        const auto value = record.fields.find(field);
+        if (value != record.fields.end() && value->is_string()) {
+          paragraphs.push_back(value->get<std::string>());
+        }
+      }
+    }
+  }
+  return paragraphs;
+}
+
+// The mean negative log-likelihood of held-out paragraphs under fixed noise, negated.
+Trainer::Validator make_validator(Checkpoint& checkpoint, const std::vector<std::string>& held_out,
+                                  const DenoisingOptions& options) {
+  return [&checkpoint, &held_out, options](double) {
+    torch::InferenceMode inference;
+    DenoisingStream stream(held_out, *checkpoint.tokenizer, options, /*seed=*/1);
+    double sum = 0;
+    int64_t tokens = 0;
+    size_t seen = 0;
+    while (seen < held_out.size()) {
+      const std::vector<EncodedExample> examples = stream.next_batch();
+      seen += examples.size();
+      const Batch batch = collate(examples, checkpoint.config.pad_token_id,
+                                  checkpoint.config.decoder_start_token_id)
+                              .to(checkpoint.model->shared_weight().device());
+      const torch::Tensor losses =
+          checkpoint.model->loss(batch, RoutingWeights{}, /*weights=*/{}, /*smoothing=*/0).losses;
+      sum += losses.sum().item<double>();
+      tokens += losses.numel();
+    }
+    const double loss = sum / static_cast<double>(tokens);
+    return Validation{-loss, "(negative mean log-likelihood a token)"};
+  };
+}
+
+int run_pretrain(const PretrainFlags& flags) {
+  PretrainSettings settings;
+  if (flags.reference) {
+    std::fputs(settings_reference(settings).c_str(), stdout);
+    return 0;
+  }
+  load_settings(settings, flags.config, flags.overrides);
+  const torch::Device device = parse_device(flags.device);
+  if (settings.optimiser.threads > 0)
+    at::set_num_threads(static_cast<int>(settings.optimiser.threads));
+  const std::filesystem::path last = std::filesystem::path(settings.run.output) / "last";
+  if (!flags.resume && std::filesystem::exists(last)) {
+    throw Error(ExitCode::kExists,
+                last.string() + " exists; go on with --resume or choose another run.output");
+  }
+  Checkpoint checkpoint = load_checkpoint(settings.init);
+  if (checkpoint.model->is_routed()) {
+    throw Error(ExitCode::kConfig, settings.init + " is a routed model; denoise before routing");
+  }
+  std::vector<std::string> paragraphs = read_paragraphs(settings);
+  const auto seed = static_cast<uint64_t>(settings.optimiser.seed);
+  Rng(seed).shuffle(paragraphs);
+  const size_t held =
+      std::min(paragraphs.size() / 2, static_cast<size_t>(settings.eval_paragraphs));
+  const std::vector<std::string> held_out(paragraphs.end() - static_cast<int64_t>(held),
+                                          paragraphs.end());
+  paragraphs.resize(paragraphs.size() - held);
+  const DenoisingOptions options{settings.mask_ratio, settings.span_mean,
+                                 settings.permute_sentences, settings.max_length,
+                                 settings.optimiser.batch_tokens};
+  DenoisingStream stream(paragraphs, *checkpoint.tokenizer, options, seed);
+  checkpoint.model->to(device);
+  watch_stop_signals();
+  Trainer trainer(checkpoint, stream,
+                  {settings.optimiser, settings.run, {}, device, &stop_requested()},
+                  make_validator(checkpoint, held_out, options));
+  if (flags.resume) trainer.resume();
+  if (trainer.run()) return 0;
+  spdlog::warn("stopped at step {}; go on with --resume", trainer.steps_done());
+  return static_cast<int>(ExitCode::kStopped);
+}
+
+}  // namespace
+
+void add_pretrain_command(CLI::App& app, int& status) {
+  auto flags = std::make_shared<PretrainFlags>();
+  CLI::App* command =
+      app.add_subcommand("pretrain", "denoise plain text: infilling, permuted sentences");
+  command->add_option("config", flags->config, "settings file (TOML), see configs/");
+  command->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
+  command->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
+  command->add_flag("--resume", flags->resume, "go on from the run's last/");
+  command->add_flag("--settings", flags->reference, "print every setting, its default and meaning");
+  command->callback([flags, &status] {
+    if (!flags->reference && flags->config.empty()) {
+      throw Error(ExitCode::kUsage, "name a settings file: trivium pretrain configs/FILE.toml");
+    }
+    status = run_pretrain(*flags);
+  });
+}
+
+}  // namespace trivium::learning

@@ -1,0 +1,247 @@
+// trivium task vector, add: vectors of tasks, and new tasks.
+#include <cstdio>
+#include <memory>
+
+#include "learning/adaptation/new_task.h"
+#include "core/base/error.h"
+#include "core/base/logging.h"
+#include "cli/commands/commands.h"
+#include "cli/program/home.h"
+#include "cli/batch/result_file.h"
+#include "core/data/gym.h"
+#include "core/routes/task_route.h"
+#include "learning/training/multi_task_stream.h"
+#include "learning/training/task_vectors.h"
+
+namespace trivium::learning {
+namespace {
+
+void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
+
+void set_threads(int threads) {
+  if (threads > 0) at::set_num_threads(threads);
+}
+
+void refuse_to_overwrite(const std::string& path) {
+  if (std::filesystem::exists(path)) {
+    throw Error(ExitCode::kExists, path + " exists; name another --output");
+  }
+}
+
+void add_threads_flag(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "threads of the CPU; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+// --- trivium task vector
+
+struct VectorFlags {
+  std::string gym, part = "all", kind = "text", checkpoint, output;
+  std::vector<std::string> tasks;
+  int64_t dim = 0, per_task = 64, max_source_length = 128, max_target_length = 64, batch_size = 8;
+  uint64_t seed = 42;
+  OptimiserSettings optimiser;
+  int threads = 0;
+};
+
+torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
+                              const std::vector<std::string>& tasks) {
+  const auto count = static_cast<int64_t>(tasks.size());
+  if (flags.kind == "random") {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(flags.seed);
+    return torch::randn({count, flags.dim > 0 ? flags.dim : 128}, generator);
+  }
+  if (flags.checkpoint.empty()) {
+    throw Error(ExitCode::kUsage, "--kind " + flags.kind + " needs a dense --checkpoint");
+  }
+  Checkpoint dense = load_checkpoint(flags.checkpoint);
+  if (dense.model->is_routed()) {
+    throw Error(ExitCode::kUsage, flags.checkpoint + " is routed; vectors are a dense model's");
+  }
+  TrainSettings settings;
+  settings.examples_per_task = flags.per_task;
+  settings.max_source_length = flags.max_source_length;
+  settings.max_target_length = flags.max_target_length;
+  const std::vector<EncodedExample> examples = encode_training_examples(
+      gym, PromptLibrary(home_folder() / "prompts"), tasks, *dense.tokenizer, settings);
+  if (flags.kind == "fisher") {
+    const int64_t dim = flags.dim > 0 ? flags.dim : std::min<int64_t>(128, count - 1);
+    return fisher_task_vectors(dense, examples, count, dim, flags.seed);
+  }
+  const torch::Tensor vectors =
+      flags.kind == "text" ? text_task_vectors(dense.model, examples, count, flags.per_task)
+                           : tuned_text_task_vectors(dense, examples, count, flags.per_task,
+                                                     flags.batch_size, flags.optimiser);
+  return flags.dim > 0 ? principal_components(vectors, flags.dim) : vectors;
+}
+
+void run_vector(VectorFlags flags) {
+  set_threads(flags.threads);
+  refuse_to_overwrite(flags.output);
+  flags.optimiser.seed = static_cast<int64_t>(flags.seed);
+  const Gym gym(flags.gym);
+  TaskVectors result;
+  result.tasks = flags.tasks.empty() ? gym.tasks_of(flags.part) : flags.tasks;
+  result.vectors = compute_vectors(flags, gym, result.tasks);
+  save_task_vectors(result, flags.output);
+  spdlog::info("wrote {}: {} tasks, {} numbers each", flags.output, result.tasks.size(),
+               result.vectors.size(1));
+}
+
+// --- trivium task add
+
+struct AddFlags {
+  std::string name, checkpoint, output, examples, description;
+  int64_t max_source_length = 128, max_target_length = 64, batch_size = 8;
+  OptimiserSettings optimiser;
+  int threads = 0;
+};
+
+// "encoder 0 2 1, decoder 1 1 0": each layer's main expert.
+std::string route_text(const TaskRoute& route) {
+  std::string text = "encoder";
+  for (const auto& layer : route.encoder) text += fmt::format(" {}", TaskRoute::main_expert(layer));
+  text += ", decoder";
+  for (const auto& layer : route.decoder) text += fmt::format(" {}", TaskRoute::main_expert(layer));
+  return text;
+}
+
+// The records of a JSONL file, as texts for the finder and as examples to learn from.
+struct NewExamples {
+  std::vector<std::string> texts;
+  std::vector<EncodedExample> encoded;
+};
+
+NewExamples read_examples(const AddFlags& flags, const TaskEntry& entry,
+                          const Tokenizer& tokenizer) {
+  NewExamples result;
+  const Task task = load_p3_task(flags.examples, flags.name);
+  for (const auto& [split, records] : task.records) {
+    for (const Record& record : records) {
+      const Example example = entry.prompt->render(entry.task, record);
+      result.texts.push_back(example.input);
+      result.encoded.push_back(
+          {0,
+           tokenizer.encode_with_special(example.input,
+                                         static_cast<size_t>(flags.max_source_length)),
+           tokenizer.encode_with_special(example.targets.at(0),
+                                         static_cast<size_t>(flags.max_target_length))});
+    }
+  }
+  if (result.texts.empty()) {
+    throw Error(ExitCode::kBadData, flags.examples + " has no examples");
+  }
+  return result;
+}
+
+void run_add(const AddFlags& flags) {
+  if (flags.examples.empty() && flags.description.empty()) {
+    throw Error(ExitCode::kUsage,
+                "say what the task is: --description TEXT, --examples FILE, or "
+                "both");
+  }
+  set_threads(flags.threads);
+  refuse_to_overwrite(flags.output);
+  const Checkpoint checkpoint = load_checkpoint(flags.checkpoint);
+  const TaskEntry entry = plain_entry(flags.name, flags.description);
+  NewExamples examples;
+  if (!flags.examples.empty()) examples = read_examples(flags, entry, *checkpoint.tokenizer);
+  std::vector<std::string> texts = examples.texts;
+  if (!flags.description.empty()) texts.push_back(flags.description);
+  const TaskShares shares = nearest_tasks(checkpoint, texts);
+  torch::Tensor vector = mixed_vector(checkpoint, shares);
+  std::string report = flags.name + ": near";
+  for (const auto& [task, share] : shares) report += fmt::format(" {} {:.2f}", task, share);
+  if (!examples.encoded.empty()) {
+    const VectorTuning tuning =
+        tune_vector(checkpoint, vector, examples.encoded, flags.batch_size, flags.optimiser);
+    vector = tuning.vector;
+    report += fmt::format("\nloss on {} examples: {:.4f} before, {:.4f} after tuning the vector",
+                          examples.encoded.size(), tuning.loss_before, tuning.loss_after);
+  }
+  Checkpoint result = with_task(checkpoint, entry, vector);
+  const auto row = static_cast<int64_t>(result.tasks.index_of(flags.name));
+  result.model->eval();
+  const TaskRoute route =
+      route_of_task(result.model, row, result.config.routing.selection_temperature);
+  save_checkpoint(result, flags.output);
+  print(report + "\nroute: " + route_text(route) + "\nwrote " + flags.output +
+        "; ask it with --task " + flags.name + "\n");
+}
+
+void add_vector(CLI::App& task) {
+  auto flags = std::make_shared<VectorFlags>();
+  flags->optimiser.steps = 2500;
+  flags->optimiser.learning_rate = 3e-5;
+  flags->optimiser.clip = 0.1;
+  CLI::App* command = task.add_subcommand("vector", "make vectors of a gym's tasks for training");
+  command->add_option("--gym", flags->gym, "gym folder")->required();
+  command->add_option("--part", flags->part, "part of split.json; vectors of all share a space")
+      ->capture_default_str();
+  command->add_option("--tasks", flags->tasks, "these tasks instead: NAME,NAME...")->delimiter(',');
+  command
+      ->add_option("--kind", flags->kind,
+                   "random; text: mean encoder state of the inputs; text_tuned: the same after "
+                   "tuning on the task; fisher: how the loss bends in adapters")
+      ->check(CLI::IsMember({"random", "text", "text_tuned", "fisher"}))
+      ->capture_default_str();
+  command->add_option("--checkpoint", flags->checkpoint, "dense checkpoint; not for random");
+  command
+      ->add_option("--dim", flags->dim,
+                   "numbers a vector; fewer than the tasks but for random [128; text: d_model]")
+      ->check(CLI::Range(int64_t{1}, int64_t{65536}));
+  command->add_option("--examples", flags->per_task, "train records read a task")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  command->add_option("--steps", flags->optimiser.steps, "text_tuned: optimiser steps a task")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  command->add_option("--seed", flags->seed, "of random numbers")->capture_default_str();
+  command->add_option("--output", flags->output, "safetensors file to write")->required();
+  add_threads_flag(*command, flags->threads);
+  command->footer(
+      "Example:\n  trivium task vector --gym ../shared/gym --kind fisher --checkpoint DENSE\n"
+      "      --output fisher.safetensors\n"
+      "and then trivium train ... --set model.task_vectors=fisher.safetensors");
+  command->callback([flags] { run_vector(*flags); });
+}
+
+void add_add(CLI::App& task) {
+  auto flags = std::make_shared<AddFlags>();
+  flags->optimiser.steps = 200;
+  flags->optimiser.task_vector_learning_rate = 0.05;
+  flags->optimiser.weight_decay = 0;
+  flags->optimiser.dropout = 0;
+  CLI::App* command =
+      task.add_subcommand("add", "give a checkpoint a new task: a vector, and so a route");
+  command->add_option("name", flags->name, "the new task's name")->required();
+  command->add_option("--checkpoint", flags->checkpoint, "routed checkpoint folder")->required();
+  command->add_option("--output", flags->output, "checkpoint folder to write")->required();
+  command->add_option("--description", flags->description, "what the task is, in a sentence");
+  command->add_option("--examples", flags->examples,
+                      "JSONL file with \"inputs\" and \"targets\": tunes the vector on them");
+  command->add_option("--steps", flags->optimiser.steps, "of the tuning")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  command
+      ->add_option("--learning-rate", flags->optimiser.task_vector_learning_rate, "of the tuning")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  add_threads_flag(*command, flags->threads);
+  command->footer(
+      "The vector begins as a mixture of the nearest known tasks' vectors; all else stays as it\n"
+      "is. The new task is found by its name (--task, /task) only: what guesses the task of a\n"
+      "prompt without a name is not trained again, since that needs all tasks' texts.");
+  command->callback([flags] { run_add(*flags); });
+}
+
+}  // namespace
+
+void add_task_commands(CLI::App& app) {
+  CLI::App* task = app.get_subcommand("task");
+  add_vector(*task);
+  add_add(*task);
+}
+
+}  // namespace trivium::learning

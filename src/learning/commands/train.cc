@@ -1,0 +1,56 @@
+// trivium train: multi-task training of experts and routes.
+#include <memory>
+
+#include "core/base/error.h"
+#include "learning/storage/checkpoint.h"
+#include "cli/commands/command.h"
+#include "learning/settings/train_settings.h"
+#include "learning/model/device.h"
+#include "learning/training/multi_task_training.h"
+
+namespace trivium::learning {
+namespace {
+
+struct TrainFlags {
+  std::string config, device = "cpu";
+  std::vector<std::string> overrides;
+  bool resume = false, reference = false;
+};
+
+int run_train(const TrainFlags& flags) {
+  TrainSettings settings;
+  if (flags.reference) {
+    std::fputs(settings_reference(settings).c_str(), stdout);
+    return 0;
+  }
+  load_settings(settings, flags.config, flags.overrides);
+  const torch::Device device = parse_device(flags.device);
+  if (settings.optimiser.threads > 0)
+    at::set_num_threads(static_cast<int>(settings.optimiser.threads));
+  const Checkpoint start = load_checkpoint(settings.init);
+  const TaskMixture mixture = load_task_mixture(settings, *start.tokenizer);
+  watch_stop_signals();
+  const bool finished =
+      train_on_mixture(start, mixture, settings, {device, &stop_requested(), flags.resume});
+  return finished ? 0 : static_cast<int>(ExitCode::kStopped);
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, int& status) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* command = app.add_subcommand("train", "train experts and routes on many tasks");
+  command->add_option("config", flags->config, "settings file (TOML), see configs/");
+  command->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
+  command->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
+  command->add_flag("--resume", flags->resume, "go on from the run's last/");
+  command->add_flag("--settings", flags->reference, "print every setting, its default and meaning");
+  command->callback([flags, &status] {
+    if (!flags->reference && flags->config.empty()) {
+      throw Error(ExitCode::kUsage, "name a settings file: trivium train configs/FILE.toml");
+    }
+    status = run_train(*flags);
+  });
+}
+
+}  // namespace trivium::learning

@@ -1,0 +1,28 @@
+// Mixed precision on the CPU and on GPUs.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace trivium::learning {
+
+// Matrix products in bfloat16 while in scope; weights and their gradients stay float32.
+class Bfloat16Scope {
+ public:
+  Bfloat16Scope(bool enabled, torch::DeviceType device);
+  ~Bfloat16Scope();
+  Bfloat16Scope(const Bfloat16Scope&) = delete;
+  Bfloat16Scope& operator=(const Bfloat16Scope&) = delete;
+
+ private:
+  bool enabled_;
+  torch::DeviceType device_;
+};
+
+// Whether a scope is open for tensors on the device of `like`.
+bool in_bfloat16_scope(const torch::Tensor& like);
+
+// `tensor` as matrix products in this thread's scope read it: cast once for what several of them
+// read, where each would cast it for itself; the tensor itself out of scope.
+torch::Tensor product_input(const torch::Tensor& tensor);
+
+}  // namespace trivium::learning

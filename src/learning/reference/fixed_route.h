@@ -1,0 +1,20 @@
+// A routed checkpoint bound to one route, with which an unseen task starts (task_level_moe.md, 11).
+#pragma once
+
+#include "learning/storage/checkpoint.h"
+#include "core/routes/task_route.h"
+
+namespace trivium::learning {
+
+// An ordinary dense checkpoint: the shared parts and, of each pool, the route's main expert. Along
+// a one-hot route it computes what `routed` does. Copies the weights; knows no tasks.
+Checkpoint squeeze(const Checkpoint& routed, const TaskRoute& route);
+
+// `routed` with the one constant route instead of its router or table: every expert stays. Copies
+// the weights; knows no tasks.
+Checkpoint with_fixed_route(const Checkpoint& routed, const TaskRoute& route);
+
+// Makes the task the only one that `bound` knows, whatever a prompt's words.
+void know_only(Checkpoint& bound, const TaskEntry& task);
+
+}  // namespace trivium::learning

@@ -1,0 +1,44 @@
+// Models in Hugging Face's format become trivium checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "learning/storage/checkpoint.h"
+#include "learning/storage/expert_copies.h"
+
+namespace trivium::learning {
+
+// A BART folder: config.json (and generation_config.json), model.safetensors or its shards with or
+// without the prefix "model.", and the tokenizer's files. Error kMissingInput, kBadModel.
+Checkpoint import_bart(const std::filesystem::path& folder, const ExpertOptions& options);
+
+// How many layers each stack takes from the BERT encoder; see evenly_spaced_layers.
+struct BertLayers {
+  int64_t encoder = 6;
+  int64_t decoder = 2;
+};
+
+// A BERT or MiniLM encoder folder becomes an encoder-decoder (parity_notes.md, D). Encoder: the
+// chosen layers as they are, token-type row 0 folded into the positions; with all layers its hidden
+// states are BERT's. Decoder: a warm start from the chosen layers, whose self-attention serves as
+// cross-attention too (so do their LayerNorms), with the encoder's embeddings, and the output tied
+// to them. The decoder starts with [SEP], its end token, as BART does.
+Checkpoint import_bert_as_seq2seq(const std::filesystem::path& folder, const BertLayers& layers,
+                                  const ExpertOptions& options);
+
+// A BERT or MiniLM encoder without a decoder: its first `layers` layers (0: all) in trivium's
+// names, the hidden states BERT's. Token-type row 0 is folded into the positions, and what row 1
+// adds to it is "second_segment.weight". Error kUsage for more layers than there are.
+struct BertEncoder {
+  ModelConfig config;  // of decoder_layers 0
+  NamedTensors tensors;
+  std::shared_ptr<Tokenizer> tokenizer;
+};
+BertEncoder import_bert_encoder(const std::filesystem::path& folder, int64_t layers);
+
+// `count` of the layers 0..available-1, evenly spaced, the last one among them: 2 of 6 are 2 and 5.
+std::vector<int64_t> evenly_spaced_layers(int64_t count, int64_t available);
+
+}  // namespace trivium::learning

@@ -1,0 +1,103 @@
+// Training of classifiers: many tasks in heterogeneous batches, then one task (mt_tag.md, sections
+// 5 and 6).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "learning/storage/classifier_checkpoint.h"
+#include "learning/settings/classifier_settings.h"
+#include "learning/examples/batch_sampler.h"
+#include "learning/training/optimiser.h"
+
+namespace trivium::learning {
+
+// How large a part of the examples each task has.
+enum class TaskShares {
+  kNatural,             // as its size
+  kUniform,             // the same for all
+  kUniformThenNatural,  // first the one, then the other
+};
+TaskShares task_shares(const std::string& name);  // as data.sampling
+
+struct ClassifierTrainerOptions {
+  OptimiserSettings optimiser;
+  int64_t batch_tokens = 8192, batch_examples = 128;
+  TaskShares shares = TaskShares::kNatural;
+  double uniform_share = 0.5;
+};
+// Of a training on many tasks.
+ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings);
+
+class ClassifierTrainer {
+ public:
+  // Moves the checkpoint's model, which must outlive the trainer. With optimiser.steps 0, it is set
+  // to `epochs` times the batches of an epoch.
+  ClassifierTrainer(ClassifierCheckpoint& checkpoint, std::vector<LabelledExample> examples,
+                    const ClassifierTrainerOptions& options, int64_t epochs = 0);
+
+  struct StepResult {
+    double loss = 0;           // mean over the batch's examples
+    double gradient_norm = 0;  // before clipping
+    int64_t examples = 0;
+    int64_t tokens = 0;  // without padding
+  };
+  // One optimiser step: the mean of the losses of a batch of mixed tasks, which is the sum of
+  // equations 9 and 10 up to a constant. Error kDiverged on a loss that is not finite.
+  StepResult step();
+
+  // Writes the classifier with all that the training needs to go on.
+  void save_snapshot(const std::filesystem::path& folder) const;
+  // Goes on from there. Error kMissingInput when there is no snapshot, kConfig when it is of
+  // another model, kBadModel when it is damaged or of other data.
+  void resume(const std::filesystem::path& folder);
+
+  int64_t steps() const { return options_.optimiser.steps; }
+  int64_t steps_done() const { return step_; }
+  bool done() const { return step_ >= steps(); }
+  // Mean over the steps so far of the last tenth; 0 before it.
+  double last_loss() const;
+  int64_t batches_in_epoch() const { return static_cast<int64_t>(main_.batches_in_epoch()); }
+
+ private:
+  BatchSampler& sampler();
+  torch::Device device() const;
+
+  ClassifierCheckpoint& checkpoint_;
+  std::vector<LabelledExample> examples_;
+  ClassifierTrainerOptions options_;
+  BatchSampler main_;
+  std::optional<BatchSampler> first_;  // of kUniformThenNatural
+  AdamW optimiser_;
+  int64_t step_ = 0;
+  double loss_sum_ = 0;  // over the loss_steps_ steps of the last tenth
+  int64_t loss_steps_ = 0;
+};
+
+// Fine-tuning on one task with early stopping: trains for `epochs`, and keeps the weights of the
+// epoch whose score on dev is the best (the first of equals).
+struct FineTuneData {
+  std::vector<LabelledExample> train, dev;
+  std::string metric;
+};
+struct FineTuneResult {
+  double dev_score = 0;
+  int64_t best_epoch = 0;  // from 1
+};
+// Returns nothing when it was stopped.
+std::optional<FineTuneResult> fine_tune(ClassifierCheckpoint& checkpoint, const FineTuneData& data,
+                                        const ClassifierTrainerOptions& options, int64_t epochs,
+                                        const std::atomic<bool>* stop);
+
+// The model that the settings describe, at its start: the encoder, experts, gates and heads for
+// `tasks`.
+ClassifierCheckpoint new_classifier(const ClassifierSettings& settings,
+                                    const std::vector<LabelledTaskInfo>& tasks);
+
+}  // namespace trivium::learning

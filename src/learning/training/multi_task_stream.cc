@@ -1,0 +1,53 @@
+#include "learning/training/multi_task_stream.h"
+
+#include <algorithm>
+
+namespace trivium::learning {
+namespace {
+
+std::vector<SampleItem> sample_items(const std::vector<EncodedExample>& examples) {
+  std::vector<SampleItem> items;
+  for (const EncodedExample& example : examples) {
+    items.push_back({example.task, static_cast<int64_t>(example.source.size()),
+                     static_cast<int64_t>(example.target.size())});
+  }
+  return items;
+}
+
+}  // namespace
+
+std::vector<EncodedExample> encode_training_examples(const Gym& gym, const PromptLibrary& prompts,
+                                                     const std::vector<std::string>& tasks,
+                                                     const Tokenizer& tokenizer,
+                                                     const TrainSettings& settings) {
+  std::vector<EncodedExample> examples;
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    const Task task = gym.load_task(tasks[t], static_cast<size_t>(settings.examples_per_task));
+    auto templates = prompts.templates_of(task);
+    if (settings.templates == "default") templates.resize(1);
+    const std::vector<Record>& records = task.records.at(Split::kTrain);
+    for (size_t i = 0; i < records.size(); ++i) {
+      const Example rendered = templates[i % templates.size()]->render(task, records[i]);
+      EncodedExample example;
+      example.task = static_cast<int64_t>(t);
+      example.source = tokenizer.encode_with_special(
+          rendered.input, static_cast<size_t>(settings.max_source_length));
+      example.target = tokenizer.encode_with_special(
+          rendered.targets.at(0), static_cast<size_t>(settings.max_target_length));
+      examples.push_back(std::move(example));
+    }
+  }
+  return examples;
+}
+
+MultiTaskStream::MultiTaskStream(std::vector<EncodedExample> examples,
+                                 const SamplerOptions& options, uint64_t seed)
+    : examples_(std::move(examples)), sampler_(sample_items(examples_), options, seed) {}
+
+std::vector<EncodedExample> MultiTaskStream::next_batch() {
+  std::vector<EncodedExample> batch;
+  for (size_t index : sampler_.next_batch()) batch.push_back(examples_[index]);
+  return batch;
+}
+
+}  // namespace trivium::learning

@@ -1,0 +1,176 @@
+#include "learning/training/optimiser.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "learning/model/squared_norm.h"
+
+namespace trivium::learning {
+namespace {
+
+constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
+
+// Not biases ("fc1.bias", "bias_ih_l0") and LayerNorms ("final_layer_norm.weight",
+// "norm1.weight"), whose gains the reference decays by mistake (parity_notes A8).
+bool decays(const std::string& name) {
+  const std::string last = name.substr(name.rfind('.') + 1);
+  return last.find("bias") == std::string::npos && name.find("norm") == std::string::npos;
+}
+
+bool is_of_routes(const AdamW::Group& group) {
+  return group.name.starts_with("router") || group.name.starts_with("task_vectors");
+}
+
+double group_norm(const AdamW::Group& group) {
+  double sum = 0;
+  for (const torch::Tensor& parameter : group.parameters) {
+    if (parameter.grad().defined()) sum += squared_norm(parameter.grad());
+  }
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+double learning_rate_factor(int64_t step, int64_t steps, double warmup_share) {
+  const auto warmup = static_cast<int64_t>(warmup_share * static_cast<double>(steps));
+  if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
+  return std::max(0.0, static_cast<double>(steps - step) /
+                           static_cast<double>(std::max<int64_t>(1, steps - warmup)));
+}
+
+AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : settings_(settings) {
+  const double decoder_rate =
+      settings.decoder_learning_rate > 0 ? settings.decoder_learning_rate : settings.learning_rate;
+  const auto place = [&](const std::string& name) -> std::pair<std::string, double> {
+    if (name.starts_with("router.")) return {"router", settings.router_learning_rate};
+    if (name.starts_with("task_vectors.")) {
+      return {"task_vectors", settings.task_vector_learning_rate};
+    }
+    if (name.starts_with("decoder.")) return {"decoder", decoder_rate};
+    return {"encoder", settings.learning_rate};
+  };
+  std::map<std::string, Group> by_name;
+  for (const auto& item : model.named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    const auto [part, rate] = place(item.key());
+    const bool decay = decays(item.key());
+    Group& group = by_name[part + (decay ? "" : ".no_decay")];
+    group.name = part + (decay ? "" : ".no_decay");
+    group.learning_rate = rate;
+    group.weight_decay = decay ? settings.weight_decay : 0;
+    group.names.push_back(item.key());
+    group.parameters.push_back(item.value());
+  }
+  for (auto& [name, group] : by_name) {
+    std::vector<Moments> moments;
+    for (const torch::Tensor& parameter : group.parameters) {
+      moments.push_back({torch::zeros_like(parameter), torch::zeros_like(parameter),
+                         torch::zeros({}, parameter.options().dtype(torch::kFloat32))});
+    }
+    moments_.push_back(std::move(moments));
+    groups_.push_back(std::move(group));
+  }
+  divisors_.assign(groups_.size(), 1);
+  const auto of_routes = std::count_if(groups_.begin(), groups_.end(), is_of_routes);
+  if (settings.alternate_every > 0 &&
+      (of_routes == 0 || of_routes == static_cast<int64_t>(groups_.size()))) {
+    throw Error(ExitCode::kConfig,
+                "train.alternate_every gives the Transformer and its routes turns, but only one of "
+                "them is trained; set it to 0");
+  }
+}
+
+void AdamW::take_turns(int64_t step) {
+  if (settings_.alternate_every == 0) return;
+  const bool routes = step / settings_.alternate_every % 2 == 0;
+  for (Group& group : groups_) {
+    for (torch::Tensor& parameter : group.parameters) {
+      parameter.requires_grad_(is_of_routes(group) == routes);
+    }
+  }
+}
+
+double AdamW::clip_gradients() {
+  double sum = 0;
+  std::vector<double> norms;
+  for (const Group& group : groups_) {
+    norms.push_back(group_norm(group));
+    sum += norms.back() * norms.back();
+  }
+  const double total = std::sqrt(sum);
+  divisors_.assign(groups_.size(), 1);
+  if (settings_.clip <= 0 || !std::isfinite(total)) return total;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const double norm = settings_.clip_by == "global" ? total : norms[i];
+    divisors_[i] = std::max(1.0, (norm + 1e-6) / settings_.clip);
+  }
+  return total;
+}
+
+void AdamW::step(double factor) {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    std::vector<torch::Tensor> parameters, gradients, first, second, steps;
+    for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
+      const torch::Tensor& parameter = groups_[i].parameters[j];
+      if (!parameter.grad().defined()) continue;
+      Moments& moments = moments_[i][j];
+      moments.step.add_(1);
+      parameters.push_back(parameter);
+      gradients.push_back(parameter.grad());
+      first.push_back(moments.first);
+      second.push_back(moments.second);
+      steps.push_back(moments.step);
+    }
+    if (parameters.empty()) continue;
+    std::optional<torch::Tensor> divisor;
+    if (divisors_[i] > 1) {
+      divisor = torch::full({}, divisors_[i], parameters[0].options().dtype(torch::kFloat32));
+    }
+    at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps,
+                      groups_[i].learning_rate * factor, kBeta1, kBeta2, groups_[i].weight_decay,
+                      kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/divisor);
+    // The fused kernel writes behind autograd's back; what is computed from a parameter once
+    // (NarrowWeight) is known to be old by its version.
+    for (const torch::Tensor& parameter : parameters) {
+      parameter.unsafeGetTensorImpl()->bump_version();
+    }
+  }
+  divisors_.assign(groups_.size(), 1);
+}
+
+void AdamW::zero_gradients() {
+  for (Group& group : groups_) {
+    for (torch::Tensor& parameter : group.parameters) {
+      parameter.mutable_grad().reset();
+      parameter.requires_grad_(true);
+    }
+  }
+}
+
+std::map<std::string, torch::Tensor> AdamW::state() const {
+  std::map<std::string, torch::Tensor> state;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    for (size_t j = 0; j < groups_[i].names.size(); ++j) {
+      const std::string& name = groups_[i].names[j];
+      state[name + ".exp_avg"] = moments_[i][j].first;
+      state[name + ".exp_avg_sq"] = moments_[i][j].second;
+      state[name + ".step"] = moments_[i][j].step;
+    }
+  }
+  return state;
+}
+
+void AdamW::load_state(const std::map<std::string, torch::Tensor>& state) {
+  torch::NoGradGuard no_grad;
+  for (auto& [name, target] : this->state()) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != target.sizes()) {
+      throw Error(ExitCode::kBadModel, "the snapshot's optimiser state has no fitting " + name);
+    }
+    target.copy_(found->second);
+  }
+}
+
+}  // namespace trivium::learning

@@ -1,0 +1,30 @@
+#include "learning/training/task_mixture.h"
+
+#include "core/base/logging.h"
+#include "core/data/gym.h"
+#include "core/data/prompt_template.h"
+#include "learning/training/multi_task_stream.h"
+
+namespace trivium::learning {
+
+TaskMixture load_task_mixture(const TrainSettings& settings, const Tokenizer& tokenizer) {
+  const Gym gym(settings.gym);
+  const PromptLibrary prompts(settings.prompts);
+  TaskMixture mixture;
+  mixture.tasks = settings.tasks.empty() ? gym.tasks_of(settings.part) : settings.tasks;
+  spdlog::info("reading {} tasks", mixture.tasks.size());
+  std::vector<TaskFinder::TaskTexts> texts;
+  for (const std::string& name : mixture.tasks) {
+    const Task task = gym.load_task(name);
+    mixture.catalog.add(task, prompts);
+    texts.push_back(finder_texts(task, prompts.templates_of(task), prompts.description_of(name)));
+    mixture.dev.push_back(load_evaluation_task(gym, prompts, name, Split::kDev,
+                                               static_cast<size_t>(settings.eval_examples)));
+  }
+  mixture.finder = TaskFinder::train(texts);
+  mixture.examples = encode_training_examples(gym, prompts, mixture.tasks, tokenizer, settings);
+  spdlog::info("{} training examples", mixture.examples.size());
+  return mixture;
+}
+
+}  // namespace trivium::learning

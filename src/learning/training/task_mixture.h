@@ -1,0 +1,29 @@
+// The tasks that a multi-task training learns, read and encoded once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "learning/settings/train_settings.h"
+#include "core/data/task_catalog.h"
+#include "core/data/task_finder.h"
+#include "core/evaluation/evaluator.h"
+#include "learning/model/batch.h"
+#include "core/tokenizers/tokenizer.h"
+
+namespace trivium::learning {
+
+struct TaskMixture {
+  std::vector<std::string> tasks;
+  std::vector<EncodedExample> examples;  // the train splits; example.task is the index in `tasks`
+  std::vector<EvaluationTask> dev;       // as `tasks`
+  // What the checkpoint will know of them: their templates, and how to tell them apart.
+  TaskCatalog catalog;
+  TaskFinder finder;
+};
+
+// Reads the gym's tasks that the settings name, renders their train splits with the prompts folder
+// and encodes them. Error as Gym's and PromptLibrary's.
+TaskMixture load_task_mixture(const TrainSettings& settings, const Tokenizer& tokenizer);
+
+}  // namespace trivium::learning

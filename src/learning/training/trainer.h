@@ -1,0 +1,104 @@
+// The training loop: forward, loss, backward, clip, AdamW, curves, evaluation, snapshots.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "core/base/rng.h"
+#include "learning/storage/checkpoint.h"
+#include "learning/settings/train_settings.h"
+#include "core/routes/route_file.h"
+#include "learning/model/loss.h"
+#include "learning/model/selection.h"
+#include "learning/training/example_stream.h"
+#include "learning/training/optimiser.h"
+#include "learning/training/progress.h"
+
+namespace trivium::learning {
+
+// How a trainer routes its batches.
+struct TrainingRoutes {
+  SelectionKind selection = SelectionKind::kGumbelStraightThrough;
+  TemperatureSchedule temperature;
+  bool frozen = false;  // routes are the inference-time ones and carry no gradient
+  // Every example and layer takes a random expert at every step; at evaluation the table's.
+  bool instance_random = false;
+  double exploration = 0;  // probability of a random expert, for each example and layer
+};
+
+// What an evaluation says of the model; `score` is to be maximised.
+struct Validation {
+  double score = 0;
+  std::string summary;  // for the log
+};
+
+struct TrainerOptions {
+  OptimiserSettings optimiser;
+  RunSettings run;
+  TrainingRoutes routes;
+  torch::Device device = torch::kCPU;
+  // Set by a signal handler: the trainer saves a snapshot and returns false.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+class Trainer {
+ public:
+  // Evaluates the model as it is; called with the temperature of the moment.
+  using Validator = std::function<Validation(double temperature)>;
+
+  Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
+          Validator validator);
+
+  // Continues from the run's snapshot. Error kMissingInput when there is none, kConfig when it is
+  // of another model, kBadModel when it is damaged or of other data.
+  void resume();
+
+  // Trains to the last step. Returns false when it was stopped early. Writes last/ (resumable)
+  // every save_every steps and when it ends, best/ whenever the validation score is above all
+  // before. Error
+  // kDiverged on a loss that is not finite.
+  bool run();
+
+  // One optimiser step; public for tests and benchmarks.
+  struct StepResult {
+    double loss = 0;           // mean over target tokens
+    double gradient_norm = 0;  // before clipping
+    int64_t examples = 0;
+    int64_t tokens = 0;  // target tokens
+  };
+  StepResult step();
+
+  int64_t steps_done() const { return step_; }
+  double temperature() const { return options_.routes.temperature.at(step_); }
+
+ private:
+  RoutingWeights route(const torch::Tensor& task_ids);
+  OutputLoss loss_of(const Batch& batch);
+  torch::Tensor token_weights(const Batch& batch) const;
+  void log_point(const StepResult& result);
+  void record_routes();
+  void validate();
+  void save_snapshot();
+  std::filesystem::path last_folder() const;
+
+  Checkpoint& checkpoint_;
+  ExampleStream& stream_;
+  TrainerOptions options_;
+  Validator validator_;
+  AdamW optimiser_;
+  torch::Generator noise_;
+  CurveFile curves_;
+  RouteFile route_file_;
+  Progress progress_;
+  int64_t step_ = 0;
+  std::optional<double> best_score_;
+  double loss_sum_ = 0;  // over the loss_steps_ steps since the curves' last point
+  int64_t loss_steps_ = 0;
+};
+
+}  // namespace trivium::learning

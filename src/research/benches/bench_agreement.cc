@@ -1,0 +1,127 @@
+// trivium bench agreement: how often the fast engine's number types give LibTorch's answers.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/timing.h"
+#include "cli/batch/batch.h"
+#include "research/benches/benches.h"
+#include "cli/commands/command.h"
+
+namespace trivium::research {
+namespace {
+
+constexpr const char* kFooter =
+    "Answers the lines of --input, as `trivium generate` reads them, with LibTorch in float32 and\n"
+    "with the fast engine in float32, bfloat16 and int8. same_text counts the answers whose text "
+    "is\n"
+    "LibTorch's; score_difference is the largest of those answers' scores. The JSON goes to\n"
+    "standard output, the table to standard error.";
+
+struct AgreementFlags {
+  ModelFlags model;
+  SearchFlags search;
+  std::string input = "-", task;
+  int64_t batch_size = 64;
+};
+
+std::vector<Request> read_requests(const AgreementFlags& flags) {
+  watch_stop_signals();
+  RequestReader reader(flags.input, /*format=*/"", stop_requested());
+  std::vector<Request> requests;
+  while (!stop_requested()) {
+    const std::vector<Request> window = reader.next_window();
+    if (window.empty()) break;
+    for (const Request& request : window) {
+      if (!request.error.empty()) {
+        throw Error(ExitCode::kBadData, reader.place(request.line) + ": " + request.error);
+      }
+      if (!request.is_empty) requests.push_back(request);
+    }
+  }
+  if (requests.empty()) {
+    throw Error(ExitCode::kBadData, flags.input + ": there is no line to answer");
+  }
+  return requests;
+}
+
+struct Answers {
+  std::vector<Answer> answers;
+  double seconds = 0;
+};
+
+Answers answer_all(const AgreementFlags& flags, const std::vector<Request>& requests,
+                   const std::string& engine, const std::string& compute) {
+  ModelFlags own = flags.model;
+  own.engine = engine;
+  own.compute = compute;
+  LoadedModel model = load_model(own, {.batch_size = flags.batch_size, .stop = &stop_requested()});
+  std::vector<Prompt> prompts;
+  for (const Request& request : requests) {
+    prompts.push_back(resolve_request(model, request, flags.task).prompt);
+  }
+  const SearchOptions search = search_options(flags.search, model);
+  const auto start = std::chrono::steady_clock::now();
+  Answers result{model.generator().generate(prompts, search), 0};
+  result.seconds = seconds_since(start);
+  if (stop_requested()) throw Error(ExitCode::kInterrupted, "stopped before the last answer");
+  return result;
+}
+
+void run(const AgreementFlags& flags) {
+  const std::vector<Request> requests = read_requests(flags);
+  const Answers reference = answer_all(flags, requests, "torch", "float32");
+  Json rows = Json::array();
+  std::fprintf(stderr, "%zu prompts; LibTorch took %.1f s\n%-10s %10s %8s %18s %8s\n",
+               requests.size(), reference.seconds, "compute", "same text", "share",
+               "score difference", "seconds");
+  for (const char* compute : {"float32", "bfloat16", "int8"}) {
+    const Answers found = answer_all(flags, requests, "fast", compute);
+    int64_t same = 0;
+    double difference = 0;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      if (found.answers[i].text != reference.answers[i].text) continue;
+      ++same;
+      difference =
+          std::max(difference, std::abs(found.answers[i].score - reference.answers[i].score));
+    }
+    const double share = static_cast<double>(same) / static_cast<double>(requests.size());
+    rows.push_back({{"compute", compute},
+                    {"same_text", same},
+                    {"share", share},
+                    {"score_difference", difference},
+                    {"seconds", found.seconds}});
+    std::fprintf(stderr, "%-10s %10lld %8.4f %18.2e %8.1f\n", compute, static_cast<long long>(same),
+                 share, difference, found.seconds);
+  }
+  const Json result = {{"benchmark", "agreement"},
+                       {"prompts", requests.size()},
+                       {"torch_seconds", reference.seconds},
+                       {"engines", std::move(rows)}};
+  std::printf("%s\n", result.dump(2).c_str());
+}
+
+}  // namespace
+
+void add_agreement_bench(CLI::App& bench) {
+  auto flags = std::make_shared<AgreementFlags>();
+  CLI::App* command =
+      bench.add_subcommand("agreement", "how often bfloat16 and int8 give float32's answers");
+  add_model_flags(*command, flags->model);
+  command->add_option("--input", flags->input, "file of lines; -: standard input")
+      ->capture_default_str();
+  command->add_option("--task", flags->task,
+                      "the task of lines that name none [the nearest known]");
+  command->add_option("--batch-size", flags->batch_size, "prompts in a batch, at most")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  add_search_flags(*command, flags->search);
+  command->footer(kFooter);
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace trivium::research

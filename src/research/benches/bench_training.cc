@@ -1,0 +1,136 @@
+// trivium bench training: the step of `trivium train`.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "core/base/rng.h"
+#include "core/base/timing.h"
+#include "research/benches/benches.h"
+#include "core/metrics/quantile.h"
+#include "learning/training/trainer.h"
+
+namespace trivium::research {
+namespace {
+
+constexpr const char* kFooter =
+    "One step is that of `trivium train`: collate, route, forward, label-smoothed loss, backward,\n"
+    "clip, AdamW; on a batch of random ids and tasks, with random weights of facebook/bart-base's\n"
+    "shape or that of --checkpoint. Figures are of the rounds after a first one that warms up.\n"
+    "With --shortest below 1, lengths are even between that share of --source-tokens and\n"
+    "--target-tokens, and all of them.";
+constexpr int64_t kTasks = 8;
+
+struct TrainingFlags {
+  std::string checkpoint;
+  int64_t num_experts = 1, batch = 8, source_tokens = 128, target_tokens = 16;
+  double shortest = 1;
+  StepFlags step;
+};
+
+// The same batch again and again.
+class SameBatch : public ExampleStream {
+ public:
+  explicit SameBatch(std::vector<EncodedExample> examples) : examples_(std::move(examples)) {}
+  std::vector<EncodedExample> next_batch() override { return examples_; }
+  std::string state() const override { return {}; }
+  void set_state(const std::string& /*state*/) override {}
+
+ private:
+  std::vector<EncodedExample> examples_;
+};
+
+std::vector<EncodedExample> random_examples(const TrainingFlags& flags, int64_t vocab_size) {
+  Rng rng(1);
+  const auto ids = [&](int64_t most) {
+    const auto least =
+        std::max<int64_t>(1, static_cast<int64_t>(flags.shortest * static_cast<double>(most)));
+    std::vector<int32_t> row(static_cast<size_t>(least) +
+                             rng.below(static_cast<uint64_t>(most - least) + 1));
+    for (int32_t& id : row) {
+      id = static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocab_size)));
+    }
+    return row;
+  };
+  std::vector<EncodedExample> examples;
+  for (int64_t i = 0; i < flags.batch; ++i) {
+    EncodedExample example;
+    example.task = i % kTasks;
+    example.source = ids(flags.source_tokens);
+    example.target = ids(flags.target_tokens);
+    examples.push_back(std::move(example));
+  }
+  return examples;
+}
+
+Checkpoint random_model(const TrainingFlags& flags) {
+  Checkpoint checkpoint;
+  ModelConfig& config = checkpoint.config;
+  config = bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
+  config.routing.num_experts = flags.num_experts;
+  if (flags.num_experts > 1) config.routing.route_source = RouteSource::kRouter;
+  checkpoint.model = Seq2SeqModel(config, kTasks);
+  checkpoint.model->init_weights(1);
+  return checkpoint;
+}
+
+void run(const TrainingFlags& flags) {
+  if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
+  Checkpoint checkpoint = random_model(flags);
+  SameBatch stream(random_examples(flags, checkpoint.config.vocab_size));
+  TrainerOptions options;
+  options.optimiser.steps = 1'000'000;
+  options.optimiser.precision = flags.step.precision;
+  Trainer trainer(checkpoint, stream, options, {});
+  std::vector<double> seconds;
+  Trainer::StepResult step;
+  for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
+    const auto start = std::chrono::steady_clock::now();
+    step = trainer.step();
+    if (round >= 0) seconds.push_back(seconds_since(start));
+  }
+  int64_t source_tokens = 0;
+  for (const EncodedExample& example : stream.next_batch()) {
+    source_tokens += static_cast<int64_t>(example.source.size());
+  }
+  const Json result = {
+      {"benchmark", "training"},
+      {"d_model", checkpoint.config.d_model},
+      {"layers", {checkpoint.config.encoder_layers, checkpoint.config.decoder_layers}},
+      {"vocab_size", checkpoint.config.vocab_size},
+      {"num_experts", flags.num_experts},
+      {"batch", flags.batch},
+      {"source_tokens", source_tokens},
+      {"target_tokens", step.tokens},
+      {"precision", flags.step.precision},
+      {"threads", at::get_num_threads()},
+      {"rounds", flags.step.rounds},
+      {"seconds", spread(seconds)},
+      {"examples_per_second", static_cast<double>(flags.batch) / median(seconds)}};
+  std::printf("%s\n", result.dump(2).c_str());
+}
+
+}  // namespace
+
+void add_training_bench(CLI::App& bench) {
+  auto flags = std::make_shared<TrainingFlags>();
+  CLI::App* command = bench.add_subcommand("training", "the training step");
+  const auto count = [&](const char* name, int64_t& value, const char* help, int64_t most) {
+    command->add_option(name, value, help)
+        ->check(CLI::Range(int64_t{1}, most))
+        ->capture_default_str();
+  };
+  command->add_option("--checkpoint", flags->checkpoint,
+                      "folder whose config.json gives the shape [facebook/bart-base's]");
+  count("--num-experts", flags->num_experts, "experts in every layer's pool; 1: a dense model", 64);
+  count("--batch", flags->batch, "rows", 4096);
+  count("--source-tokens", flags->source_tokens, "of the longest input", 1 << 17);
+  count("--target-tokens", flags->target_tokens, "of the longest answer", 1 << 17);
+  command->add_option("--shortest", flags->shortest, "the shortest row, as a share of the longest")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  add_step_flags(*command, flags->step);
+  command->footer(kFooter);
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace trivium::research

@@ -1,0 +1,261 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/base/file.h"
+#include "core/base/temporary_folder.h"
+#include "cli/commands/program.h"
+#include "core/inference/loaded_model.h"
+#include "core/inference/tiny_checkpoint.h"
+
+namespace trivium::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class GenerateTest : public ::testing::Test {
+ protected:
+  GenerateTest() { save_checkpoint(tiny_checkpoint(), model_); }
+
+  std::vector<std::string> arguments(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all = {"generate", "--checkpoint", model_, "--threads", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  Outcome generate(const std::vector<std::string>& more, const std::string& input) const {
+    return run_program(arguments(more), input);
+  }
+
+  TemporaryFolder temporary_;
+  std::string model_ = (temporary_.path() / "model").string();
+};
+
+TEST_F(GenerateTest, PrintsTextTaskAndRoute) {
+  const Outcome outcome =
+      generate({}, "{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}\n");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  const std::vector<Json> lines = json_lines(outcome.out);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].at("line"), 1);
+  EXPECT_EQ(lines[0].at("task"), "sst2");
+  EXPECT_EQ(lines[0].at("task_source"), "named");
+  EXPECT_TRUE(lines[0].at("text").is_string());
+  EXPECT_TRUE(lines[0].at("score").is_number());
+  EXPECT_EQ(lines[0].at("truncated"), false);
+  const LoadedModel model(model_, torch::kCPU);
+  const TaskRoute& route = model.route(0);
+  EXPECT_EQ(lines[0].at("route"),
+            (Json{{"encoder", {0, TaskRoute::main_expert(route.encoder[1]) + 1}},
+                  {"decoder",
+                   {TaskRoute::main_expert(route.decoder[0]) + 1,
+                    TaskRoute::main_expert(route.decoder[1]) + 1}}}));
+}
+
+TEST_F(GenerateTest, EveryLineInIsALineOutInOrder) {
+  std::string huge = "{\"id\":\"huge\",\"task\":\"sst2\",\"input\":\"";
+  huge.append(10'000'000, 'a');
+  const std::string input =
+      "{\"id\":7,\"task\":\"sst2\",\"input\":\"a film\"}\n"
+      "\n"
+      "{\"id\":\"crlf\",\"task\":\"sst2\",\"input\":\"a film\"}\r\n"
+      "{\"task\":\"sst2\",\"input\":\"bad \xff byte\"}\n"
+      "{\"id\":5,\"task\":\n"
+      "{\"id\":6,\"task\":\"sst9\",\"input\":\"a film\"}\n"
+      "{\"id\":8,\"input\":3}\n" +
+      huge +
+      "\"}\n"
+      "   \t\n"
+      "{\"task\":\"sst2\",\"input\":\"\"}\n"
+      "{\"task\":\"mnli\",\"input\":{\"premise\":\"it rains\",\"hypothesis\":\"it is dry\"}}\n"
+      "{\"task\":\"mnli\",\"input\":{\"premise\":\"it rains\"}}\n"
+      "[1]\n"
+      "{\"input\":\"how many apples are left\"}";
+  const Outcome outcome = generate({}, input);
+  EXPECT_EQ(outcome.code, 65);
+  const std::vector<Json> lines = json_lines(outcome.out);
+  ASSERT_EQ(lines.size(), 14u);
+  std::vector<std::string> finish;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    EXPECT_EQ(lines[i].at("line"), i + 1);
+    const std::string how = lines[i].at("finish").get<std::string>();
+    finish.push_back(how == "eos" || how == "length" ? "answered" : how);
+  }
+  EXPECT_THAT(finish, ElementsAre("answered", "skipped", "answered", "answered", "error", "error",
+                                  "error", "answered", "skipped", "skipped", "answered", "error",
+                                  "error", "answered"));
+  EXPECT_EQ(lines[0].at("id"), 7);
+  EXPECT_FALSE(lines[1].contains("id"));
+  EXPECT_EQ(lines[2].at("text"), lines[0].at("text"));
+  EXPECT_THAT(lines[4].at("error").get<std::string>(), StartsWith("stdin:5: "));
+  EXPECT_THAT(lines[5].at("error").get<std::string>(), HasSubstr("did you mean sst2?"));
+  EXPECT_EQ(lines[5].at("id"), 6);
+  EXPECT_EQ(lines[7].at("truncated"), true);
+  EXPECT_EQ(lines[0].at("truncated"), false);
+  EXPECT_EQ(lines[13].at("task"), "gsm8k_answer");
+  EXPECT_EQ(lines[13].at("task_source"), "nearest");
+  EXPECT_THAT(outcome.err, HasSubstr("stdin:5: "));
+  EXPECT_THAT(outcome.err, HasSubstr("1 lines were not UTF-8"));
+  EXPECT_THAT(outcome.err, HasSubstr("5 of 14 lines were bad"));
+}
+
+TEST_F(GenerateTest, TextLinesAreTextsOfOneTask) {
+  const Outcome outcome = generate({"--task", "sst2"},
+                                   "\xef\xbb\xbf"
+                                   "a film\r\n\n{ is not JSON here \xc3\n");
+  EXPECT_EQ(outcome.code, 0);
+  const std::vector<Json> lines = json_lines(outcome.out);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].at("task"), "sst2");
+  EXPECT_EQ(lines[1].at("finish"), "skipped");
+  const Outcome same = generate({}, "{\"task\":\"sst2\",\"input\":\"a film\"}\n");
+  EXPECT_EQ(json_lines(same.out).at(0).at("text"), lines[0].at("text"));
+}
+
+TEST_F(GenerateTest, ALineLongerThanTheLimitIsAnErrorOrIsCut) {
+  std::string huge(17 << 20, 'a');
+  Outcome outcome = generate({"--format", "text"}, huge + "\nb\n");
+  EXPECT_EQ(outcome.code, 0);
+  std::vector<Json> lines = json_lines(outcome.out);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].at("truncated"), true);
+  EXPECT_EQ(lines[1].at("line"), 2);
+  outcome = generate({"--format", "jsonl"}, "{\"input\":\"" + huge + "\"}\n{\"input\":\"b\"}\n");
+  EXPECT_EQ(outcome.code, 65);
+  lines = json_lines(outcome.out);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0].at("error").get<std::string>(), HasSubstr("longer than 16 MiB"));
+}
+
+TEST_F(GenerateTest, MixedBatchesGiveTheSameAsOneByOne) {
+  const std::vector<std::string> tasks = {"sst2", "mnli", "gsm8k_answer"};
+  std::string input;
+  for (int i = 0; i < 24; ++i) {
+    const Json line = {{"task", tasks[i % 3]},
+                       {"input", "text number " + std::to_string(i * 37) + std::string(i, 'x')}};
+    input += line.dump() + "\n";
+  }
+  const std::vector<Json> batched = json_lines(generate({"--batch-size", "24"}, input).out);
+  const std::vector<Json> single = json_lines(generate({"--batch-size", "1"}, input).out);
+  ASSERT_EQ(batched.size(), 24u);
+  ASSERT_EQ(single.size(), 24u);
+  std::set<std::string> texts;
+  for (size_t i = 0; i < batched.size(); ++i) {
+    EXPECT_EQ(batched[i].at("text"), single[i].at("text")) << i;
+    EXPECT_EQ(batched[i].at("route"), single[i].at("route")) << i;
+    EXPECT_NEAR(batched[i].at("score").get<double>(), single[i].at("score").get<double>(), 1e-4);
+    texts.insert(batched[i].at("text").get<std::string>());
+  }
+  EXPECT_GT(texts.size(), 1u);
+}
+
+TEST_F(GenerateTest, OnlyASoftRouteHasWeights) {
+  EXPECT_FALSE(json_lines(generate({}, "a film\n").out).at(0).at("route").contains("weights"));
+  save_checkpoint(tiny_checkpoint(3, SelectionKind::kSoftmax), model_);
+  const Json soft = json_lines(generate({}, "a film\n").out).at(0).at("route");
+  EXPECT_EQ(soft.at("weights").at("decoder").at(1).size(), 3u);
+  save_checkpoint(tiny_checkpoint(1), model_);
+  EXPECT_TRUE(json_lines(generate({}, "a film\n").out).at(0).at("route").is_null());
+}
+
+TEST_F(GenerateTest, ASampleIsThatOfItsSeed) {
+  const auto text = [&](const std::string& seed) {
+    return generate({"--sample", "--temperature", "3", "--seed", seed}, "a film\n").out;
+  };
+  EXPECT_EQ(text("1"), text("1"));
+  EXPECT_NE(text("1"), text("2"));
+}
+
+TEST_F(GenerateTest, AnOutputFileAppearsWholeAndIsNotOverwritten) {
+  const fs::path output = temporary_.path() / "answers.jsonl";
+  const std::vector<std::string> to_file = {"--output", output.string()};
+  Outcome outcome = generate(to_file, "a film\n");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_FALSE(fs::exists(output.string() + ".part"));
+  const std::string first = read_file(output);
+  EXPECT_EQ(json_lines(first).size(), 1u);
+  outcome = generate(to_file, "a film\nanother film\n");
+  EXPECT_EQ(outcome.code, 73);
+  EXPECT_THAT(outcome.err, HasSubstr("--overwrite"));
+  EXPECT_EQ(read_file(output), first);
+  outcome = generate({"--output", output.string(), "--overwrite"}, "a film\nanother film\n");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(json_lines(read_file(output)).size(), 2u);
+}
+
+TEST_F(GenerateTest, StrictEndsAtTheFirstBadLine) {
+  const fs::path output = temporary_.path() / "answers.jsonl";
+  const Outcome outcome =
+      generate({"--strict", "--output", output.string()}, "{\"input\":\"a film\"}\n{\n");
+  EXPECT_EQ(outcome.code, 65);
+  EXPECT_THAT(outcome.err, HasSubstr("error: stdin:2: "));
+  EXPECT_FALSE(fs::exists(output));
+  EXPECT_EQ(json_lines(read_file(output.string() + ".part")).size(), 1u);
+}
+
+TEST_F(GenerateTest, RefusesWhatItCannotDoBeforeAnyWork) {
+  const auto code = [&](const std::vector<std::string>& more) {
+    const Outcome outcome = generate(more, "a film\n");
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("error: "));
+    return outcome.code;
+  };
+  EXPECT_EQ(code({"--task", "sst9"}), 66);
+  const std::string nothing = (temporary_.path() / "nothing").string();
+  EXPECT_EQ(run_program({"generate", "--checkpoint", nothing}, "a film\n").code, 66);
+  EXPECT_EQ(code({"--input", (temporary_.path() / "nothing").string()}), 66);
+  EXPECT_EQ(code({"--max-length", "201"}), 2);
+  const std::string output = (temporary_.path() / "out.jsonl").string();
+  EXPECT_EQ(code({"--max-length", "201", "--output", output}), 2);
+  EXPECT_FALSE(fs::exists(output + ".part"));
+  EXPECT_EQ(code({"--num-beams", "0"}), 2);
+  EXPECT_EQ(code({"--sample", "--num-beams", "4"}), 2);
+  EXPECT_EQ(code({"--output", (temporary_.path() / "nothing" / "out").string()}), 74);
+}
+
+TEST_F(GenerateTest, AnswersALineWhileTheNextIsNotThere) {
+  RunningProgram program(arguments());
+  for (int line = 1; line <= 2; ++line) {
+    program.write("{\"input\":\"a film\"}\n");
+    EXPECT_EQ(Json::parse(program.read_line()).at("line"), line);
+  }
+  program.close_input();
+  EXPECT_EQ(program.wait(), 0);
+}
+
+TEST_F(GenerateTest, CtrlCKeepsTheLinesThatAreDone) {
+  const fs::path output = temporary_.path() / "answers.jsonl";
+  const fs::path part = output.string() + ".part";
+  RunningProgram program(arguments({"--output", output.string()}));
+  program.write("{\"input\":\"a film\"}\n");
+  for (int i = 0; i < 600 && (!fs::exists(part) || fs::file_size(part) == 0); ++i) ::usleep(100000);
+  program.signal(SIGINT);
+  EXPECT_EQ(program.wait(), 130);
+  EXPECT_FALSE(fs::exists(output));
+  EXPECT_EQ(json_lines(read_file(part)).size(), 1u);
+  const Outcome again = generate({"--output", output.string()}, "a film\n");
+  EXPECT_EQ(again.code, 73);
+  EXPECT_EQ(json_lines(read_file(part)).size(), 1u);
+}
+
+TEST_F(GenerateTest, EndsQuietlyWhenNobodyReads) {
+  RunningProgram program(arguments());
+  program.close_output();
+  program.write("{\"input\":\"a film\"}\n");
+  program.close_input();
+  EXPECT_EQ(program.wait(), 141);
+}
+
+TEST_F(GenerateTest, NoInputIsNoOutput) {
+  const Outcome outcome = generate({}, "");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out, "");
+}
+
+}  // namespace
+}  // namespace trivium::cli

@@ -1,0 +1,119 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/file.h"
+#include "core/base/temporary_folder.h"
+#include "cli/commands/program.h"
+#include "core/routes/route_file.h"
+#include "core/inference/tiny_checkpoint.h"
+
+namespace trivium::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RoutesTest : public ::testing::Test {
+ protected:
+  RoutesTest() {
+    save_checkpoint(tiny_checkpoint(), model_);
+    add_task("sst2", {"text"}, {"negative", "positive"});
+    add_task("mnli", {"premise", "hypothesis"}, {"entailment", "neutral", "contradiction"});
+    add_task("gsm8k_answer", {"question"}, {});
+    write("split.json", R"({"seen": ["sst2", "mnli", "gsm8k_answer"]})");
+  }
+
+  void write(const fs::path& name, const std::string& text) const {
+    fs::create_directories((gym_ / name).parent_path());
+    write_file_atomically(gym_ / name, text);
+  }
+
+  void add_task(const std::string& name, const std::vector<std::string>& inputs,
+                const std::vector<std::string>& labels) const {
+    Json fields = inputs;
+    fields.push_back("label");
+    write(fs::path(name) / "task.json", Json{{"name", name},
+                                             {"family", "made up"},
+                                             {"fields", fields},
+                                             {"inputs", inputs},
+                                             {"target", "label"},
+                                             {"labels", labels},
+                                             {"metric", "accuracy"}}
+                                            .dump());
+    Json record{{"label", labels.empty() ? "4" : labels[0]}};
+    for (const std::string& input : inputs) record[input] = "a dull war film of " + input;
+    for (const char* split : {"train", "dev", "test"}) {
+      write(fs::path(name) / (std::string(split) + ".jsonl"), record.dump() + "\n");
+    }
+  }
+
+  Outcome routes(const std::string& part, const std::vector<std::string>& more) const {
+    std::vector<std::string> all = {"routes", part, "--threads", "1"};
+    if (part != "dynamics") all.insert(all.end(), {"--checkpoint", model_});
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  }
+  std::string output(const std::string& name) const { return (temporary_.path() / name).string(); }
+
+  TemporaryFolder temporary_;
+  std::string model_ = (temporary_.path() / "model").string();
+  fs::path gym_ = temporary_.path() / "gym";
+};
+
+TEST_F(RoutesTest, ShowsEveryTask) {
+  const Outcome table = routes("show", {});
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_THAT(table.out,
+              ::testing::AllOf(HasSubstr("sst2"), HasSubstr("mnli"), HasSubstr("dec 2")));
+  EXPECT_THAT(table.out, Not(HasSubstr("enc 1")));  // an ordinary layer
+  const Outcome json = routes("show", {"--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(route_dump_from_json(Json::parse(json.out), "it").tasks.size(), 3u);
+}
+
+TEST_F(RoutesTest, DrawsAPageAndAPicture) {
+  ASSERT_EQ(routes("plot", {"--output", output("a.html")}).code, 0);
+  EXPECT_THAT(read_file(output("a.html")), HasSubstr("<h1>Routes of model</h1>"));
+  ASSERT_EQ(routes("plot", {"--output", output("a.svg")}).code, 0);
+  EXPECT_TRUE(read_file(output("a.svg")).starts_with("<svg"));
+  EXPECT_EQ(routes("plot", {"--output", output("a.svg")}).code, 73);
+  EXPECT_EQ(routes("plot", {"--output", output("a.svg"), "--overwrite"}).code, 0);
+}
+
+TEST_F(RoutesTest, PlaysFoldersAndRouteFiles) {
+  ASSERT_EQ(routes("dynamics", {model_, model_, "--output", output("a.html")}).code, 0);
+  EXPECT_THAT(read_file(output("a.html")), HasSubstr("id=\"play\""));
+  const Json dump = Json::parse(routes("show", {"--json"}).out);
+  RouteFile file(output("routes.jsonl"));
+  for (int64_t step : {0, 7}) file.add(step, route_dump_from_json(dump, "it"));
+  const Outcome outcome = routes("dynamics", {output("routes.jsonl"), "-o", output("b.html")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(read_file(output("b.html")), HasSubstr("\"label\":\"step 7\""));
+  EXPECT_EQ(routes("dynamics", {model_, "-o", output("b.svg")}).code, 2);
+}
+
+TEST_F(RoutesTest, CorrelatesFeatures) {
+  const Outcome text = routes("correlate", {"--gym", gym_.string()});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("tests (feature × expert) over 3 tasks"));
+  const Outcome json = routes("correlate", {"--gym", gym_.string(), "--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(Json::parse(json.out).at("tasks"), 3);
+}
+
+TEST_F(RoutesTest, DisablesExperts) {
+  const Outcome json = routes("disable", {"--gym", gym_.string(), "--json", "--random", "2"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_TRUE(Json::parse(json.out).at("pairs").is_array());
+}
+
+TEST_F(RoutesTest, DenseModelsHaveNone) {
+  save_checkpoint(tiny_checkpoint(1), output("dense"));
+  const Outcome outcome = run_program({"routes", "show", "--checkpoint", output("dense")});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("the model is dense"));
+}
+
+}  // namespace
+}  // namespace trivium::cli

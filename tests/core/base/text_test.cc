@@ -1,0 +1,46 @@
+#include "core/base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace trivium {
+namespace {
+
+const std::string kReplacement = "\xEF\xBF\xBD";
+
+TEST(TextTest, TellsWellFormedUtf8) {
+  for (const std::string good :
+       {"", "abc", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_TRUE(is_valid_utf8(good)) << good;
+    EXPECT_EQ(replace_invalid_utf8(good), good);
+  }
+  for (const std::string bad :
+       {"\x80", "\xC3", "\xC0\xAF", "\xE2\x82", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF"}) {
+    EXPECT_FALSE(is_valid_utf8(bad));
+  }
+}
+
+// Unicode 3.9, table 3-8: one replacement a maximal subpart.
+TEST(TextTest, ReplacesMaximalSubparts) {
+  EXPECT_EQ(replace_invalid_utf8("\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64"),
+            "a" + kReplacement + kReplacement + kReplacement + "b" + kReplacement + "c" +
+                kReplacement + kReplacement + "d");
+}
+
+TEST(TextTest, TrimsSplitsAndLowers) {
+  EXPECT_EQ(trim(" \t a b \r\n"), "a b");
+  EXPECT_EQ(trim(" \n"), "");
+  EXPECT_EQ(split("a,,b", ','), (std::vector<std::string>{"a", "", "b"}));
+  EXPECT_EQ(split("", ','), (std::vector<std::string>{""}));
+  EXPECT_EQ(to_lower_ascii("AbZ\xC3\x89"), "abz\xC3\x89");
+}
+
+TEST(TextTest, NearestNamesAreNear) {
+  const std::vector<std::string> names = {"sst2", "sst5", "snli", "mnli", "wic"};
+  EXPECT_EQ(nearest_names("sst3", names, 2), (std::vector<std::string>{"sst2", "sst5"}));
+  EXPECT_TRUE(nearest_names("unrelated", names).empty());
+  EXPECT_EQ(did_you_mean("snl", {"snli"}), "; did you mean snli?");
+  EXPECT_EQ(did_you_mean("unrelated", names), "");
+}
+
+}  // namespace
+}  // namespace trivium

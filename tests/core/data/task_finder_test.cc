@@ -1,0 +1,172 @@
+#include "core/data/task_finder.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/data/gym.h"
+#include "core/base/temporary_folder.h"
+
+namespace trivium {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// Each task's texts a hundred times over, for the smoothing to weigh little.
+TaskFinder small_finder() {
+  std::vector<TaskFinder::TaskTexts> tasks = {
+      {"weather", {"will it rain today", "rain and wind today", "sun or rain today?"}},
+      {"food", {"the soup is warm", "the soup was cold", "bread with the soup"}},
+      {"numbers", {"7", "12", "40"}}};
+  for (TaskFinder::TaskTexts& task : tasks) {
+    for (int i = 0; i < 300; ++i) task.texts.push_back(task.texts[static_cast<size_t>(i % 3)]);
+  }
+  return TaskFinder::train(tasks);
+}
+
+TEST(TaskFinder, NamesTheTaskAndTheWordsThatDecided) {
+  const std::vector<TaskGuess> guesses = small_finder().find("RAIN: today!", 2);
+  ASSERT_EQ(guesses.size(), 2u);
+  EXPECT_EQ(guesses[0].task, "weather");
+  EXPECT_GT(guesses[0].probability, guesses[1].probability);
+  ASSERT_GE(guesses[0].words.size(), 2u);
+  std::vector<std::string> words = {guesses[0].words[0].first, guesses[0].words[1].first};
+  std::sort(words.begin(), words.end());
+  EXPECT_THAT(words, ElementsAre("\"rain\"", "\"today\""));
+  EXPECT_GT(guesses[0].words[0].second, 0);
+}
+
+TEST(TaskFinder, LengthSpeaksForTasksOfOneWord) {
+  const std::vector<TaskGuess> guesses = small_finder().find("99", 1);
+  EXPECT_EQ(guesses[0].task, "numbers");
+  EXPECT_EQ(guesses[0].words.at(0).first, "its length");
+}
+
+TEST(TaskFinder, ProbabilitiesSumToOneAndNothingKnownMeansAllAlike) {
+  const TaskFinder finder = small_finder();
+  for (const char* text : {"the rain in the soup today", "", "\xFF\xFE \x01"}) {
+    double total = 0;
+    for (const TaskGuess& guess : finder.find(text, 10)) total += guess.probability;
+    EXPECT_NEAR(total, 1, 1e-9);
+  }
+  const std::vector<TaskGuess> guesses =
+      finder.find("a b c d e f g h i j k l m n o p q r s t u v w x y z", 1);
+  EXPECT_NEAR(guesses[0].probability, 1.0 / 3, 1e-9);
+  EXPECT_THAT(describe_guesses(guesses), HasSubstr("0.33; no word of the prompt is telling"));
+}
+
+TEST(TaskFinder, DescribesItsGuesses) {
+  EXPECT_EQ(
+      describe_guesses({{"sst2", 0.831, {{"\"film\"", 2}, {"its length", 1}}},
+                        {"imdb", 0.11, {}},
+                        {"cola", 0.02, {}}}),
+      "nearest known task: sst2 (0.83; words: \"film\", its length); next: imdb 0.11, cola 0.02");
+  EXPECT_EQ(describe_guesses({}), "");
+}
+
+TEST(TaskFinder, SurvivesJson) {
+  const TaskFinder finder = small_finder();
+  const Json json = finder.to_json();
+  const TaskFinder copy = TaskFinder::from_json(Json::parse(json.dump()), "tasks.json");
+  EXPECT_EQ(copy.to_json(), json);
+  EXPECT_EQ(describe_guesses(copy.find("rain in the soup")),
+            describe_guesses(finder.find("rain in the soup")));
+}
+
+TEST(TaskFinder, RefusesMalformedJson) {
+  const Json good = small_finder().to_json();
+  const auto error_with = [&](const char* key, const Json& value) {
+    Json json = good;
+    json[key] = value;
+    return error_of([&] { TaskFinder::from_json(json, "tasks.json"); });
+  };
+  EXPECT_EQ(error_with("version", 1), "");
+  EXPECT_THAT(error_with("version", 2), StartsWith("76: tasks.json: "));
+  EXPECT_THAT(error_with("tasks", Json::array()), StartsWith("76: tasks.json: "));
+  EXPECT_THAT(error_with("tasks", {"one"}), HasSubstr("one character a task"));
+  EXPECT_THAT(error_with("words", {"one"}), HasSubstr("differ in number"));
+  Json rows = good["rows"];
+  rows[0] = "\x7f\x7f\x7f";
+  EXPECT_THAT(error_with("rows", rows), HasSubstr("out of range"));
+  rows[0] = 7;
+  EXPECT_THAT(error_with("rows", rows), StartsWith("76: tasks.json: "));
+  EXPECT_THAT(error_of([] { TaskFinder::from_json(Json::array(), "tasks.json"); }),
+              StartsWith("76: "));
+}
+
+TEST(TaskFinder, TextsAreRenderedInTurnAndBare) {
+  Task task;
+  task.name = "sums";
+  task.inputs = {"q", "choices"};
+  task.target = "a";
+  for (const char* q : {"1+1", "2+2"}) {
+    task.records[Split::kTrain].push_back({{{"q", q}, {"choices", {"2", "4"}}, {"a", "2"}}, "f"});
+  }
+  const std::vector<std::shared_ptr<const PromptTemplate>> templates = {
+      std::make_shared<PromptTemplate>(TemplateSpec{"x", "x {{q}}", "", {}}, task, "t"),
+      std::make_shared<PromptTemplate>(TemplateSpec{"y", "y {{q}}", "", {}}, task, "t")};
+  const std::vector<std::string> texts = finder_texts(task, templates, "Sums.").texts;
+  EXPECT_THAT(std::vector<std::string>(texts.end() - 4, texts.end()),
+              ElementsAre("x 1+1", "1+1 2 4", "y 2+2", "2+2 2 4"));
+  EXPECT_EQ(texts[0], "Sums.");
+  EXPECT_EQ(finder_texts(task, templates, "Sums.", 1).texts.size(), texts.size() - 2);
+}
+
+// How many of the texts have the right task first, and among the first three.
+struct Hits {
+  size_t first = 0, third = 0, total = 0;
+  void add(const TaskFinder& finder, const std::string& text, const std::string& task) {
+    const std::vector<TaskGuess> guesses = finder.find(text, 3);
+    first += guesses[0].task == task;
+    third += std::any_of(guesses.begin(), guesses.end(),
+                         [&](const TaskGuess& guess) { return guess.task == task; });
+    ++total;
+  }
+  double share(size_t count) const {
+    return static_cast<double>(count) / static_cast<double>(total);
+  }
+};
+
+// Measures the finder on the dev inputs of the gym's seen tasks, many of which share their texts
+// (sst2, sst5, sentence_polarity; sick_nli, sick_relatedness; ...), so that bare text cannot be
+// perfect.
+TEST(TaskFinder, FindsTheTasksOfTheGym) {
+  const std::filesystem::path source = TRIVIUM_SOURCE_DIR;
+  const std::filesystem::path gym_folder = source.parent_path() / "shared/gym";
+  if (!std::filesystem::exists(gym_folder)) GTEST_SKIP() << "the gym folder shared/gym is not here";
+  const Gym gym(gym_folder);
+  const PromptLibrary prompts(source / "prompts");
+  std::vector<TaskFinder::TaskTexts> texts;
+  std::vector<Task> tasks;
+  for (const std::string& name : gym.tasks_of("seen")) {
+    tasks.push_back(gym.load_task(name));
+    texts.push_back(finder_texts(tasks.back(), prompts.templates_of(tasks.back()),
+                                 prompts.description_of(name)));
+  }
+  const TaskFinder finder = TaskFinder::train(texts);
+  const size_t bytes = finder.to_json().dump().size();
+  EXPECT_LT(bytes, 300u << 10);
+  Hits rendered, bare;
+  for (const Task& task : tasks) {
+    const auto prompt = prompts.templates_of(task).front();
+    const std::vector<Record>& dev = task.records.at(Split::kDev);
+    for (const Record& record : std::vector<Record>(
+             dev.begin(), dev.begin() + std::min<ptrdiff_t>(100, std::ssize(dev)))) {
+      rendered.add(finder, prompt->render_input(record.fields), task.name);
+      bare.add(finder, bare_input(task, record.fields), task.name);
+    }
+  }
+  std::printf("%zu bytes; rendered: %.4f first, %.4f in three; bare: %.4f, %.4f (of %zu)\n", bytes,
+              rendered.share(rendered.first), rendered.share(rendered.third),
+              bare.share(bare.first), bare.share(bare.third), bare.total);
+  EXPECT_GT(rendered.share(rendered.first), 0.99);
+  EXPECT_GT(bare.share(bare.first), 0.55);
+  EXPECT_GT(bare.share(bare.third), 0.78);
+}
+
+}  // namespace
+}  // namespace trivium

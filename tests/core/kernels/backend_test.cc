@@ -1,0 +1,33 @@
+#include "core/kernels/backend.h"
+
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/kernels/cuda_device.h"
+
+namespace trivium {
+namespace {
+
+TEST(BackendTest, CountsCudaDevicesOnEveryMachine) {
+  const int count = cuda_device_count();
+  EXPECT_GE(count, 0);
+  EXPECT_EQ(count, cuda_device_count());
+}
+
+TEST(BackendTest, FindsTheGpuThatThisMachineMustHave) {
+  TRIVIUM_NEEDS_CUDA();
+  EXPECT_GE(cuda_device_count(), 1);
+}
+
+TEST(BackendTest, ADeviceThatIsNotThereIsAnErrorThatSaysWhatToDo) {
+  try {
+    cuda::Stream stream(cuda_device_count());
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUnavailable);
+    EXPECT_NE(std::string(error.what()).find("--device cpu"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace trivium

@@ -1,0 +1,124 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/file.h"
+#include "core/base/temporary_folder.h"
+#include "cli/commands/program.h"
+#include "core/inference/loaded_model.h"
+#include "core/inference/tiny_checkpoint.h"
+
+namespace trivium::learning {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class AdaptTest : public ::testing::Test {
+ protected:
+  AdaptTest() {
+    save_checkpoint(tiny_checkpoint(), model_);
+    write("split.json", R"({"unseen": ["reviews"]})");
+    write("reviews/task.json", Json{{"name", "reviews"},
+                                    {"family", "sentiment"},
+                                    {"fields", {"text", "label"}},
+                                    {"inputs", {"text"}},
+                                    {"target", "label"},
+                                    {"labels", {"negative", "positive"}},
+                                    {"metric", "accuracy"}}
+                                   .dump());
+    std::string lines;
+    for (const char* text : {"good", "fine", "nice", "best"}) {
+      lines += Json{{"text", text}, {"label", "positive"}}.dump() + "\n";
+      lines += Json{{"text", std::string("not ") + text}, {"label", "negative"}}.dump() + "\n";
+    }
+    for (const char* split : {"train", "dev", "test"}) {
+      write("reviews/" + std::string(split) + ".jsonl", lines);
+    }
+  }
+
+  void write(const fs::path& name, const std::string& text) const {
+    fs::create_directories((gym_ / name).parent_path());
+    write_file_atomically(gym_ / name, text);
+  }
+
+  Outcome adapt(const std::vector<std::string>& more) const {
+    std::vector<std::string> all = {"adapt",
+                                    model_,
+                                    "--gym",
+                                    gym_.string(),
+                                    "--task",
+                                    "reviews",
+                                    "--steps",
+                                    "2",
+                                    "--samples",
+                                    "1",
+                                    "--threads",
+                                    "1",
+                                    "--mode",
+                                    "ranking",
+                                    "--learning-rates",
+                                    "1e-4",
+                                    "--batch-sizes",
+                                    "2"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  }
+
+  TemporaryFolder temporary_;
+  std::string model_ = (temporary_.path() / "model").string();
+  std::string tuned_ = (temporary_.path() / "tuned").string();
+  fs::path gym_ = temporary_.path() / "gym";
+};
+
+TEST_F(AdaptTest, TunesScoresAndWritesTheModel) {
+  const Outcome outcome = adapt({"--start", "squeezed", "--json", "--output", tuned_});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("start"), "squeezed");
+  const Json& task = json.at("tasks").at(0);
+  EXPECT_THAT(task.at("route").get<std::string>(), HasSubstr(" of 8)"));
+  EXPECT_EQ(task.at("samples").at(0).at("seed"), 100);
+  EXPECT_EQ(task.at("samples").at(0).at("train"), 4);
+  LoadedModel tuned(tuned_, torch::kCPU);
+  EXPECT_FALSE(tuned.model()->is_routed());
+  EXPECT_EQ(tuned.resolve("reviews", "good").options.size(), 2u);
+  EXPECT_EQ(adapt({"--output", tuned_}).code, 73);
+}
+
+TEST_F(AdaptTest, ComparesWithABase) {
+  const Outcome base = adapt({"--start", "averaged", "--json"});
+  ASSERT_EQ(base.code, 0) << base.err;
+  const fs::path file = temporary_.path() / "base.json";
+  const fs::path bars = temporary_.path() / "bars.svg";
+  write_file_atomically(file, base.out);
+  const Outcome outcome = adapt({"--base", file.string(), "--bars", bars.string()});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("routed, few-shot over " + model_ + ", averaged"));
+  EXPECT_TRUE(fs::exists(bars));
+  write_file_atomically(file, R"({"name": "x", "tasks": [{"task": "reviews", "samples": []}]})");
+  EXPECT_EQ(adapt({"--base", file.string()}).code, 65);
+}
+
+TEST_F(AdaptTest, RefusesWhatItCannotDo) {
+  EXPECT_EQ(adapt({"--start", "dense"}).code, 2);
+  EXPECT_EQ(adapt({"--start", "best"}).code, 2);
+  EXPECT_EQ(adapt({"--task", "revews"}).code, 66);
+}
+
+TEST_F(AdaptTest, ExportSqueezesATask) {
+  const Outcome outcome =
+      run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnli"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  LoadedModel dense(tuned_, torch::kCPU);
+  EXPECT_FALSE(dense.model()->is_routed());
+  EXPECT_EQ(dense.tasks().names(), std::vector<std::string>{"mnli"});
+  EXPECT_EQ(
+      run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"}).code,
+      66);
+  EXPECT_EQ(
+      run_program({"export", "--checkpoint", tuned_, "--output", tuned_, "--task", "mnli"}).code,
+      2);
+}
+
+}  // namespace
+}  // namespace trivium::learning
