@@ -1,7 +1,6 @@
 #include "core/config/model_config.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -23,54 +22,6 @@ constexpr int64_t kMaxWidth = int64_t{1} << 16;
 constexpr int64_t kMaxLayers = 256;
 constexpr int64_t kMaxExperts = 256;
 constexpr double kMaxParameters = 8e9;  // 32 GB in float32
-
-constexpr std::array<std::pair<RouterKind, const char*>, 10> kRouterNames{{
-    {RouterKind::kLinear, "linear"},
-    {RouterKind::kLinearLayerSpecific, "linear_layer_specific"},
-    {RouterKind::kRnn, "rnn"},
-    {RouterKind::kRnnLayerSpecific, "rnn_layer_specific"},
-    {RouterKind::kGru, "gru"},
-    {RouterKind::kGruLayerSpecific, "gru_layer_specific"},
-    {RouterKind::kLstm, "lstm"},
-    {RouterKind::kLstmLayerSpecific, "lstm_layer_specific"},
-    {RouterKind::kTransformer, "transformer"},
-    {RouterKind::kTransformerLayerSpecific, "transformer_layer_specific"},
-}};
-constexpr std::array<std::pair<RouteSource, const char*>, 2> kRouteSourceNames{{
-    {RouteSource::kRouter, "router"},
-    {RouteSource::kTable, "table"},
-}};
-constexpr std::array<std::pair<SelectionKind, const char*>, 3> kSelectionNames{{
-    {SelectionKind::kSoftmax, "softmax"},
-    {SelectionKind::kGumbelSoftmax, "gumbel_softmax"},
-    {SelectionKind::kGumbelStraightThrough, "gumbel_softmax_st"},
-}};
-
-constexpr std::array<std::pair<TokenGates, const char*>, 2> kTokenGateNames{{
-    {TokenGates::kPerTask, "per_task"},
-    {TokenGates::kShared, "shared"},
-}};
-constexpr std::array<std::pair<GateScale, const char*>, 4> kGateScaleNames{{
-    {GateScale::kProbability, "probability"},
-    {GateScale::kProbabilityTimesExperts, "probability_times_experts"},
-    {GateScale::kStraightThrough, "straight_through"},
-    {GateScale::kNone, "none"},
-}};
-
-template <typename Table>
-std::vector<std::string> names_of(const Table& table) {
-  std::vector<std::string> names;
-  for (const auto& [value, name] : table) names.emplace_back(name);
-  return names;
-}
-
-template <typename Table>
-auto value_named(const Table& table, const std::string& name) {
-  for (const auto& [value, known] : table) {
-    if (name == known) return value;
-  }
-  throw std::logic_error("there is no " + name + " among a setting's names");
-}
 
 // Keys that change what the model computes, with the only value that trivium implements.
 const std::vector<std::pair<const char*, Json>>& fixed_keys() {
@@ -129,16 +80,16 @@ void visit_trivium_keys(Config& c, Visitor& v) {
   v.number("num_experts", r.num_experts, 1, kMaxExperts);
   v.layers("encoder_vanilla_layers", r.encoder_vanilla_layers, c.encoder_layers);
   v.layers("decoder_vanilla_layers", r.decoder_vanilla_layers, c.decoder_layers);
-  v.name("route_source", r.route_source, kRouteSourceNames);
-  v.name("router", r.router, kRouterNames);
-  v.name("selection", r.selection, kSelectionNames);
+  v.name("route_source", r.route_source, route_source_names());
+  v.name("router", r.router, router_names());
+  v.name("selection", r.selection, selection_names());
   v.number("selection_temperature", r.selection_temperature, 1e-3, 1e6);
   v.number("task_vector_dim", r.task_vector_dim, 1, kMaxWidth);
   v.number("router_hidden_dim", r.router_hidden_dim, 1, kMaxWidth);
   auto& t = c.token_experts;
   v.number("feed_forward_experts", t.num_experts, 1, kMaxExperts);
-  v.name("token_gates", t.gates, kTokenGateNames);
-  v.name("gate_scale", t.scale, kGateScaleNames);
+  v.name("token_gates", t.gates, token_gate_names());
+  v.name("gate_scale", t.scale, gate_scale_names());
   v.number("gate_embedding_dim", t.gate_embedding_dim, 0, kMaxWidth);
 }
 
@@ -220,7 +171,7 @@ class KeyReader {
     const Json* value = find(key);
     if (value == nullptr) return;
     std::string known;
-    for (const auto& [kind, name] : names) {
+    for (const auto& [name, kind] : names) {
       if (*value == name) {
         field = kind;
         return;
@@ -264,9 +215,7 @@ class KeyWriter {
   void layers(const char* key, const std::vector<int64_t>& field, int64_t) { object_[key] = field; }
   template <typename Names, typename Kind>
   void name(const char* key, Kind field, const Names& names) {
-    for (const auto& [kind, name] : names) {
-      if (kind == field) object_[key] = name;
-    }
+    object_[key] = name_in(names, field);
   }
 
  private:
@@ -360,13 +309,56 @@ bool is_pool(const RoutingConfig& routing, const std::vector<int64_t>& vanilla, 
 
 }  // namespace
 
-std::vector<std::string> router_names() { return names_of(kRouterNames); }
+const EnumNames<RouterKind>& router_names() {
+  static const EnumNames<RouterKind> names = {
+      {"linear", RouterKind::kLinear},
+      {"linear_layer_specific", RouterKind::kLinearLayerSpecific},
+      {"rnn", RouterKind::kRnn},
+      {"rnn_layer_specific", RouterKind::kRnnLayerSpecific},
+      {"gru", RouterKind::kGru},
+      {"gru_layer_specific", RouterKind::kGruLayerSpecific},
+      {"lstm", RouterKind::kLstm},
+      {"lstm_layer_specific", RouterKind::kLstmLayerSpecific},
+      {"transformer", RouterKind::kTransformer},
+      {"transformer_layer_specific", RouterKind::kTransformerLayerSpecific},
+  };
+  return names;
+}
 
-RouterKind router_kind(const std::string& name) { return value_named(kRouterNames, name); }
+const EnumNames<RouteSource>& route_source_names() {
+  static const EnumNames<RouteSource> names = {
+      {"router", RouteSource::kRouter},
+      {"table", RouteSource::kTable},
+  };
+  return names;
+}
 
-std::vector<std::string> gate_scale_names() { return names_of(kGateScaleNames); }
+const EnumNames<SelectionKind>& selection_names() {
+  static const EnumNames<SelectionKind> names = {
+      {"softmax", SelectionKind::kSoftmax},
+      {"gumbel_softmax", SelectionKind::kGumbelSoftmax},
+      {"gumbel_softmax_st", SelectionKind::kGumbelStraightThrough},
+  };
+  return names;
+}
 
-GateScale gate_scale(const std::string& name) { return value_named(kGateScaleNames, name); }
+const EnumNames<TokenGates>& token_gate_names() {
+  static const EnumNames<TokenGates> names = {
+      {"per_task", TokenGates::kPerTask},
+      {"shared", TokenGates::kShared},
+  };
+  return names;
+}
+
+const EnumNames<GateScale>& gate_scale_names() {
+  static const EnumNames<GateScale> names = {
+      {"probability", GateScale::kProbability},
+      {"probability_times_experts", GateScale::kProbabilityTimesExperts},
+      {"straight_through", GateScale::kStraightThrough},
+      {"none", GateScale::kNone},
+  };
+  return names;
+}
 
 bool ModelConfig::encoder_layer_is_pool(int64_t layer) const {
   return is_pool(routing, routing.encoder_vanilla_layers, layer);

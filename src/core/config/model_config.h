@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/enum_names.h"
 #include "core/base/json.h"
 
 namespace trivium {
@@ -26,21 +27,21 @@ enum class RouterKind {
 };
 constexpr int64_t kRouterHeads = 4;  // of the transformer routers' attention
 
-// The names of all kinds, and a name's kind; another name is a bug.
-std::vector<std::string> router_names();
-RouterKind router_kind(const std::string& name);
+const EnumNames<RouterKind>& router_names();
 
 // Where a task's route comes from.
 enum class RouteSource {
   kRouter,  // "router": a learned router reads the task's vector
   kTable,   // "table": a constant route a task, which no training moves (random, average, given)
 };
+const EnumNames<RouteSource>& route_source_names();
 
 enum class SelectionKind {
   kSoftmax,                // "softmax"
   kGumbelSoftmax,          // "gumbel_softmax"
   kGumbelStraightThrough,  // "gumbel_softmax_st"
 };
+const EnumNames<SelectionKind>& selection_names();
 
 // Where the pools of experts are and how routes are chosen (spec: task_level_moe.md, sections 1-4).
 struct RoutingConfig {
@@ -62,6 +63,7 @@ enum class TokenGates {
   kPerTask,  // "per_task": one a task, as MT-TaG has them
   kShared,   // "shared": one for all tasks, as MT-Switch has it
 };
+const EnumNames<TokenGates>& token_gate_names();
 
 // What the output of a token's expert is multiplied by. Only a factor with the gate's probability
 // in it lets the gate learn.
@@ -74,9 +76,7 @@ enum class GateScale {
   kNone,  // "none": 1; the gate does not learn
 };
 
-// The names of all scales, and a name's scale; another name is a bug.
-std::vector<std::string> gate_scale_names();
-GateScale gate_scale(const std::string& name);
+const EnumNames<GateScale>& gate_scale_names();
 
 // Feed-forward experts chosen for every token: the layer's attention stays one.
 struct TokenExpertConfig {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/enum_names.h"
+
 namespace trivium {
 
 // Walks the settings of a struct. `key` is dotted: "train.learning_rate".
@@ -24,6 +26,14 @@ class SettingsVisitor {
   virtual void numbers(const char* key, std::vector<double>& value, const char* help) = 0;
   virtual void integers(const char* key, std::vector<int64_t>& value, const char* help) = 0;
   virtual void texts(const char* key, std::vector<std::string>& value, const char* help) = 0;
+
+  // A text that is one of the table's names.
+  template <typename Enum>
+  void choice(const char* key, Enum& value, const EnumNames<Enum>& table, const char* help) {
+    std::string name = name_in(table, value);
+    text(key, name, names_of(table), help);
+    value = value_in(table, name);
+  }
 };
 
 // A struct of settings.

@@ -118,6 +118,12 @@ std::vector<std::string> Evaluator::predict(const EvaluationTask& task, const Ta
   return predictions;
 }
 
+const EnumNames<EvaluationMode>& evaluation_mode_names() {
+  static const EnumNames<EvaluationMode> names = {{"generation", EvaluationMode::kGeneration},
+                                                  {"ranking", EvaluationMode::kRanking}};
+  return names;
+}
+
 TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route,
                               EvaluationMode mode) {
   const std::vector<std::string> predictions = predict(task, route, mode);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/enum_names.h"
 #include "core/data/gym.h"
 #include "core/data/prompt_template.h"
 #include "core/inference/text_generator.h"
@@ -40,6 +41,8 @@ enum class EvaluationMode {
   kGeneration,  // what the model writes
   kRanking,     // the most likely of the options; tasks without options are generated
 };
+
+const EnumNames<EvaluationMode>& evaluation_mode_names();  // "generation", "ranking"
 
 struct TaskScore {
   std::string task;

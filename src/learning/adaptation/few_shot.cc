@@ -61,7 +61,8 @@ class CellRun {
       checkpoint_.model = copy_of(start_).model;
       keep_if_best(0);
     }
-    checkpoint_.model = model_from_tensors(checkpoint_.config, std::move(best_), "the tuned model");
+    checkpoint_.model = model_from_tensors(checkpoint_.config(), std::move(best_),
+                                           "the tuned model");
   }
 
  private:

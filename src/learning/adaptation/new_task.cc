@@ -20,11 +20,10 @@ void require_router(const Checkpoint& checkpoint) {
 // The weights of `routed`, shared, but for task vectors that are this one alone.
 Checkpoint with_one_vector(const Checkpoint& routed, const torch::Tensor& vector) {
   Checkpoint one;
-  one.config = routed.config;
   one.tokenizer = routed.tokenizer;
   NamedTensors tensors = model_tensors(routed.model);
   tensors["task_vectors.weight"] = vector.detach().clone().unsqueeze(0).contiguous();
-  one.model = model_from_tensors(one.config, std::move(tensors), "the model");
+  one.model = model_from_tensors(routed.config(), std::move(tensors), "the model");
   for (auto& item : one.model->named_parameters()) {
     if (!item.key().starts_with("task_vectors.")) item.value().requires_grad_(false);
   }
@@ -37,7 +36,7 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
   torch::NoGradGuard no_grad;
   Seq2SeqModel& model = checkpoint.model;
   model->eval();
-  const TaskRoute route = route_of_task(model, 0, checkpoint.config.routing.selection_temperature);
+  const TaskRoute route = route_of_task(model, 0, checkpoint.config().routing.selection_temperature);
   double sum = 0;
   int64_t tokens = 0;
   for (size_t begin = 0; begin < examples.size(); begin += static_cast<size_t>(batch_size)) {
@@ -45,11 +44,11 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
     const Batch batch =
         collate({examples.begin() + static_cast<std::ptrdiff_t>(begin),
                  examples.begin() + static_cast<std::ptrdiff_t>(end)},
-                checkpoint.config.pad_token_id, checkpoint.config.decoder_start_token_id);
+                checkpoint.config().pad_token_id, checkpoint.config().decoder_start_token_id);
     const std::vector<const TaskRoute*> routes(end - begin, &route);
     const torch::Tensor losses =
         model
-            ->loss(batch, routing_weights(routes, checkpoint.config, torch::kCPU), /*weights=*/{},
+            ->loss(batch, routing_weights(routes, checkpoint.config(), torch::kCPU), /*weights=*/{},
                    /*smoothing=*/0)
             .losses;
     sum += losses.sum().item<double>();
@@ -106,7 +105,7 @@ VectorTuning tune_vector(const Checkpoint& routed, const torch::Tensor& start,
   result.loss_before = result.loss_after = mean_loss(one, examples, batch_size);
   TrainerOptions options;
   options.optimiser = settings;
-  const RoutingConfig& routing = routed.config.routing;
+  const RoutingConfig& routing = routed.config().routing;
   options.routes.selection = routing.selection;
   // In the Gumbel modes the temperature changes no draw, only how smooth the gradient is.
   const double temperature = routing.selection == SelectionKind::kSoftmax
@@ -139,7 +138,7 @@ Checkpoint with_task(const Checkpoint& routed, const TaskEntry& entry,
   NamedTensors tensors = copied_tensors(routed.model);
   torch::Tensor& vectors = tensors.at("task_vectors.weight");
   vectors = torch::cat({vectors, vector.detach().unsqueeze(0)});
-  result.model = model_from_tensors(result.config, std::move(tensors), "the model");
+  result.model = model_from_tensors(routed.config(), std::move(tensors), "the model");
   result.tasks.add(entry);
   return result;
 }

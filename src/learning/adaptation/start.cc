@@ -48,9 +48,9 @@ std::pair<TaskRoute, std::string> route_of(const Checkpoint& checkpoint, const F
                                            const torch::Tensor& vector) {
   Seq2SeqModel model = checkpoint.model;
   model->eval();
-  const double temperature = checkpoint.config.routing.selection_temperature;
+  const double temperature = checkpoint.config().routing.selection_temperature;
   if (vector.defined()) {
-    if (!model->has_router() || vector.size(0) != checkpoint.config.routing.task_vector_dim) {
+    if (!model->has_router() || vector.size(0) != checkpoint.config().routing.task_vector_dim) {
       throw Error(ExitCode::kUsage, "the checkpoint has no router for task vectors of length " +
                                         std::to_string(vector.size(0)));
     }
@@ -112,10 +112,10 @@ Start make_start(const Checkpoint& checkpoint, StartKind kind, const FewShotTask
   }
   Start start{checkpoint, "none"};
   if (kind == StartKind::kAveraged) {
-    start = {with_fixed_route(checkpoint, average_route(checkpoint.config)), "average"};
+    start = {with_fixed_route(checkpoint, average_route(checkpoint.config())), "average"};
   } else if (kind == StartKind::kRandom) {
     const uint64_t own_seed = seed ^ hash_of(task.task.name);
-    start = {with_fixed_route(checkpoint, random_route(checkpoint.config, own_seed)), "random"};
+    start = {with_fixed_route(checkpoint, random_route(checkpoint.config(), own_seed)), "random"};
   } else if (routed) {
     auto [route, source] = route_of(checkpoint, task, vector);
     start = {kind == StartKind::kSqueezed ? squeeze(checkpoint, route)

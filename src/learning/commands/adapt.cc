@@ -7,7 +7,10 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
-#include "cli/commands/command.h"
+#include "learning/commands/commands.h"
+#include "cli/program/choice.h"
+#include "cli/program/home.h"
+#include "cli/program/stop_signal.h"
 #include "core/evaluation/arg.h"
 #include "learning/model/device.h"
 #include "learning/training/task_vectors.h"
@@ -25,8 +28,7 @@ constexpr const char* kFooter =
     "  trivium adapt checkpoints/trivium-small --gym ../shared/gym --task cb --samples 1";
 
 struct AdaptFlags {
-  std::string checkpoint, gym, start, vectors, base, output, bars, device = "cpu",
-                                                                   mode = "generation";
+  std::string checkpoint, gym, start, vectors, base, output, bars, device = "cpu";
   std::vector<std::string> tasks;
   int64_t samples = 5, test_limit = 0;
   uint64_t random_seed = 42;
@@ -57,7 +59,7 @@ class Adaptation {
   explicit Adaptation(AdaptFlags flags)
       : flags_(std::move(flags)),
         gym_(flags_.gym),
-        prompts_(home_folder() / "prompts"),
+        prompts_(cli::home_folder() / "prompts"),
         checkpoint_(load_checkpoint(flags_.checkpoint)) {
     for (const std::string& task : flags_.tasks) gym_.describe(task);  // unknown: before any work
     if (!flags_.base.empty()) base_ = read_scores(flags_.base);
@@ -72,10 +74,8 @@ class Adaptation {
                                                         : "dense");
     method_.name = flags_.checkpoint + ", " + name_of(kind_) + ", few-shot";
     flags_.settings.seeds.resize(static_cast<size_t>(flags_.samples));
-    flags_.settings.mode =
-        flags_.mode == "ranking" ? EvaluationMode::kRanking : EvaluationMode::kGeneration;
     flags_.settings.device = parse_device(flags_.device);
-    flags_.settings.stop = &stop_requested();
+    flags_.settings.stop = &cli::stop_requested();
   }
 
   void run() {
@@ -135,7 +135,7 @@ class Adaptation {
     return {{"name", method_.name},
             {"checkpoint", flags_.checkpoint},
             {"start", name_of(kind_)},
-            {"mode", flags_.mode},
+            {"mode", name_in(evaluation_mode_names(), flags_.settings.mode)},
             {"steps", flags_.settings.optimiser.steps},
             {"tasks", tasks},
             {"mean", mean()}};
@@ -212,9 +212,8 @@ void add_adapt_flags(CLI::App& command, AdaptFlags& flags) {
       ->check(CLI::Range(int64_t{1}, int64_t{5}))
       ->capture_default_str();
   add_tuning_flags(command, flags.settings);
-  command.add_option("--mode", flags.mode, "how to score: generation or ranking")
-      ->check(CLI::IsMember({"generation", "ranking"}))
-      ->capture_default_str();
+  cli::add_choice(command, "--mode", flags.settings.mode, evaluation_mode_names(),
+                  "how to score: what the model writes, or the likeliest of a task's options");
   command.add_option("--test-limit", flags.test_limit, "only the first test records; 0: all")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->capture_default_str();
@@ -241,7 +240,7 @@ void add_adapt_command(CLI::App& app) {
   add_adapt_flags(*command, *flags);
   command->footer(kFooter);
   command->callback([flags] {
-    watch_stop_signals();
+    cli::watch_stop_signals();
     Adaptation(*flags).run();
   });
 }

@@ -9,9 +9,10 @@
 #include "core/base/logging.h"
 #include "core/base/text.h"
 #include "core/base/timing.h"
-#include "cli/commands/command.h"
+#include "learning/commands/commands.h"
+#include "cli/program/stop_signal.h"
 #include "cli/batch/result_file.h"
-#include "learning/commands/token_gates.h"
+#include "learning/commands/commands.h"
 #include "learning/settings/classifier_settings.h"
 #include "core/data/gym.h"
 #include "learning/reference/classifier_scores.h"
@@ -57,7 +58,7 @@ std::vector<LabelledExample> read_examples(const ClassifierSettings& settings,
 int run_train(const TrainFlags& flags) {
   ClassifierSettings settings;
   if (flags.reference) {
-    ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
+    cli::ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);
@@ -68,7 +69,7 @@ int run_train(const TrainFlags& flags) {
                                        "run.output");
   }
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
-  watch_stop_signals();
+  cli::watch_stop_signals();
   std::vector<LabelledTaskInfo> tasks;
   std::vector<LabelledExample> examples =
       read_examples(settings, *load_tokenizer(settings.init), tasks);
@@ -77,7 +78,7 @@ int run_train(const TrainFlags& flags) {
   if (flags.resume) trainer.resume(settings.output);
   const auto start = std::chrono::steady_clock::now();
   int64_t done = 0;
-  while (!trainer.done() && !stop_requested()) {
+  while (!trainer.done() && !cli::stop_requested()) {
     const ClassifierTrainer::StepResult result = trainer.step();
     done += result.examples;
     if (trainer.steps_done() % settings.save_every == 0 && !trainer.done()) {
@@ -153,7 +154,7 @@ void run_eval(const EvalFlags& flags) {
                       score.score, score.interval.low, score.interval.high, score.examples);
     }
   }
-  ResultFile("-", /*overwrite=*/false).write(text);
+  cli::ResultFile("-", /*overwrite=*/false).write(text);
 }
 
 // --- gates
@@ -222,7 +223,7 @@ void run_gates(const GatesFlags& flags) {
     }
     texts.push_back(std::move(text));
   }
-  ResultFile file(flags.output, flags.overwrite);
+  cli::ResultFile file(flags.output, flags.overwrite);
   file.write(
       gates_page("Gates of " + fs::path(flags.checkpoint).lexically_normal().string(), texts));
   file.finish();

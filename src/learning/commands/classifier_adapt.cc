@@ -6,9 +6,10 @@
 #include "learning/adaptation/gate_reuse.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "cli/commands/command.h"
+#include "learning/commands/commands.h"
+#include "cli/program/stop_signal.h"
 #include "cli/batch/result_file.h"
-#include "learning/commands/token_gates.h"
+#include "learning/commands/commands.h"
 #include "core/data/gym.h"
 #include "learning/reference/classifier_scores.h"
 #include "learning/reference/labelled_examples.h"
@@ -71,7 +72,7 @@ int run(const AdaptFlags& flags) {
     throw Error(ExitCode::kExists, flags.output + " is there; choose another --output");
   }
   if (flags.threads > 0) at::set_num_threads(flags.threads);
-  watch_stop_signals();
+  cli::watch_stop_signals();
   ClassifierCheckpoint many = load_classifier(flags.checkpoint);
   const Gym gym(flags.gym);
   const LabelledTask task =
@@ -87,7 +88,7 @@ int run(const AdaptFlags& flags) {
       fine_tune(tuned, {encode(Split::kTrain), encode(Split::kDev), task.info.metric},
                 {flags.step.optimiser(0, static_cast<uint64_t>(flags.seed)),
                  flags.step.batch_tokens, flags.step.batch_examples, TaskShares::kNatural, 0},
-                flags.epochs, &stop_requested());
+                flags.epochs, &cli::stop_requested());
   if (!result) return static_cast<int>(ExitCode::kInterrupted);
   save_classifier(tuned, flags.output);
   const TaskScore score = score_classifier(tuned, 0, encode(Split::kTest), task.info.metric,
@@ -100,7 +101,7 @@ int run(const AdaptFlags& flags) {
                      {"test", score.score},
                      {"low", score.interval.low},
                      {"high", score.interval.high}};
-  ResultFile("-", /*overwrite=*/false).write(to_json_line(line) + "\n");
+  cli::ResultFile("-", /*overwrite=*/false).write(to_json_line(line) + "\n");
   return 0;
 }
 

@@ -4,19 +4,23 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "learning/storage/hugging_face.h"
-#include "cli/commands/command.h"
+#include "cli/program/choice.h"
+#include "learning/commands/commands.h"
 
 namespace trivium::learning {
 namespace {
 
+enum class Architecture { kBart, kBert };
+
 struct ImportFlags {
-  std::string from, output, architecture = "bart";
+  std::string from, output;
+  Architecture architecture = Architecture::kBart;
   BertLayers bert;
   ExpertOptions options;
 };
 
 void run_import(const ImportFlags& flags) {
-  const Checkpoint checkpoint = flags.architecture == "bart"
+  const Checkpoint checkpoint = flags.architecture == Architecture::kBart
                                     ? import_bart(flags.from, flags.options)
                                     : import_bert_as_seq2seq(flags.from, flags.bert, flags.options);
   save_checkpoint(checkpoint, flags.output);
@@ -34,12 +38,10 @@ void add_import_command(CLI::App& app) {
       ->add_option("--from", flags->from, "folder with config.json, *.safetensors, tokenizer files")
       ->required();
   command->add_option("--output", flags->output, "checkpoint folder to write")->required();
-  command
-      ->add_option("--architecture", flags->architecture,
-                   "bart, or bert: an encoder (MiniLM, BERT) "
-                   "whose layers also warm-start a decoder")
-      ->check(CLI::IsMember({"bart", "bert"}))
-      ->capture_default_str();
+  cli::add_choice<Architecture>(
+      *command, "--architecture", flags->architecture,
+      {{"bart", Architecture::kBart}, {"bert", Architecture::kBert}},
+      "bart, or bert: an encoder (MiniLM, BERT) whose layers also warm-start a decoder");
   command->add_option("--encoder-layers", flags->bert.encoder, "bert: encoder layers to take")
       ->capture_default_str();
   command->add_option("--decoder-layers", flags->bert.decoder, "bert: decoder layers to make")

@@ -6,7 +6,8 @@
 #include "core/base/file.h"
 #include "core/base/logging.h"
 #include "learning/storage/checkpoint.h"
-#include "cli/commands/command.h"
+#include "learning/commands/commands.h"
+#include "cli/program/stop_signal.h"
 #include "learning/settings/train_settings.h"
 #include "core/data/gym.h"
 #include "learning/model/device.h"
@@ -59,8 +60,8 @@ Trainer::Validator make_validator(Checkpoint& checkpoint, const std::vector<std:
     while (seen < held_out.size()) {
       const std::vector<EncodedExample> examples = stream.next_batch();
       seen += examples.size();
-      const Batch batch = collate(examples, checkpoint.config.pad_token_id,
-                                  checkpoint.config.decoder_start_token_id)
+      const Batch batch = collate(examples, checkpoint.config().pad_token_id,
+                                  checkpoint.config().decoder_start_token_id)
                               .to(checkpoint.model->shared_weight().device());
       const torch::Tensor losses =
           checkpoint.model->loss(batch, RoutingWeights{}, /*weights=*/{}, /*smoothing=*/0).losses;
@@ -104,9 +105,9 @@ int run_pretrain(const PretrainFlags& flags) {
                                  settings.optimiser.batch_tokens};
   DenoisingStream stream(paragraphs, *checkpoint.tokenizer, options, seed);
   checkpoint.model->to(device);
-  watch_stop_signals();
+  cli::watch_stop_signals();
   Trainer trainer(checkpoint, stream,
-                  {settings.optimiser, settings.run, {}, device, &stop_requested()},
+                  {settings.optimiser, settings.run, {}, device, &cli::stop_requested()},
                   make_validator(checkpoint, held_out, options));
   if (flags.resume) trainer.resume();
   if (trainer.run()) return 0;

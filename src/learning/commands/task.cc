@@ -6,17 +6,18 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "cli/commands/commands.h"
+#include "cli/program/choice.h"
 #include "cli/program/home.h"
 #include "cli/batch/result_file.h"
 #include "core/data/gym.h"
-#include "core/routes/task_route.h"
+#include "learning/model/model_routes.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/task_vectors.h"
 
 namespace trivium::learning {
 namespace {
 
-void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
+void print(const std::string& text) { cli::ResultFile("-", /*overwrite=*/false).write(text); }
 
 void set_threads(int threads) {
   if (threads > 0) at::set_num_threads(threads);
@@ -36,8 +37,16 @@ void add_threads_flag(CLI::App& command, int& threads) {
 
 // --- trivium task vector
 
+// What a task's vector is made from.
+enum class VectorKind { kRandom, kText, kTunedText, kFisher };
+const EnumNames<VectorKind> kVectorKinds = {{"random", VectorKind::kRandom},
+                                            {"text", VectorKind::kText},
+                                            {"text_tuned", VectorKind::kTunedText},
+                                            {"fisher", VectorKind::kFisher}};
+
 struct VectorFlags {
-  std::string gym, part = "all", kind = "text", checkpoint, output;
+  std::string gym, part = "all", checkpoint, output;
+  VectorKind kind = VectorKind::kText;
   std::vector<std::string> tasks;
   int64_t dim = 0, per_task = 64, max_source_length = 128, max_target_length = 64, batch_size = 8;
   uint64_t seed = 42;
@@ -48,12 +57,12 @@ struct VectorFlags {
 torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
                               const std::vector<std::string>& tasks) {
   const auto count = static_cast<int64_t>(tasks.size());
-  if (flags.kind == "random") {
+  if (flags.kind == VectorKind::kRandom) {
     auto generator = at::make_generator<at::CPUGeneratorImpl>(flags.seed);
     return torch::randn({count, flags.dim > 0 ? flags.dim : 128}, generator);
   }
   if (flags.checkpoint.empty()) {
-    throw Error(ExitCode::kUsage, "--kind " + flags.kind + " needs a dense --checkpoint");
+    throw Error(ExitCode::kUsage, "--kind " + name_in(kVectorKinds, flags.kind) + " needs a dense --checkpoint");
   }
   Checkpoint dense = load_checkpoint(flags.checkpoint);
   if (dense.model->is_routed()) {
@@ -64,13 +73,13 @@ torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
   settings.max_source_length = flags.max_source_length;
   settings.max_target_length = flags.max_target_length;
   const std::vector<EncodedExample> examples = encode_training_examples(
-      gym, PromptLibrary(home_folder() / "prompts"), tasks, *dense.tokenizer, settings);
-  if (flags.kind == "fisher") {
+      gym, PromptLibrary(cli::home_folder() / "prompts"), tasks, *dense.tokenizer, settings);
+  if (flags.kind == VectorKind::kFisher) {
     const int64_t dim = flags.dim > 0 ? flags.dim : std::min<int64_t>(128, count - 1);
     return fisher_task_vectors(dense, examples, count, dim, flags.seed);
   }
   const torch::Tensor vectors =
-      flags.kind == "text" ? text_task_vectors(dense.model, examples, count, flags.per_task)
+      flags.kind == VectorKind::kText ? text_task_vectors(dense.model, examples, count, flags.per_task)
                            : tuned_text_task_vectors(dense, examples, count, flags.per_task,
                                                      flags.batch_size, flags.optimiser);
   return flags.dim > 0 ? principal_components(vectors, flags.dim) : vectors;
@@ -164,7 +173,7 @@ void run_add(const AddFlags& flags) {
   const auto row = static_cast<int64_t>(result.tasks.index_of(flags.name));
   result.model->eval();
   const TaskRoute route =
-      route_of_task(result.model, row, result.config.routing.selection_temperature);
+      route_of_task(result.model, row, result.config().routing.selection_temperature);
   save_checkpoint(result, flags.output);
   print(report + "\nroute: " + route_text(route) + "\nwrote " + flags.output +
         "; ask it with --task " + flags.name + "\n");
@@ -180,12 +189,9 @@ void add_vector(CLI::App& task) {
   command->add_option("--part", flags->part, "part of split.json; vectors of all share a space")
       ->capture_default_str();
   command->add_option("--tasks", flags->tasks, "these tasks instead: NAME,NAME...")->delimiter(',');
-  command
-      ->add_option("--kind", flags->kind,
-                   "random; text: mean encoder state of the inputs; text_tuned: the same after "
-                   "tuning on the task; fisher: how the loss bends in adapters")
-      ->check(CLI::IsMember({"random", "text", "text_tuned", "fisher"}))
-      ->capture_default_str();
+  cli::add_choice(*command, "--kind", flags->kind, kVectorKinds,
+                  "random; text: mean encoder state of the inputs; text_tuned: the same after "
+                  "tuning on the task; fisher: how the loss bends in adapters");
   command->add_option("--checkpoint", flags->checkpoint, "dense checkpoint; not for random");
   command
       ->add_option("--dim", flags->dim,

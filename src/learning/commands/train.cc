@@ -3,7 +3,8 @@
 
 #include "core/base/error.h"
 #include "learning/storage/checkpoint.h"
-#include "cli/commands/command.h"
+#include "learning/commands/commands.h"
+#include "cli/program/stop_signal.h"
 #include "learning/settings/train_settings.h"
 #include "learning/model/device.h"
 #include "learning/training/multi_task_training.h"
@@ -29,9 +30,9 @@ int run_train(const TrainFlags& flags) {
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
   const Checkpoint start = load_checkpoint(settings.init);
   const TaskMixture mixture = load_task_mixture(settings, *start.tokenizer);
-  watch_stop_signals();
+  cli::watch_stop_signals();
   const bool finished =
-      train_on_mixture(start, mixture, settings, {device, &stop_requested(), flags.resume});
+      train_on_mixture(start, mixture, settings, {device, &cli::stop_requested(), flags.resume});
   return finished ? 0 : static_cast<int>(ExitCode::kStopped);
 }
 

@@ -34,6 +34,12 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   // 2); task vectors N(0, 1).
   void init_weights(uint64_t seed);
 
+  // What of the configuration training leaves behind for use: it changes no tensor.
+  void set_selection_temperature(double temperature) {
+    config_.routing.selection_temperature = temperature;
+  }
+  void set_max_length(int64_t length) { config_.max_length = static_cast<int>(length); }
+
   // Instead of the rates in the configuration, which are those of the model's first training.
   void set_dropout(const DropoutRates& rates);
 

@@ -1,4 +1,4 @@
-#include "learning/reference/gate_map.h"
+#include "learning/reference/classifier_gates.h"
 
 #include <algorithm>
 

@@ -1,8 +1,14 @@
 #include "learning/settings/classifier_settings.h"
 
-#include "core/config/model_config.h"
-
 namespace trivium::learning {
+namespace {
+
+const EnumNames<TaskShares> kShareNames = {
+    {"natural", TaskShares::kNatural},
+    {"uniform", TaskShares::kUniform},
+    {"uniform_then_natural", TaskShares::kUniformThenNatural}};
+
+}  // namespace
 
 void ClassifierStepSettings::visit(SettingsVisitor& v, const std::string& prefix) {
   const auto key = [&](const char* name) { return prefix + "." + name; };
@@ -18,7 +24,7 @@ void ClassifierStepSettings::visit(SettingsVisitor& v, const std::string& prefix
            "dropout of the residual branches and embeddings");
   v.number(key("attention_dropout").c_str(), attention_dropout, 0, 0.9,
            "dropout of attention weights");
-  v.text(key("precision").c_str(), precision, {"fp32", "bf16"},
+  v.choice(key("precision").c_str(), precision, precision_names(),
          "bf16: matrix products in bfloat16, weights and optimiser in float32");
 }
 
@@ -41,9 +47,9 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
   v.integer("model.encoder_layers", encoder_layers, 0, 256, "its first so many layers; 0: all");
   v.integer("model.num_experts", num_experts, 1, 64,
             "feed-forward experts in every layer; 1: a dense model");
-  v.text("model.token_gates", token_gates, {"per_task", "shared"},
+  v.choice("model.token_gates", token_gates, token_gate_names(),
          "a gate for every task (MT-TaG), or one for all (MT-Switch)");
-  v.text("model.gate_scale", gate_scale, gate_scale_names(),
+  v.choice("model.gate_scale", gate_scale, gate_scale_names(),
          "what the chosen expert's output is multiplied by");
   v.integer("model.gate_embedding_dim", gate_embedding_dim, 0, 65536,
             "gates made from task embeddings of this length; 0: each has weights of its own");
@@ -53,7 +59,7 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
             "ids of a text or pair; the longer text of a pair is cut on the right first");
   v.integer("data.examples_per_task", examples_per_task, 0, INT64_MAX,
             "train lines read a task; 0: all");
-  v.text("data.sampling", sampling, {"natural", "uniform", "uniform_then_natural"},
+  v.choice("data.sampling", sampling, kShareNames,
          "a task's share of the examples: as its size; the same for all; first the one, then the "
          "other");
   v.number("data.uniform_share", uniform_share, 0, 1,

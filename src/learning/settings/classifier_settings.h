@@ -10,6 +10,13 @@
 
 namespace trivium::learning {
 
+// How large a part of the examples each task has.
+enum class TaskShares {
+  kNatural,             // "natural": as its size
+  kUniform,             // "uniform": the same for all
+  kUniformThenNatural,  // "uniform_then_natural": first the one, then the other
+};
+
 // A step, and how many: what training on many tasks and fine-tuning on one have in common.
 struct ClassifierStepSettings {
   int64_t batch_tokens = 8192;   // padded
@@ -19,7 +26,7 @@ struct ClassifierStepSettings {
   double weight_decay = 0;
   double clip = 1;
   double dropout = 0.1, attention_dropout = 0.1;
-  std::string precision = "bf16";
+  Precision precision = Precision::kBfloat16;
 
   // `prefix` begins the keys: "train".
   void visit(SettingsVisitor& visitor, const std::string& prefix);
@@ -33,14 +40,15 @@ struct ClassifierSettings : Settings {
   std::string init;
   int64_t encoder_layers = 0;
   int64_t num_experts = 4;
-  std::string token_gates = "per_task", gate_scale = "probability";
+  TokenGates token_gates = TokenGates::kPerTask;
+  GateScale gate_scale = GateScale::kProbability;
   int64_t gate_embedding_dim = 0;
   // [data]
   std::string gym = "../shared/gym";
   std::vector<std::string> tasks = {"rte", "mrpc", "stsb", "cola", "sst2", "qnli", "qqp", "mnli"};
   int64_t max_length = 128;
   int64_t examples_per_task = 0;
-  std::string sampling = "natural";
+  TaskShares sampling = TaskShares::kNatural;
   double uniform_share = 0.5;
   // [train]
   int64_t steps = 30000;

@@ -4,9 +4,59 @@
 #include <string>
 #include <vector>
 
+#include "core/config/model_config.h"
 #include "core/config/settings.h"
+#include "learning/examples/batch_sampler.h"
 
 namespace trivium::learning {
+
+// What one gradient norm is taken over when it is clipped.
+enum class ClipBy {
+  kGlobal,  // "global": all parameters
+  kGroup,   // "group": a parameter group
+};
+
+// How the losses of target tokens become one number.
+enum class LossReduction {
+  kTokenMean,    // "token_mean": the mean over the tokens
+  kExampleMean,  // "example_mean": the mean over examples of the mean over their tokens
+  kTokenSum,     // "token_sum": the sum over the tokens
+};
+
+// The numbers of matrix products; weights and optimiser are float32 always.
+enum class Precision {
+  kFloat32,   // "fp32"
+  kBfloat16,  // "bf16"
+};
+const EnumNames<Precision>& precision_names();
+
+// What an expert is, and so who chooses it.
+enum class PoolKind {
+  kLayer,        // "layer": a whole layer, chosen by task
+  kFeedForward,  // "feed_forward": a feed-forward part, chosen token by token by gates
+};
+
+// Where the routes of training come from.
+enum class RoutePlan {
+  kLearned,         // "learned": from a router that is trained
+  kAverage,         // "average": all experts alike
+  kTaskRandom,      // "task_random": experts drawn once for each task and layer
+  kInstanceRandom,  // "instance_random": an expert drawn anew for every example, step and layer
+};
+const EnumNames<RoutePlan>& route_plan_names();
+
+// Where a training's task vectors come from.
+enum class TaskVectorSource {
+  kLearned,  // "learned": random at first
+  kText,     // "text": mean encoder states of the task's train inputs
+  kFile,     // the name of a file that `trivium task vector` wrote
+};
+
+// Which of a task's templates its training examples are put into.
+enum class TemplateUse {
+  kFirst,  // "default": its first one
+  kAll,    // "all": each of them in turn
+};
 
 // What both kinds of training share: the optimiser, the schedule, the run.
 struct OptimiserSettings {
@@ -20,14 +70,14 @@ struct OptimiserSettings {
   double weight_decay = 0.01;
   double warmup = 0.06;  // share of the steps
   double clip = 1.0;     // gradient norm; 0: off
-  std::string clip_by = "global";
+  ClipBy clip_by = ClipBy::kGlobal;
   int64_t alternate_every = 0;       // steps a turn; 0: everything moves in every step
   double expert_regularisation = 0;  // coefficient
   double label_smoothing = 0.1;
-  std::string loss = "token_mean";
+  LossReduction loss = LossReduction::kTokenMean;
   double dropout = 0.1;
   double attention_dropout = 0;
-  std::string precision = "fp32";
+  Precision precision = Precision::kFloat32;
   int64_t seed = 42;
   int64_t threads = 0;
   void visit(SettingsVisitor& visitor);
@@ -45,7 +95,7 @@ struct RunSettings {
 // routes, which are frozen (task_level_moe.md, section 8).
 struct SecondStageSettings {
   int64_t steps = 0;  // 0: no second stage
-  std::string selection = "softmax";
+  SelectionKind selection = SelectionKind::kSoftmax;
   double temperature = 300, temperature_min = 1, temperature_rate = 1e-4;
   void visit(SettingsVisitor& visitor);
 };
@@ -55,17 +105,18 @@ struct TrainSettings : Settings {
   // [model]
   std::string init;  // a trivium checkpoint
   int64_t num_experts = 3;
-  std::string pool = "layer";  // or "feed_forward": experts that gates choose token by token
-  std::string token_gates = "per_task", gate_scale = "probability";
+  PoolKind pool = PoolKind::kLayer;
+  TokenGates token_gates = TokenGates::kPerTask;
+  GateScale gate_scale = GateScale::kProbability;
   int64_t gate_embedding_dim = 0;
   std::vector<int64_t> encoder_vanilla_layers, decoder_vanilla_layers;
   double expert_noise = 1e-8;
-  std::string routes = "learned";
+  RoutePlan routes = RoutePlan::kLearned;
   int64_t random_experts = 1;
-  std::string selection = "gumbel_softmax_st";
+  SelectionKind selection = SelectionKind::kGumbelStraightThrough;
   int64_t task_vector_dim = 128;
-  std::string task_vectors = "learned";
-  std::string router = "linear_layer_specific";
+  std::string task_vectors = "learned";  // as task_vector_source reads it
+  RouterKind router = RouterKind::kLinearLayerSpecific;
   double router_init_std = 0.02;
   double exploration = 0;
   double temperature = 2.0, temperature_min = 0.1, temperature_rate = 3e-4;
@@ -75,16 +126,17 @@ struct TrainSettings : Settings {
   std::string part = "seen";
   std::vector<std::string> tasks;
   std::string prompts = "prompts";
-  std::string templates = "default";
+  TemplateUse templates = TemplateUse::kFirst;
   int64_t max_source_length = 128;
   int64_t max_target_length = 64;
   int64_t examples_per_task = 0;
-  std::string batching = "heterogeneous";
+  Batching batching = Batching::kHeterogeneous;
   double share_alpha = 1.0;
   int64_t eval_examples = 50;
   OptimiserSettings optimiser;
   SecondStageSettings second_stage;
   RunSettings run;
+  TaskVectorSource task_vector_source() const;
   void visit(SettingsVisitor& visitor) override;
 };
 

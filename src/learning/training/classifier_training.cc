@@ -34,16 +34,9 @@ OptimiserSettings with_steps(OptimiserSettings settings, int64_t steps) {
 
 }  // namespace
 
-TaskShares task_shares(const std::string& name) {
-  if (name == "uniform") return TaskShares::kUniform;
-  if (name == "uniform_then_natural") return TaskShares::kUniformThenNatural;
-  check(name == "natural", "a known kind of sampling");
-  return TaskShares::kNatural;
-}
-
 ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings) {
   return {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
-          settings.step.batch_tokens, settings.step.batch_examples, task_shares(settings.sampling),
+          settings.step.batch_tokens, settings.step.batch_examples, settings.sampling,
           settings.uniform_share};
 }
 
@@ -87,7 +80,7 @@ ClassifierTrainer::StepResult ClassifierTrainer::step() {
       collate_labelled(batch, checkpoint_.config.pad_token_id).to(device());
   torch::Tensor loss;
   {
-    const Bfloat16Scope scope(options_.optimiser.precision == "bf16", device().type());
+    const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16, device().type());
     loss = checkpoint_.model->losses(checkpoint_.model->encode(collated), collated).mean();
     loss.backward();
   }
@@ -162,7 +155,7 @@ std::optional<FineTuneResult> fine_tune(ClassifierCheckpoint& checkpoint, const 
       trainer.step();
     }
     const double score = score_classifier(checkpoint, 0, data.dev, data.metric,
-                                          options.optimiser.precision == "bf16", /*resamples=*/0)
+                                          options.optimiser.precision == Precision::kBfloat16, /*resamples=*/0)
                              .score;
     if (!best.empty() && !(score > result.dev_score)) continue;
     result = {score, epoch};
@@ -179,9 +172,8 @@ ClassifierCheckpoint new_classifier(const ClassifierSettings& settings,
   options.encoder_layers = settings.encoder_layers;
   options.seed = static_cast<uint64_t>(settings.seed);
   options.token_experts.num_experts = settings.num_experts;
-  options.token_experts.gates =
-      settings.token_gates == "shared" ? TokenGates::kShared : TokenGates::kPerTask;
-  options.token_experts.scale = gate_scale(settings.gate_scale);
+  options.token_experts.gates = settings.token_gates;
+  options.token_experts.scale = settings.gate_scale;
   options.token_experts.gate_embedding_dim = settings.gate_embedding_dim;
   return import_classifier(settings.init, tasks, options);
 }

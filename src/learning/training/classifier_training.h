@@ -18,14 +18,6 @@
 
 namespace trivium::learning {
 
-// How large a part of the examples each task has.
-enum class TaskShares {
-  kNatural,             // as its size
-  kUniform,             // the same for all
-  kUniformThenNatural,  // first the one, then the other
-};
-TaskShares task_shares(const std::string& name);  // as data.sampling
-
 struct ClassifierTrainerOptions {
   OptimiserSettings optimiser;
   int64_t batch_tokens = 8192, batch_examples = 128;

@@ -71,7 +71,7 @@ std::vector<SubLayerEnd> sub_layer_ends(const Seq2SeqModel& model, uint64_t seed
 torch::Tensor loss_of(const Checkpoint& dense, const EncodedExample& example) {
   Seq2SeqModel model = dense.model;
   const Batch batch =
-      collate({example}, dense.config.pad_token_id, dense.config.decoder_start_token_id);
+      collate({example}, dense.config().pad_token_id, dense.config().decoder_start_token_id);
   return model->loss(batch, RoutingWeights{}, /*weights=*/{}, kSmoothing).sum;
 }
 

@@ -24,7 +24,7 @@ std::vector<EncodedExample> encode_training_examples(const Gym& gym, const Promp
   for (size_t t = 0; t < tasks.size(); ++t) {
     const Task task = gym.load_task(tasks[t], static_cast<size_t>(settings.examples_per_task));
     auto templates = prompts.templates_of(task);
-    if (settings.templates == "default") templates.resize(1);
+    if (settings.templates == TemplateUse::kFirst) templates.resize(1);
     const std::vector<Record>& records = task.records.at(Split::kTrain);
     for (size_t i = 0; i < records.size(); ++i) {
       const Example rendered = templates[i % templates.size()]->render(task, records[i]);

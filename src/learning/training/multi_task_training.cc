@@ -4,6 +4,8 @@
 #include "core/base/logging.h"
 #include "learning/storage/expert_copies.h"
 #include "core/evaluation/evaluator.h"
+#include "learning/model/model_routes.h"
+#include "learning/reference/torch_engine.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/routed_start.h"
 #include "learning/training/trainer.h"
@@ -21,7 +23,7 @@ TrainerOptions trainer_options(const TrainSettings& settings, SelectionKind sele
   options.routes = {selection,
                     {settings.temperature, settings.temperature_min, settings.temperature_rate},
                     settings.freeze_routes,
-                    settings.routes == "instance_random",
+                    settings.routes == RoutePlan::kInstanceRandom,
                     settings.exploration};
   options.device = context.device;
   options.stop = context.stop;
@@ -32,8 +34,8 @@ TrainerOptions trainer_options(const TrainSettings& settings, SelectionKind sele
 Trainer::Validator make_validator(const Checkpoint& checkpoint, const TrainSettings& settings,
                                   const std::vector<EvaluationTask>& tasks) {
   return [&checkpoint, &settings, &tasks](double temperature) {
-    TextGenerator generator(checkpoint.model, checkpoint.tokenizer,
-                            {.max_source_length = settings.max_source_length});
+    TextGenerator generator = torch_generator(checkpoint.model, checkpoint.tokenizer,
+                                              {.max_source_length = settings.max_source_length});
     Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                         /*resamples=*/0);
     std::vector<TaskScore> scores;
@@ -56,7 +58,7 @@ bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const Trai
                  const TrainingContext& context) {
   MultiTaskStream stream(
       mixture.examples,
-      {settings.batching == "homogeneous" ? Batching::kHomogeneous : Batching::kHeterogeneous,
+      {settings.batching,
        settings.optimiser.batch_tokens, settings.share_alpha},
       static_cast<uint64_t>(settings.optimiser.seed));
   spdlog::info("{} examples in {} batches an epoch; {:.1f} % of their tokens are padding",
@@ -65,10 +67,10 @@ bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const Trai
   Checkpoint checkpoint = routed_start(start, settings, mixture.examples, mixture.tasks);
   checkpoint.tasks = mixture.catalog;
   checkpoint.finder = mixture.finder;
-  checkpoint.config.max_length = static_cast<int>(settings.max_target_length);
+  checkpoint.model->set_max_length(settings.max_target_length);
   checkpoint.model->to(context.device);
   Trainer trainer(checkpoint, stream,
-                  trainer_options(settings, checkpoint.config.routing.selection, context),
+                  trainer_options(settings, checkpoint.config().routing.selection, context),
                   make_validator(checkpoint, settings, mixture.dev));
   if (context.resume && fs::exists(fs::path(settings.run.output) / "last")) trainer.resume();
   if (trainer.run()) return true;
@@ -100,7 +102,7 @@ TrainSettings second_stage_settings(const TrainSettings& settings) {
 Checkpoint second_stage_start(const Checkpoint& dense, const Checkpoint& first_stage,
                               const TrainSettings& settings) {
   ExpertOptions options;
-  options.routing = first_stage.config.routing;
+  options.routing = first_stage.config().routing;
   options.num_tasks = first_stage.model->num_tasks();
   options.expert_noise = settings.expert_noise;
   options.seed = static_cast<uint64_t>(settings.optimiser.seed);
@@ -136,8 +138,8 @@ bool train_on_mixture(const Checkpoint& start, const TaskMixture& mixture,
                 "the routed checkpoint to start from knows other tasks, or in another order");
   }
   if (settings.second_stage.steps == 0) return train_stage(start, mixture, settings, context);
-  if (start.model->is_routed() || settings.routes != "learned" || settings.num_experts == 1 ||
-      settings.pool != "layer") {
+  if (start.model->is_routed() || settings.routes != RoutePlan::kLearned || settings.num_experts == 1 ||
+      settings.pool != PoolKind::kLayer) {
     throw Error(ExitCode::kConfig,
                 "a second stage needs a dense checkpoint to start from and learned routes: set "
                 "model.pool = \"layer\", model.routes = \"learned\" and model.num_experts above 1");

@@ -11,12 +11,9 @@ namespace {
 
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
 
-// Not biases ("fc1.bias", "bias_ih_l0") and LayerNorms ("final_layer_norm.weight",
-// "norm1.weight"), whose gains the reference decays by mistake (parity_notes A8).
-bool decays(const std::string& name) {
-  const std::string last = name.substr(name.rfind('.') + 1);
-  return last.find("bias") == std::string::npos && name.find("norm") == std::string::npos;
-}
+// Matrices, not vectors: biases and the gains of LayerNorms, which the reference decays by mistake
+// (parity_notes A8), do not decay. Names, of which a task's head has the task's, do not decide.
+bool decays(const torch::Tensor& parameter) { return parameter.dim() >= 2; }
 
 bool is_of_routes(const AdamW::Group& group) {
   return group.name.starts_with("router") || group.name.starts_with("task_vectors");
@@ -54,7 +51,7 @@ AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : sett
   for (const auto& item : model.named_parameters()) {
     if (!item.value().requires_grad()) continue;
     const auto [part, rate] = place(item.key());
-    const bool decay = decays(item.key());
+    const bool decay = decays(item.value());
     Group& group = by_name[part + (decay ? "" : ".no_decay")];
     group.name = part + (decay ? "" : ".no_decay");
     group.learning_rate = rate;
@@ -102,7 +99,7 @@ double AdamW::clip_gradients() {
   divisors_.assign(groups_.size(), 1);
   if (settings_.clip <= 0 || !std::isfinite(total)) return total;
   for (size_t i = 0; i < groups_.size(); ++i) {
-    const double norm = settings_.clip_by == "global" ? total : norms[i];
+    const double norm = settings_.clip_by == ClipBy::kGlobal ? total : norms[i];
     divisors_[i] = std::max(1.0, (norm + 1e-6) / settings_.clip);
   }
   return total;

@@ -11,12 +11,6 @@ namespace {
 
 constexpr int64_t kTextsPerTask = 64;
 
-SelectionKind selection_of(const std::string& name) {
-  if (name == "softmax") return SelectionKind::kSoftmax;
-  if (name == "gumbel_softmax") return SelectionKind::kGumbelSoftmax;
-  return SelectionKind::kGumbelStraightThrough;
-}
-
 void freeze(Seq2SeqModel& model, const TrainSettings& settings) {
   if (!model->has_router()) return;
   if (settings.freeze_routes) {
@@ -36,10 +30,10 @@ torch::Tensor constant_routes(const ModelConfig& config, const TrainSettings& se
   const int64_t num_experts = config.routing.num_experts;
   auto generator =
       at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(settings.optimiser.seed));
-  if (settings.routes == "average") {
+  if (settings.routes == RoutePlan::kAverage) {
     return draw_random_routes({layers, num_tasks, num_experts}, num_experts, generator);
   }
-  if (settings.routes == "task_random") {
+  if (settings.routes == RoutePlan::kTaskRandom) {
     return draw_random_routes({layers, num_tasks, num_experts}, settings.random_experts, generator);
   }
   return draw_random_routes({layers, 1, num_experts}, 1, generator)
@@ -50,18 +44,19 @@ void check_routed(const Checkpoint& start, const TrainSettings& settings, int64_
   const auto fail = [&](const std::string& problem) {
     throw Error(ExitCode::kConfig, settings.init + " " + problem);
   };
-  const RoutingConfig& routing = start.config.routing;
+  const RoutingConfig& routing = start.config().routing;
   if (routing.num_experts != settings.num_experts) {
     fail("has pools of " + std::to_string(routing.num_experts) +
          " experts, but model.num_experts is " + std::to_string(settings.num_experts));
   }
-  if ((settings.routes == "learned") != start.model->has_router()) {
+  if ((settings.routes == RoutePlan::kLearned) != start.model->has_router()) {
     fail("has " + std::string(start.model->has_router() ? "learned" : "constant") +
-         " routes, but model.routes is " + settings.routes);
+         " routes, but model.routes is " + name_in(route_plan_names(), settings.routes));
   }
   // The reference silently takes the shape that it finds (parity_notes A11).
-  if (start.model->has_router() && routing.router != router_kind(settings.router)) {
-    fail("has a router of another kind than model.router, " + settings.router);
+  if (start.model->has_router() && routing.router != settings.router) {
+    fail("has a router of another kind than model.router, " +
+         name_in(router_names(), settings.router));
   }
   if (routing.encoder_vanilla_layers != settings.encoder_vanilla_layers ||
       routing.decoder_vanilla_layers != settings.decoder_vanilla_layers) {
@@ -77,8 +72,8 @@ void check_routed(const Checkpoint& start, const TrainSettings& settings, int64_
 torch::Tensor given_vectors(const Checkpoint& dense, const TrainSettings& settings,
                             const std::vector<EncodedExample>& examples,
                             const std::vector<std::string>& tasks) {
-  if (settings.task_vectors == "learned") return {};
-  if (settings.task_vectors == "text") {
+  if (settings.task_vector_source() == TaskVectorSource::kLearned) return {};
+  if (settings.task_vector_source() == TaskVectorSource::kText) {
     Seq2SeqModel model = dense.model;
     return text_task_vectors(model, examples, static_cast<int64_t>(tasks.size()), kTextsPerTask);
   }
@@ -96,11 +91,11 @@ Checkpoint gated_start(const Checkpoint& start, const TrainSettings& settings, i
   ExpertOptions options;
   TokenExpertConfig& experts = options.token_experts;
   experts.num_experts = settings.num_experts;
-  experts.gates = settings.token_gates == "shared" ? TokenGates::kShared : TokenGates::kPerTask;
+  experts.gates = settings.token_gates;
   experts.gate_embedding_dim = settings.gate_embedding_dim;
-  experts.scale = gate_scale(settings.gate_scale);
+  experts.scale = settings.gate_scale;
   if (start.model->has_token_gates()) {
-    if (!(start.config.token_experts == experts)) {
+    if (!(start.config().token_experts == experts)) {
       throw Error(
           ExitCode::kConfig,
           settings.init + " has feed-forward experts or gates of another kind than [model]");
@@ -126,21 +121,22 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
   const auto num_tasks = static_cast<int64_t>(tasks.size());
   Checkpoint result;
   if (start.model->has_token_gates() ||
-      (settings.pool == "feed_forward" && settings.num_experts > 1)) {
+      (settings.pool == PoolKind::kFeedForward && settings.num_experts > 1)) {
     result = gated_start(start, settings, num_tasks);
   } else if (start.model->is_routed()) {
     check_routed(start, settings, num_tasks);
     result = copy_of(start);
-    result.config.routing.selection = selection_of(settings.selection);
-    result.model = model_from_tensors(result.config, model_tensors(result.model), settings.init);
+    ModelConfig config = result.config();
+    config.routing.selection = settings.selection;
+    result.model = model_from_tensors(config, model_tensors(result.model), settings.init);
   } else if (settings.num_experts > 1) {
     ExpertOptions options;
     options.routing.num_experts = settings.num_experts;
     options.routing.encoder_vanilla_layers = settings.encoder_vanilla_layers;
     options.routing.decoder_vanilla_layers = settings.decoder_vanilla_layers;
-    options.routing.selection = selection_of(settings.selection);
-    options.routing.router = router_kind(settings.router);
-    const bool learned = settings.routes == "learned";
+    options.routing.selection = settings.selection;
+    options.routing.router = settings.router;
+    const bool learned = settings.routes == RoutePlan::kLearned;
     if (!learned) options.routing.route_source = RouteSource::kTable;
     const torch::Tensor vectors =
         learned ? given_vectors(start, settings, examples, tasks) : torch::Tensor();
@@ -156,7 +152,7 @@ Checkpoint routed_start(const Checkpoint& start, const TrainSettings& settings,
     result = make_routed(start, options);
     if (!learned) {
       result.model->route_table().copy_(
-          route_table(constant_routes(result.config, settings, num_tasks)));
+          route_table(constant_routes(result.config(), settings, num_tasks)));
     }
     if (vectors.defined()) {
       torch::NoGradGuard no_grad;

@@ -7,6 +7,7 @@
 #include "core/base/logging.h"
 #include "learning/model/bfloat16_scope.h"
 #include "learning/model/expert_distance.h"
+#include "learning/model/model_routes.h"
 #include "learning/training/snapshot.h"
 
 namespace trivium::learning {
@@ -56,9 +57,9 @@ torch::Tensor Trainer::token_weights(const Batch& batch) const {
   const auto tokens = lengths.sum().item<int64_t>();
   const auto options = torch::dtype(torch::kFloat32).device(lengths.device());
   // The reference does not divide a summed loss by the accumulation (task_level_moe.md, 5).
-  if (options_.optimiser.loss == "token_sum") return torch::ones({tokens}, options);
+  if (options_.optimiser.loss == LossReduction::kTokenSum) return torch::ones({tokens}, options);
   const auto batches = static_cast<double>(options_.optimiser.accumulation);
-  if (options_.optimiser.loss == "token_mean") {
+  if (options_.optimiser.loss == LossReduction::kTokenMean) {
     return torch::full({tokens}, 1 / (static_cast<double>(tokens) * batches), options);
   }
   // example_mean: a token counts for one over its example's length.
@@ -68,7 +69,7 @@ torch::Tensor Trainer::token_weights(const Batch& batch) const {
 
 OutputLoss Trainer::loss_of(const Batch& batch) {
   const RoutingWeights routes = route(batch.task_ids);
-  const Bfloat16Scope scope(options_.optimiser.precision == "bf16", options_.device.type());
+  const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16, options_.device.type());
   return checkpoint_.model->loss(batch, routes, token_weights(batch),
                                  options_.optimiser.label_smoothing);
 }
@@ -84,8 +85,8 @@ Trainer::StepResult Trainer::step() {
   const int64_t accumulation = options_.optimiser.accumulation;
   double loss_sum = 0;
   for (int64_t i = 0; i < accumulation; ++i) {
-    const Batch batch = collate(stream_.next_batch(), checkpoint_.config.pad_token_id,
-                                checkpoint_.config.decoder_start_token_id)
+    const Batch batch = collate(stream_.next_batch(), checkpoint_.config().pad_token_id,
+                                checkpoint_.config().decoder_start_token_id)
                             .to(options_.device);
     const OutputLoss loss = loss_of(batch);
     loss.sum.backward();
@@ -153,7 +154,9 @@ void Trainer::log_point(const StepResult& result) {
 void Trainer::record_routes() {
   if (!checkpoint_.model->has_router() || checkpoint_.tasks.entries().empty()) return;
   checkpoint_.model->eval();  // a router may have dropout
-  route_file_.add(step_, dump_routes(checkpoint_.model, checkpoint_.tasks, temperature()));
+  checkpoint_.model->set_selection_temperature(temperature());
+  route_file_.add(step_, dump_routes(model_routes(checkpoint_.model), checkpoint_.config(),
+                                     checkpoint_.tasks));
 }
 
 void Trainer::validate() {
@@ -165,7 +168,7 @@ void Trainer::validate() {
   // A score that is no number (a correlation of constants) is never the best (parity_notes A17).
   if (!(validation.score > best_score_.value_or(-std::numeric_limits<double>::infinity()))) return;
   best_score_ = validation.score;
-  checkpoint_.config.routing.selection_temperature = temperature();
+  checkpoint_.model->set_selection_temperature(temperature());
   save_checkpoint(checkpoint_, std::filesystem::path(options_.run.output) / "best");
 }
 
@@ -183,7 +186,7 @@ void Trainer::save_snapshot() {
   snapshot.noise_state = noise_.get_state();
   snapshot.dropout_state = dropout_generator(options_.device).get_state();
   snapshot.optimiser = optimiser_.state();
-  checkpoint_.config.routing.selection_temperature = temperature();
+  checkpoint_.model->set_selection_temperature(temperature());
   save_training_snapshot(checkpoint_, snapshot, last_folder());
 }
 

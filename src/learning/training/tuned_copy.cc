@@ -8,7 +8,7 @@ namespace trivium::learning {
 
 Checkpoint copy_of(const Checkpoint& original) {
   Checkpoint copy = original;
-  copy.model = model_from_tensors(original.config, copied_tensors(original.model), "a copy");
+  copy.model = model_from_tensors(original.config(), copied_tensors(original.model), "a copy");
   return copy;
 }
 

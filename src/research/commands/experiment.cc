@@ -6,9 +6,11 @@
 #include "core/analysis/task_features.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "cli/commands/command.h"
+#include "research/commands/commands.h"
+#include "cli/program/home.h"
+#include "cli/program/stop_signal.h"
 #include "cli/batch/result_file.h"
-#include "learning/commands/token_gates.h"
+#include "learning/commands/commands.h"
 #include "research/settings/experiment_settings.h"
 #include "research/studies/task_level_experiment.h"
 #include "research/studies/task_level_report.h"
@@ -45,15 +47,15 @@ std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
   std::vector<LearnedRoutes> learned;
   FeatureTable features;  // of the same tasks for all methods
   for (const std::string& method : settings.methods) {
-    Checkpoint checkpoint = experiment.trained(method);
+    learning::Checkpoint checkpoint = experiment.trained(method);
     if (!checkpoint.model->has_router()) continue;
     checkpoint.model->eval();
     const RouteDump routes = dump_routes(checkpoint.model, checkpoint.tasks,
-                                         checkpoint.config.routing.selection_temperature);
+                                         checkpoint.config().routing.selection_temperature);
     if (features.tasks.empty()) {
       features = task_features(Gym(settings.gym), checkpoint.tasks.names(),
                                PromptLibrary(settings.prompts),
-                               HandLabels(home_folder() / "configs" / "task_features.toml"));
+                               HandLabels(cli::home_folder() / "configs" / "task_features.toml"));
     }
     learned.push_back({method, routes, correlate(routes, features)});
   }
@@ -67,13 +69,13 @@ int run_task_level(const ExperimentFlags& flags) {
     return 0;
   }
   const std::filesystem::path config =
-      flags.config.empty() ? home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
+      flags.config.empty() ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
                            : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
   if (!flags.tried) settings.tried.clear();
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
-  watch_stop_signals();
-  TaskLevelExperiment experiment(settings, &stop_requested());
+  cli::watch_stop_signals();
+  TaskLevelExperiment experiment(settings, &cli::stop_requested());
   if (!experiment.run()) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
@@ -85,7 +87,7 @@ int run_task_level(const ExperimentFlags& flags) {
   summary.table(comparison_table(experiment.runs(), settings.methods));
   summary.table(claims_table(experiment.runs(), settings.methods));
   if (flags.tried) summary.table(tried_table(experiment.runs(), settings));
-  ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
+  cli::ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
   spdlog::info("wrote {}/task_level.md and .html", settings.output);
   return 0;
 }

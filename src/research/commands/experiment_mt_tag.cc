@@ -3,9 +3,11 @@
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "cli/commands/command.h"
+#include "research/commands/commands.h"
+#include "cli/program/home.h"
+#include "cli/program/stop_signal.h"
 #include "cli/batch/result_file.h"
-#include "learning/commands/token_gates.h"
+#include "learning/commands/commands.h"
 #include "research/settings/mt_tag_settings.h"
 #include "research/studies/mt_tag_experiment.h"
 #include "research/studies/mt_tag_report.h"
@@ -39,16 +41,16 @@ std::string command_line(const MtTagFlags& flags) {
 int run_mt_tag(const MtTagFlags& flags) {
   MtTagSettings settings;
   if (flags.reference) {
-    ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
+    cli::ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
     return 0;
   }
   const std::filesystem::path config =
-      flags.config.empty() ? home_folder() / "configs" / ("mt_tag_" + flags.preset + ".toml")
+      flags.config.empty() ? cli::home_folder() / "configs" / ("mt_tag_" + flags.preset + ".toml")
                            : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
-  watch_stop_signals();
-  MtTagExperiment experiment(settings, &stop_requested());
+  cli::watch_stop_signals();
+  MtTagExperiment experiment(settings, &cli::stop_requested());
   if (!experiment.run()) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
@@ -62,7 +64,7 @@ int run_mt_tag(const MtTagFlags& flags) {
     summary.table(mt_tag_table(table, experiment.runs()));
   }
   summary.table(mt_tag_claims(tables, experiment.runs()));
-  ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
+  cli::ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
   spdlog::info("wrote {}/mt_tag.md and .html", settings.output);
   return 0;
 }

@@ -30,7 +30,7 @@ void TaskLevelSettings::visit(SettingsVisitor& v) {
   v.integers("few_shot.batch_sizes", batch_sizes, "the grid's batch sizes, in examples");
   v.integer("few_shot.steps", steps, 1, 1'000'000, "optimiser steps of a cell of the grid");
   v.integer("few_shot.eval_every", eval_every, 1, 1'000'000, "steps between scores on dev");
-  v.text("few_shot.precision", precision, {"fp32", "bf16"}, "as train.precision");
+  v.choice("few_shot.precision", precision, learning::precision_names(), "as train.precision");
 }
 
 }  // namespace trivium::research

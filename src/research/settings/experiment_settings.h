@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/config/settings.h"
+#include "learning/settings/train_settings.h"
 
 namespace trivium::research {
 
@@ -31,7 +32,7 @@ struct TaskLevelSettings : Settings {
   std::vector<double> learning_rates = {1e-5, 2e-5, 5e-5};
   std::vector<int64_t> batch_sizes = {2, 4, 8};
   int64_t steps = 1000, eval_every = 100;
-  std::string precision = "bf16";
+  learning::Precision precision = learning::Precision::kBfloat16;
   void visit(SettingsVisitor& visitor) override;
 };
 

@@ -29,8 +29,8 @@ std::vector<T> first_of(const std::vector<T>& items, int64_t limit) {
 }
 
 // The records of the first `limit` lines: a ranking's line is several records of one group.
-std::vector<LabelledRecord> first_lines(const std::vector<LabelledRecord>& records, int64_t limit) {
-  std::vector<LabelledRecord> kept;
+std::vector<learning::LabelledRecord> first_lines(const std::vector<learning::LabelledRecord>& records, int64_t limit) {
+  std::vector<learning::LabelledRecord> kept;
   int64_t lines = 0;
   for (size_t i = 0; i < records.size(); ++i) {
     if (i == 0 || records[i].group != records[i - 1].group) ++lines;
@@ -41,17 +41,17 @@ std::vector<LabelledRecord> first_lines(const std::vector<LabelledRecord>& recor
 }
 
 // `limit` lines drawn by a fixed seed; all for 0.
-std::vector<LabelledExample> drawn_lines(const std::vector<LabelledExample>& examples,
+std::vector<learning::LabelledExample> drawn_lines(const std::vector<learning::LabelledExample>& examples,
                                          int64_t limit) {
-  std::vector<std::vector<LabelledExample>> lines;
-  for (const LabelledExample& example : examples) {
+  std::vector<std::vector<learning::LabelledExample>> lines;
+  for (const learning::LabelledExample& example : examples) {
     if (lines.empty() || lines.back().front().group != example.group) lines.emplace_back();
     lines.back().push_back(example);
   }
   if (limit <= 0 || static_cast<size_t>(limit) >= lines.size()) return examples;
   Rng rng(0);
   rng.shuffle(lines);
-  std::vector<LabelledExample> drawn;
+  std::vector<learning::LabelledExample> drawn;
   for (int64_t i = 0; i < limit; ++i) {
     const auto& line = lines[static_cast<size_t>(i)];
     drawn.insert(drawn.end(), line.begin(), line.end());
@@ -81,30 +81,30 @@ MtTagExperiment::MtTagExperiment(const MtTagSettings& settings, const std::atomi
 const MtTagExperiment::TaskData& MtTagExperiment::data_of(const std::string& name) {
   const auto known = data_.find(name);
   if (known != data_.end()) return known->second;
-  const LabelledTask task = labelled_task(gym_.load_task(name));
-  const auto encode = [&](const std::vector<LabelledRecord>& records) {
-    return encode_labelled(records, task.info.kind, 0, *tokenizer_, settings_.max_length);
+  const learning::LabelledTask task = learning::labelled_task(gym_.load_task(name));
+  const auto encode = [&](const std::vector<learning::LabelledRecord>& records) {
+    return learning::encode_labelled(records, task.info.kind, 0, *tokenizer_, settings_.max_length);
   };
   TaskData data{task.info,
                 encode(task.records.at(Split::kTrain)),
                 encode(first_lines(task.records.at(Split::kDev), settings_.dev_examples)),
                 {}};
-  const std::vector<LabelledRecord> test =
+  const std::vector<learning::LabelledRecord> test =
       first_lines(task.records.at(Split::kTest), settings_.test_examples);
   data.test[""] = encode(test);
-  for (const std::string& change : perturbation_names()) {
-    std::vector<LabelledRecord> changed;
-    for (const LabelledRecord& record : test) {
-      changed.push_back(perturbed(record, perturbation(change)));
+  for (const std::string& change : learning::perturbation_names()) {
+    std::vector<learning::LabelledRecord> changed;
+    for (const learning::LabelledRecord& record : test) {
+      changed.push_back(learning::perturbed(record, learning::perturbation(change)));
     }
     data.test[change] = encode(changed);
   }
   return data_.emplace(name, std::move(data)).first->second;
 }
 
-ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& variant,
+learning::ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& variant,
                                                       int64_t seed) const {
-  ClassifierSettings settings;
+  learning::ClassifierSettings settings;
   std::vector<std::string> overrides = settings_.overrides;
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
   load_settings(settings, fs::path(settings_.methods_folder) / (variant.method + ".toml"),
@@ -126,7 +126,7 @@ void MtTagExperiment::check_settings(const MtTagVariant& variant, const MtTagRun
   own.layers = own.experts = own.seeds = own.training_seeds = {};
   own.threads = 0;
   own.output = own.gym = own.methods_folder = "";
-  ClassifierSettings training = training_settings(variant, run.training_seed);
+  learning::ClassifierSettings training = training_settings(variant, run.training_seed);
   training.threads = 0;
   training.gym = training.output = "";
   training.log_every = training.save_every = 1;
@@ -134,17 +134,17 @@ void MtTagExperiment::check_settings(const MtTagVariant& variant, const MtTagRun
                 settings_to_toml(own) + "\n" + settings_to_toml(training));
 }
 
-bool MtTagExperiment::train(const ClassifierSettings& settings, const fs::path& unfinished,
-                            ClassifierCheckpoint& model, MtTagRun& run) {
-  std::vector<LabelledExample> examples;
+bool MtTagExperiment::train(const learning::ClassifierSettings& settings, const fs::path& unfinished,
+                            learning::ClassifierCheckpoint& model, MtTagRun& run) {
+  std::vector<learning::LabelledExample> examples;
   for (size_t t = 0; t < settings.tasks.size(); ++t) {
-    for (LabelledExample example :
+    for (learning::LabelledExample example :
          first_of(data_of(settings.tasks[t]).train, settings.examples_per_task)) {
       example.task = static_cast<int64_t>(t);
       examples.push_back(std::move(example));
     }
   }
-  ClassifierTrainer trainer(model, std::move(examples), trainer_options(settings));
+  learning::ClassifierTrainer trainer(model, std::move(examples), learning::trainer_options(settings));
   if (fs::exists(unfinished)) {
     trainer.resume(unfinished);
     spdlog::info("{} goes on from step {}", run.variant, trainer.steps_done());
@@ -161,7 +161,7 @@ bool MtTagExperiment::train(const ClassifierSettings& settings, const fs::path& 
       save();
       return false;
     }
-    const ClassifierTrainer::StepResult result = trainer.step();
+    const learning::ClassifierTrainer::StepResult result = trainer.step();
     run.training_examples += result.examples;
     if (trainer.steps_done() % settings.save_every == 0 && !trainer.done()) save();
     if (trainer.steps_done() % settings.log_every == 0) {
@@ -177,25 +177,25 @@ bool MtTagExperiment::train(const ClassifierSettings& settings, const fs::path& 
   return true;
 }
 
-void MtTagExperiment::count_use(ClassifierCheckpoint& model, MtTagRun& run) {
+void MtTagExperiment::count_use(learning::ClassifierCheckpoint& model, MtTagRun& run) {
   if (!model.model->has_token_gates()) return;
   model.model->eval();
   for (size_t t = 0; t < model.tasks.size(); ++t) {
-    std::vector<LabelledExample> examples =
+    std::vector<learning::LabelledExample> examples =
         first_of(data_of(model.tasks[t].name).dev, static_cast<int64_t>(kExamplesOfUse));
-    for (LabelledExample& example : examples) example.task = static_cast<int64_t>(t);
-    run.use[model.tasks[t].name] = expert_use(model.model, examples, model.config.pad_token_id);
+    for (learning::LabelledExample& example : examples) example.task = static_cast<int64_t>(t);
+    run.use[model.tasks[t].name] = learning::expert_use(model.model, examples, model.config.pad_token_id);
   }
 }
 
-std::optional<ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTagVariant& variant,
+std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTagVariant& variant,
                                                                       MtTagRun& run) {
   const fs::path kept = folder_of(run) / "multi_task";
-  if (fs::exists(kept)) return load_classifier(kept);
-  const ClassifierSettings settings = training_settings(variant, run.training_seed);
-  std::vector<LabelledTaskInfo> tasks;
+  if (fs::exists(kept)) return learning::load_classifier(kept);
+  const learning::ClassifierSettings settings = training_settings(variant, run.training_seed);
+  std::vector<learning::LabelledTaskInfo> tasks;
   for (const std::string& task : settings.tasks) tasks.push_back(data_of(task).info);
-  ClassifierCheckpoint model = new_classifier(settings, tasks);
+  learning::ClassifierCheckpoint model = learning::new_classifier(settings, tasks);
   const fs::path unfinished = folder_of(run) / "unfinished";
   if (!fs::exists(unfinished)) {
     run.training_examples = 0;
@@ -203,27 +203,27 @@ std::optional<ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTa
   }
   if (!train(settings, unfinished, model, run)) return std::nullopt;
   count_use(model, run);
-  save_classifier(model, kept);
+  learning::save_classifier(model, kept);
   write_run(run, folder_of(run));
   fs::remove_all(unfinished);
   return model;
 }
 
-std::optional<int64_t> MtTagExperiment::gate_row(const ClassifierCheckpoint& model,
+std::optional<int64_t> MtTagExperiment::gate_row(const learning::ClassifierCheckpoint& model,
                                                  const FineTuneJob& job) {
   if (job.gates == "random") return std::nullopt;
   if (job.gates == "own") return model.index_of(job.task);
   if (job.gates != "nearest") return model.index_of(job.gates);
   // By the untrained encoder, whose hidden states no gate has touched.
-  ClassifierCheckpoint encoder = import_classifier(settings_.init, {data_of(job.task).info}, {});
+  learning::ClassifierCheckpoint encoder = learning::import_classifier(settings_.init, {data_of(job.task).info}, {});
   const auto texts = [&](const std::string& task) {
     return first_of(data_of(task).train, static_cast<int64_t>(kTextsPerTask));
   };
   std::vector<torch::Tensor> vectors;
-  for (const LabelledTaskInfo& task : model.tasks) {
-    vectors.push_back(mean_state(encoder, texts(task.name)));
+  for (const learning::LabelledTaskInfo& task : model.tasks) {
+    vectors.push_back(learning::mean_state(encoder, texts(task.name)));
   }
-  return nearest_vector(torch::stack(vectors), mean_state(encoder, texts(job.task)));
+  return learning::nearest_vector(torch::stack(vectors), learning::mean_state(encoder, texts(job.task)));
 }
 
 std::vector<std::string> MtTagExperiment::perturbations_of(const FineTuneJob& job) const {
@@ -241,14 +241,14 @@ std::vector<std::string> MtTagExperiment::perturbations_of(const FineTuneJob& jo
   return changes;
 }
 
-FineTuneData MtTagExperiment::fine_tune_data(const FineTuneJob& job) {
+learning::FineTuneData MtTagExperiment::fine_tune_data(const FineTuneJob& job) {
   const TaskData& data = data_of(job.task);
   const int64_t lines = job.examples > 0 ? job.examples : settings_.examples_per_task;
   return {drawn_lines(data.train, lines), data.dev, paper_metric(job.task)};
 }
 
 bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
-                              std::optional<ClassifierCheckpoint>& model, MtTagRun& run) {
+                              std::optional<learning::ClassifierCheckpoint>& model, MtTagRun& run) {
   const std::vector<std::string> changes = perturbations_of(job);
   const auto known = std::find_if(run.runs.begin(), run.runs.end(), [&](const FineTuneRun& done) {
     return done.job == job.key() && done.seed == seed;
@@ -266,13 +266,13 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
   const bool gated =
       model->model->has_token_gates() && model->config.token_experts.gates == TokenGates::kPerTask;
   const std::optional<int64_t> row = gated ? gate_row(*model, job) : std::nullopt;
-  ClassifierCheckpoint tuned =
-      single_task_copy(*model, data.info, row, static_cast<uint64_t>(seed));
-  const FineTuneData examples = fine_tune_data(job);
-  const ClassifierStepSettings& step = settings_.fine_tune;
-  const auto result = fine_tune(tuned, examples,
+  learning::ClassifierCheckpoint tuned =
+      learning::single_task_copy(*model, data.info, row, static_cast<uint64_t>(seed));
+  const learning::FineTuneData examples = fine_tune_data(job);
+  const learning::ClassifierStepSettings& step = settings_.fine_tune;
+  const auto result = learning::fine_tune(tuned, examples,
                                 {step.optimiser(0, static_cast<uint64_t>(seed)), step.batch_tokens,
-                                 step.batch_examples, TaskShares::kNatural, 0},
+                                 step.batch_examples, learning::TaskShares::kNatural, 0},
                                 settings_.epochs, stop_);
   if (!result) return false;
   FineTuneRun done{job.key(),
@@ -284,7 +284,7 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
                    row ? model->tasks.at(static_cast<size_t>(*row)).name : "",
                    {}};
   for (const std::string& change : changes) {
-    const TaskScore score = score_classifier(tuned, 0, data.test.at(change), examples.metric,
+    const TaskScore score = learning::score_classifier(tuned, 0, data.test.at(change), examples.metric,
                                              step.precision == "bf16", /*resamples=*/0);
     std::vector<std::string> golds;
     for (const Scored& item : score.items) {
@@ -310,12 +310,12 @@ bool MtTagExperiment::run_variant(const MtTagVariant& variant, int64_t training_
   const fs::path results = folder_of(run) / "results.json";
   check_settings(variant, run);
   if (fs::exists(results)) run = mt_tag_run_from_json(read_json_file(results), results.string());
-  std::optional<ClassifierCheckpoint> model;
+  std::optional<learning::ClassifierCheckpoint> model;
   for (const FineTuneJob& job : variant.jobs) {
     if (variant.method == "single_task") {
       // Each task starts from the encoder as it is.
-      ClassifierSettings settings = training_settings(variant, training_seed);
-      model = new_classifier(settings, {data_of(job.task).info});
+      learning::ClassifierSettings settings = training_settings(variant, training_seed);
+      model = learning::new_classifier(settings, {data_of(job.task).info});
     }
     for (const int64_t seed : settings_.seeds) {
       if (!run_job(variant, job, seed, model, run)) return false;

@@ -35,31 +35,31 @@ class MtTagExperiment {
  private:
   // A task's lines as ids, encoded once; `task` of the examples is 0.
   struct TaskData {
-    LabelledTaskInfo info;
-    std::vector<LabelledExample> train, dev;
-    std::map<std::string, std::vector<LabelledExample>> test;  // by perturbation; "": as they are
+    learning::LabelledTaskInfo info;
+    std::vector<learning::LabelledExample> train, dev;
+    std::map<std::string, std::vector<learning::LabelledExample>> test;  // by perturbation; "": as they are
   };
 
   const TaskData& data_of(const std::string& task);
-  ClassifierSettings training_settings(const MtTagVariant& variant, int64_t seed) const;
+  learning::ClassifierSettings training_settings(const MtTagVariant& variant, int64_t seed) const;
   std::filesystem::path folder_of(const MtTagRun& run) const;
   // Keeps beside a run's results what they depend on. Error kConfig where that is kept already and
   // has changed since.
   void check_settings(const MtTagVariant& variant, const MtTagRun& run) const;
   // The trained model: as it was kept, or trained now. Nothing when it was stopped.
-  std::optional<ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
+  std::optional<learning::ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
   // `unfinished`: where the training leaves its snapshots, and goes on from.
-  bool train(const ClassifierSettings& settings, const std::filesystem::path& unfinished,
-             ClassifierCheckpoint& model, MtTagRun& run);
-  void count_use(ClassifierCheckpoint& model, MtTagRun& run);
+  bool train(const learning::ClassifierSettings& settings, const std::filesystem::path& unfinished,
+             learning::ClassifierCheckpoint& model, MtTagRun& run);
+  void count_use(learning::ClassifierCheckpoint& model, MtTagRun& run);
   bool run_variant(const MtTagVariant& variant, int64_t training_seed);
   // A job and seed; false when it was stopped.
   bool run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
-               std::optional<ClassifierCheckpoint>& model, MtTagRun& run);
+               std::optional<learning::ClassifierCheckpoint>& model, MtTagRun& run);
   // The row of the model's gates that a job begins with; nothing: new ones.
-  std::optional<int64_t> gate_row(const ClassifierCheckpoint& model, const FineTuneJob& job);
+  std::optional<int64_t> gate_row(const learning::ClassifierCheckpoint& model, const FineTuneJob& job);
   std::vector<std::string> perturbations_of(const FineTuneJob& job) const;
-  FineTuneData fine_tune_data(const FineTuneJob& job);
+  learning::FineTuneData fine_tune_data(const FineTuneJob& job);
 
   MtTagSettings settings_;
   const std::atomic<bool>* stop_;

@@ -34,9 +34,9 @@ TaskResult to_result(const EvaluationTask& task, const TaskScore& score) {
   return {task.name, task.family, task.metric, score.score, score.majority};
 }
 
-ExampleLengths mean_lengths(const std::vector<EncodedExample>& examples) {
-  ExampleLengths sum;
-  for (const EncodedExample& example : examples) {
+learning::ExampleLengths mean_lengths(const std::vector<learning::EncodedExample>& examples) {
+  learning::ExampleLengths sum;
+  for (const learning::EncodedExample& example : examples) {
     sum.source += static_cast<double>(example.source.size());
     sum.target += static_cast<double>(example.target.size());
   }
@@ -49,7 +49,7 @@ ExampleLengths mean_lengths(const std::vector<EncodedExample>& examples) {
 struct ExpertsRun {
   double inference = 1, training = 1, forward_only = 0;
 };
-ExpertsRun experts_run(const TrainSettings& settings) {
+ExpertsRun experts_run(const learning::TrainSettings& settings) {
   const auto all = static_cast<double>(settings.num_experts);
   if (settings.num_experts == 1 || settings.routes == "instance_random") return {};
   if (settings.routes == "average") return {all, all, 0};
@@ -86,7 +86,7 @@ std::vector<EvaluationTask> tests_of_all_templates(const Task& task, const Promp
 
 TaskLevelExperiment::TaskLevelExperiment(const TaskLevelSettings& settings,
                                          const std::atomic<bool>* stop)
-    : settings_(settings), stop_(stop), start_(load_checkpoint(settings.init)) {
+    : settings_(settings), stop_(stop), start_(learning::load_checkpoint(settings.init)) {
   if (settings_.methods.empty() || settings_.seeds.empty()) {
     throw Error(ExitCode::kConfig, "experiment.methods and experiment.seeds must not be empty");
   }
@@ -102,8 +102,8 @@ TaskLevelExperiment::TaskLevelExperiment(const TaskLevelSettings& settings,
 
 void TaskLevelExperiment::read_tasks() {
   if (!mixture_.tasks.empty()) return;
-  const TrainSettings first = training_settings(methods_.front(), settings_.seeds.front());
-  mixture_ = load_task_mixture(first, *start_.tokenizer);
+  const learning::TrainSettings first = training_settings(methods_.front(), settings_.seeds.front());
+  mixture_ = learning::load_task_mixture(first, *start_.tokenizer);
   const Gym gym(settings_.gym);
   const PromptLibrary prompts(settings_.prompts);
   for (const std::string& task : mixture_.tasks) {
@@ -112,7 +112,7 @@ void TaskLevelExperiment::read_tasks() {
   }
   for (const std::string& task : gym.tasks_of("unseen")) {
     unseen_.push_back(
-        load_few_shot_task(gym, prompts, task, static_cast<size_t>(settings_.unseen_examples)));
+        learning::load_few_shot_task(gym, prompts, task, static_cast<size_t>(settings_.unseen_examples)));
   }
   make_task_vectors(gym, prompts, first);
 }
@@ -122,39 +122,39 @@ fs::path TaskLevelExperiment::vectors_file() const {
 }
 
 void TaskLevelExperiment::make_task_vectors(const Gym& gym, const PromptLibrary& prompts,
-                                            const TrainSettings& settings) {
+                                            const learning::TrainSettings& settings) {
   std::vector<std::string> names;
-  for (const FewShotTask& task : unseen_) names.push_back(task.task.name);
+  for (const learning::FewShotTask& task : unseen_) names.push_back(task.task.name);
   // Each task's first texts are all that its vector is made of.
-  std::vector<EncodedExample> examples;
+  std::vector<learning::EncodedExample> examples;
   std::vector<int64_t> counts(mixture_.tasks.size());
-  for (const EncodedExample& example : mixture_.examples) {
+  for (const learning::EncodedExample& example : mixture_.examples) {
     if (counts.at(example.task)++ < kTextsPerTask) examples.push_back(example);
   }
-  TrainSettings few = settings;
+  learning::TrainSettings few = settings;
   if (few.examples_per_task == 0 || few.examples_per_task > kTextsPerTask) {
     few.examples_per_task = kTextsPerTask;
   }
-  for (EncodedExample& example :
-       encode_training_examples(gym, prompts, names, *start_.tokenizer, few)) {
+  for (learning::EncodedExample& example :
+       learning::encode_training_examples(gym, prompts, names, *start_.tokenizer, few)) {
     example.task += static_cast<int64_t>(mixture_.tasks.size());
     examples.push_back(std::move(example));
   }
-  TaskVectors vectors{mixture_.tasks, {}};
+  learning::TaskVectors vectors{mixture_.tasks, {}};
   vectors.tasks.insert(vectors.tasks.end(), names.begin(), names.end());
-  vectors.vectors = text_task_vectors(start_.model, examples,
+  vectors.vectors = learning::text_task_vectors(start_.model, examples,
                                       static_cast<int64_t>(vectors.tasks.size()), kTextsPerTask);
   fs::create_directories(settings_.output);
-  save_task_vectors(vectors, vectors_file());
+  learning::save_task_vectors(vectors, vectors_file());
   unseen_vectors_ = vectors.rows_of(names, vectors_file().string());
 }
 
-TrainSettings TaskLevelExperiment::training_settings(const TriedSetting& setting,
+learning::TrainSettings TaskLevelExperiment::training_settings(const TriedSetting& setting,
                                                      int64_t seed) const {
   const fs::path file = fs::path(settings_.methods_folder) / (setting.method + ".toml");
   std::vector<std::string> overrides = settings_.overrides;
   overrides.insert(overrides.end(), setting.overrides.begin(), setting.overrides.end());
-  TrainSettings own, settings;
+  learning::TrainSettings own, settings;
   load_settings(own, file, {});
   load_settings(settings, file, overrides);
   // Overrides shorten a second stage; they give none to a method that has one stage.
@@ -173,7 +173,7 @@ fs::path TaskLevelExperiment::run_folder(const std::string& name, int64_t seed) 
   return fs::path(settings_.output) / (name + "-" + std::to_string(seed));
 }
 
-void TaskLevelExperiment::note_settings(const fs::path& folder, TrainSettings training) const {
+void TaskLevelExperiment::note_settings(const fs::path& folder, learning::TrainSettings training) const {
   TaskLevelSettings scoring = settings_;
   // What else is trained, with what, and where, is not what this folder's results come from.
   for (auto* names : {&scoring.methods, &scoring.tried, &scoring.overrides}) names->clear();
@@ -204,14 +204,14 @@ bool TaskLevelExperiment::run() {
   return true;
 }
 
-Checkpoint TaskLevelExperiment::trained(const std::string& method) const {
-  return load_checkpoint(run_folder(method, settings_.seeds.front()) / "last");
+learning::Checkpoint TaskLevelExperiment::trained(const std::string& method) const {
+  return learning::load_checkpoint(run_folder(method, settings_.seeds.front()) / "last");
 }
 
 std::optional<MethodRun> TaskLevelExperiment::run_setting(const TriedSetting& setting, int64_t seed,
                                                           bool seen_only) {
   const fs::path folder = run_folder(setting.name, seed), results = folder / "results.json";
-  const TrainSettings settings = training_settings(setting, seed);
+  const learning::TrainSettings settings = training_settings(setting, seed);
   note_settings(folder, settings);
   if (fs::exists(results)) return method_run_from_json(read_json_file(results), results.string());
   read_tasks();
@@ -221,15 +221,15 @@ std::optional<MethodRun> TaskLevelExperiment::run_setting(const TriedSetting& se
   run.seed = seed;
   const bool begun = fs::exists(folder / "last") || fs::exists(folder / "first_stage" / "last");
   const Stopwatch training;
-  if (!train_on_mixture(start_, mixture_, settings, {torch::kCPU, stop_, begun})) return {};
+  if (!learning::train_on_mixture(start_, mixture_, settings, {torch::kCPU, stop_, begun})) return {};
   run.training_seconds = training.seconds();
-  Checkpoint trained = load_checkpoint(folder / "last");
+  learning::Checkpoint trained = learning::load_checkpoint(folder / "last");
   trained.model->eval();
-  const ExampleLengths lengths = mean_lengths(mixture_.examples);
+  const learning::ExampleLengths lengths = mean_lengths(mixture_.examples);
   const ExpertsRun experts = experts_run(settings);
   run.training_flops =
-      training_flops(trained.config, lengths, experts.training, experts.forward_only);
-  run.inference_flops = forward_flops(trained.config, lengths, experts.inference);
+      learning::training_flops(trained.config(), lengths, experts.training, experts.forward_only);
+  run.inference_flops = learning::forward_flops(trained.config(), lengths, experts.inference);
   score_seen(trained, settings, run);
   if (!seen_only && !score_unseen(trained, settings, run)) return {};
   write_file_atomically(results, to_json(run).dump(1) + "\n");
@@ -240,8 +240,8 @@ std::optional<MethodRun> TaskLevelExperiment::run_setting(const TriedSetting& se
 std::optional<MethodRun> TaskLevelExperiment::run_direct() {
   const fs::path folder = run_folder(kDirect, settings_.seeds.front());
   const fs::path results = folder / "results.json";
-  const TrainSettings settings = training_settings(methods_.front(), settings_.seeds.front());
-  TrainSettings used;  // all that tuning takes of the first method's settings
+  const learning::TrainSettings settings = training_settings(methods_.front(), settings_.seeds.front());
+  learning::TrainSettings used;  // all that tuning takes of the first method's settings
   used.max_source_length = settings.max_source_length;
   used.max_target_length = settings.max_target_length;
   used.optimiser.dropout = settings.optimiser.dropout;
@@ -259,7 +259,7 @@ std::optional<MethodRun> TaskLevelExperiment::run_direct() {
   return run;
 }
 
-bool TaskLevelExperiment::score_unseen(const Checkpoint& trained, const TrainSettings& settings,
+bool TaskLevelExperiment::score_unseen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                                        MethodRun& run) const {
   const auto stopped = [&] { return stop_ != nullptr && stop_->load(); };
   score_zero_shot(trained, settings, run);
@@ -271,45 +271,45 @@ bool TaskLevelExperiment::score_unseen(const Checkpoint& trained, const TrainSet
   return !stopped();
 }
 
-void TaskLevelExperiment::score_seen(const Checkpoint& trained, const TrainSettings& settings,
+void TaskLevelExperiment::score_seen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                                      MethodRun& run) const {
   TextGenerator generator(trained.model, trained.tokenizer,
                           {.max_source_length = settings.max_source_length, .stop = stop_});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
-  Seq2SeqModel model = trained.model;
+  learning::Seq2SeqModel model = trained.model;
   for (size_t t = 0; t < seen_tests_.size(); ++t) {
     TaskRoute route =
-        route_of_task(model, static_cast<int64_t>(t), trained.config.routing.selection_temperature);
+        learning::route_of_task(model, static_cast<int64_t>(t), trained.config().routing.selection_temperature);
     if (settings.routes == "learned") route = main_experts_only(route);
     run.seen.push_back(to_result(
         seen_tests_[t], evaluator.evaluate(seen_tests_[t], route, EvaluationMode::kGeneration)));
   }
 }
 
-TaskRoute TaskLevelExperiment::unseen_route(const Checkpoint& trained,
-                                            const TrainSettings& settings, int64_t seed,
+TaskRoute TaskLevelExperiment::unseen_route(const learning::Checkpoint& trained,
+                                            const learning::TrainSettings& settings, int64_t seed,
                                             size_t task) const {
-  Seq2SeqModel model = trained.model;
-  const double temperature = trained.config.routing.selection_temperature;
-  if (!model->is_routed()) return route_of_task(model, 0, temperature);
-  if (settings.routes == "average") return average_route(trained.config);
-  if (settings.routes == "instance_random") return route_of_task(model, 0, temperature);
+  learning::Seq2SeqModel model = trained.model;
+  const double temperature = trained.config().routing.selection_temperature;
+  if (!model->is_routed()) return learning::route_of_task(model, 0, temperature);
+  if (settings.routes == "average") return learning::average_route(trained.config());
+  if (settings.routes == "instance_random") return learning::route_of_task(model, 0, temperature);
   if (settings.routes == "task_random") {
-    return random_route(trained.config, static_cast<uint64_t>(seed) * 1000 + task,
+    return learning::random_route(trained.config(), static_cast<uint64_t>(seed) * 1000 + task,
                         settings.random_experts);
   }
   if (fs::exists(settings.task_vectors)) {
     return main_experts_only(
-        route_of_vector(model, unseen_vectors_[static_cast<int64_t>(task)], temperature));
+        learning::route_of_vector(model, unseen_vectors_[static_cast<int64_t>(task)], temperature));
   }
   // Learned vectors: an unseen task has none.
   const RouteChoice choice = choose_route(trained.tasks, trained.finder, unseen_[task].task.name,
                                           unseen_[task].test.train_inputs);
-  return main_experts_only(route_of_task(model, choice.row, temperature));
+  return main_experts_only(learning::route_of_task(model, choice.row, temperature));
 }
 
-void TaskLevelExperiment::score_zero_shot(const Checkpoint& trained, const TrainSettings& settings,
+void TaskLevelExperiment::score_zero_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                                           MethodRun& run) const {
   TextGenerator generator(trained.model, trained.tokenizer,
                           {.max_source_length = settings.max_source_length, .stop = stop_});
@@ -334,10 +334,10 @@ void TaskLevelExperiment::score_zero_shot(const Checkpoint& trained, const Train
   }
 }
 
-void TaskLevelExperiment::tune_few_shot(const Checkpoint& trained, const TrainSettings& settings,
+void TaskLevelExperiment::tune_few_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                                         MethodRun& run) const {
   if (settings_.samples.empty()) return;
-  FewShotSettings few_shot;
+  learning::FewShotSettings few_shot;
   few_shot.seeds.assign(settings_.samples.begin(), settings_.samples.end());
   few_shot.learning_rates = settings_.learning_rates;
   few_shot.batch_sizes = settings_.batch_sizes;
@@ -351,17 +351,17 @@ void TaskLevelExperiment::tune_few_shot(const Checkpoint& trained, const TrainSe
   few_shot.optimiser.loss = settings.optimiser.loss;
   few_shot.stop = stop_;
   for (size_t t = 0; t < unseen_.size(); ++t) {
-    Checkpoint start = trained;
+    learning::Checkpoint start = trained;
     if (trained.model->is_routed()) {
       const TaskRoute route = unseen_route(trained, settings, run.seed, t);
       // A single expert a layer is a dense model.
-      start = route == main_experts_only(route) ? squeeze(trained, route)
-                                                : with_fixed_route(trained, route);
+      start = route == main_experts_only(route) ? learning::squeeze(trained, route)
+                                                : learning::with_fixed_route(trained, route);
     }
     know_only(start, unseen_[t].entry);
-    const FewShotResult result = adapt_to_task(start, unseen_[t], few_shot);
+    const learning::FewShotResult result = learning::adapt_to_task(start, unseen_[t], few_shot);
     spdlog::info("{}: {} few-shot {:.4f}", run.method, result.task, result.mean());
-    run.few_shot.push_back({result.task, result.family, sample_scores(result).scores});
+    run.few_shot.push_back({result.task, result.family, learning::sample_scores(result).scores});
   }
 }
 

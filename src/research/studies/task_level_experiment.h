@@ -36,39 +36,39 @@ class TaskLevelExperiment {
   // tasks only) in the settings' order.
   const std::vector<MethodRun>& runs() const { return runs_; }
   // The trained checkpoint of a method and the first seed.
-  Checkpoint trained(const std::string& method) const;
+  learning::Checkpoint trained(const std::string& method) const;
 
  private:
   // Text vectors of seen and unseen tasks together, so that a router that learned the seen ones'
   // can read the unseen ones'.
   void make_task_vectors(const Gym& gym, const PromptLibrary& prompts,
-                         const TrainSettings& settings);
+                         const learning::TrainSettings& settings);
   void read_tasks();  // once
   std::filesystem::path vectors_file() const;
-  TrainSettings training_settings(const TriedSetting& setting, int64_t seed) const;
+  learning::TrainSettings training_settings(const TriedSetting& setting, int64_t seed) const;
   std::filesystem::path run_folder(const std::string& name, int64_t seed) const;
   // Notes in the folder what its results are made with, or finds the same noted there.
-  void note_settings(const std::filesystem::path& folder, TrainSettings training) const;
+  void note_settings(const std::filesystem::path& folder, learning::TrainSettings training) const;
   // Nothing when they were stopped.
   std::optional<MethodRun> run_direct();
   std::optional<MethodRun> run_setting(const TriedSetting& setting, int64_t seed, bool seen_only);
-  void score_seen(const Checkpoint& trained, const TrainSettings& settings, MethodRun& run) const;
+  void score_seen(const learning::Checkpoint& trained, const learning::TrainSettings& settings, MethodRun& run) const;
   // Zero-shot and few-shot; false when it was stopped.
-  bool score_unseen(const Checkpoint& trained, const TrainSettings& settings, MethodRun& run) const;
-  void score_zero_shot(const Checkpoint& trained, const TrainSettings& settings,
+  bool score_unseen(const learning::Checkpoint& trained, const learning::TrainSettings& settings, MethodRun& run) const;
+  void score_zero_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                        MethodRun& run) const;
-  void tune_few_shot(const Checkpoint& trained, const TrainSettings& settings,
+  void tune_few_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                      MethodRun& run) const;
   // What an unseen task takes: for a learned model the router's choice by the task's vector.
-  TaskRoute unseen_route(const Checkpoint& trained, const TrainSettings& settings, int64_t seed,
+  TaskRoute unseen_route(const learning::Checkpoint& trained, const learning::TrainSettings& settings, int64_t seed,
                          size_t task) const;
 
   TaskLevelSettings settings_;
   const std::atomic<bool>* stop_;
-  Checkpoint start_;
-  TaskMixture mixture_;
+  learning::Checkpoint start_;
+  learning::TaskMixture mixture_;
   std::vector<EvaluationTask> seen_tests_;
-  std::vector<FewShotTask> unseen_;
+  std::vector<learning::FewShotTask> unseen_;
   torch::Tensor unseen_vectors_;  // [unseen tasks, d_model]
   std::vector<TriedSetting> methods_, tried_;
   std::vector<MethodRun> runs_;

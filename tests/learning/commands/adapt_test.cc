@@ -61,7 +61,7 @@ class AdaptTest : public ::testing::Test {
                                     "--batch-sizes",
                                     "2"};
     all.insert(all.end(), more.begin(), more.end());
-    return run_program(all);
+    return cli::run_program(all);
   }
 
   TemporaryFolder temporary_;
@@ -107,16 +107,16 @@ TEST_F(AdaptTest, RefusesWhatItCannotDo) {
 
 TEST_F(AdaptTest, ExportSqueezesATask) {
   const Outcome outcome =
-      run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnli"});
+      cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnli"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   LoadedModel dense(tuned_, torch::kCPU);
   EXPECT_FALSE(dense.model()->is_routed());
   EXPECT_EQ(dense.tasks().names(), std::vector<std::string>{"mnli"});
   EXPECT_EQ(
-      run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"}).code,
+      cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"}).code,
       66);
   EXPECT_EQ(
-      run_program({"export", "--checkpoint", tuned_, "--output", tuned_, "--task", "mnli"}).code,
+      cli::run_program({"export", "--checkpoint", tuned_, "--output", tuned_, "--task", "mnli"}).code,
       2);
 }
 

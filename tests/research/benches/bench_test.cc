@@ -11,7 +11,7 @@ TEST(BenchTest, StraightThroughPrintsItsFigures) {
   TemporaryFolder folder;
   const std::string model = (folder.path() / "model").string();
   save_checkpoint(tiny_checkpoint(), model);
-  const Outcome outcome = run_program(
+  const Outcome outcome = cli::run_program(
       {"bench", "straight-through", "--checkpoint", model, "--threads", "1", "--rounds", "2",
        "--batch", "2", "--source-tokens", "6", "--target-tokens", "3", "--precision", "fp32"},
       "");
@@ -27,13 +27,13 @@ TEST(BenchTest, StraightThroughPrintsItsFigures) {
     EXPECT_LE(result.at(ratio).at("min"), result.at(ratio).at("median"));
     EXPECT_LE(result.at(ratio).at("median"), result.at(ratio).at("max"));
   }
-  const Outcome longer = run_program(
+  const Outcome longer = cli::run_program(
       {"bench", "straight-through", "--checkpoint", model, "--source-tokens", "4000"}, "");
   EXPECT_EQ(longer.code, 2);
 }
 
 TEST(BenchTest, TokenGatesPrintsItsFigures) {
-  const Outcome outcome = run_program(
+  const Outcome outcome = cli::run_program(
       {"bench",    "token-gates", "--threads",    "1", "--rounds",  "2",  "--batch", "4",
        "--tokens", "6",           "--layers",     "1", "--d-model", "16", "--heads", "2",
        "--d-ffn",  "8",           "--vocab-size", "50"},
@@ -52,7 +52,7 @@ TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
   const std::string model = (folder.path() / "model").string();
   save_checkpoint(tiny_checkpoint(), model);
   for (const char* engine : {"fast", "torch"}) {
-    const Outcome outcome = run_program(
+    const Outcome outcome = cli::run_program(
         {"bench", "generation", "--checkpoint", model, "--engine", engine, "--threads", "1",
          "--shapes", "1x1,2x3", "--source-tokens", "6", "--new-tokens", "3", "--rounds", "1"},
         "");
@@ -67,7 +67,7 @@ TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
     EXPECT_EQ(result.contains("share_of_limit"), std::string(engine) == "fast");
   }
   const Outcome bad =
-      run_program({"bench", "generation", "--checkpoint", model, "--shapes", "4by2"}, "");
+      cli::run_program({"bench", "generation", "--checkpoint", model, "--shapes", "4by2"}, "");
   EXPECT_EQ(bad.code, 2);
   EXPECT_NE(bad.err.find("16x1"), std::string::npos) << bad.err;
 }
@@ -78,7 +78,7 @@ TEST(BenchTest, TrainingPrintsItsFigures) {
   save_checkpoint(tiny_checkpoint(), model);
   for (const char* experts : {"1", "3"}) {
     const Outcome outcome =
-        run_program({"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2",
+        cli::run_program({"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2",
                      "--batch", "4", "--source-tokens", "8", "--target-tokens", "4", "--shortest",
                      "0.5", "--num-experts", experts},
                     "");
@@ -92,7 +92,7 @@ TEST(BenchTest, TrainingPrintsItsFigures) {
     EXPECT_LE(result.at("target_tokens"), 16);
   }
   const Outcome longer =
-      run_program({"bench", "training", "--checkpoint", model, "--source-tokens", "4000"}, "");
+      cli::run_program({"bench", "training", "--checkpoint", model, "--source-tokens", "4000"}, "");
   EXPECT_EQ(longer.code, 2);
 }
 
@@ -101,7 +101,7 @@ TEST(BenchTest, AgreementCountsTheSameAnswers) {
   const std::string model = (folder.path() / "model").string();
   save_checkpoint(tiny_checkpoint(), model);
   const Outcome outcome =
-      run_program({"bench", "agreement", "--checkpoint", model, "--threads", "1"}, "a\n\nb c\n");
+      cli::run_program({"bench", "agreement", "--checkpoint", model, "--threads", "1"}, "a\n\nb c\n");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json result = Json::parse(outcome.out);
   EXPECT_EQ(result.at("prompts"), 2);
@@ -111,7 +111,7 @@ TEST(BenchTest, AgreementCountsTheSameAnswers) {
   EXPECT_EQ(exact.at("same_text"), 2);
   EXPECT_EQ(exact.at("share"), 1.0);
   EXPECT_LT(exact.at("score_difference"), 1e-3);
-  const Outcome nothing = run_program({"bench", "agreement", "--checkpoint", model}, "\n");
+  const Outcome nothing = cli::run_program({"bench", "agreement", "--checkpoint", model}, "\n");
   EXPECT_EQ(nothing.code, 65);
 }
 

@@ -29,8 +29,8 @@ struct TokenGatesFlags {
   StepFlags step;
 };
 
-ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, int64_t num_experts) {
-  ClassifierCheckpoint checkpoint;
+learning::ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, int64_t num_experts) {
+  learning::ClassifierCheckpoint checkpoint;
   ModelConfig& config = checkpoint.config;
   config.vocab_size = flags.vocab_size;
   config.d_model = flags.d_model;
@@ -39,23 +39,23 @@ ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, int64_t num
   config.decoder_layers = 0;
   config.encoder_attention_heads = config.decoder_attention_heads = flags.heads;
   config.encoder_ffn_dim = config.decoder_ffn_dim = flags.d_ffn;
-  config.token_experts.num_experts = num_experts;
-  std::vector<HeadShape> heads;
+  config.token_experts.num_experts = cli::num_experts;
+  std::vector<learning::HeadShape> heads;
   for (int64_t t = 0; t < kTasks; ++t) heads.push_back({"task" + std::to_string(t), 2, false});
-  checkpoint.model = EncoderClassifier(config, heads);
+  checkpoint.model = learning::EncoderClassifier(config, heads);
   torch::manual_seed(1);
   for (auto& item : checkpoint.model->named_parameters()) {
-    init_parameter(item.key(), item.value(), config.init_std);
+    learning::init_parameter(item.key(), item.value(), config.init_std);
   }
   return checkpoint;
 }
 
 // Rows of lengths from half of `tokens` to all of it, as batches of similar length have.
-std::vector<LabelledExample> random_examples(const TokenGatesFlags& flags) {
+std::vector<learning::LabelledExample> random_examples(const TokenGatesFlags& flags) {
   Rng rng(1);
-  std::vector<LabelledExample> examples;
+  std::vector<learning::LabelledExample> examples;
   for (int64_t i = 0; i < flags.batch; ++i) {
-    LabelledExample example;
+    learning::LabelledExample example;
     example.task = i % kTasks;
     example.label = static_cast<int64_t>(rng.below(2));
     const auto half = static_cast<uint64_t>(flags.tokens) / 2;
@@ -70,7 +70,7 @@ std::vector<LabelledExample> random_examples(const TokenGatesFlags& flags) {
   return examples;
 }
 
-double seconds_of_step(ClassifierTrainer& trainer) {
+double seconds_of_step(learning::ClassifierTrainer& trainer) {
   const auto start = std::chrono::steady_clock::now();
   trainer.step();
   return seconds_since(start);
@@ -78,16 +78,16 @@ double seconds_of_step(ClassifierTrainer& trainer) {
 
 void run(const TokenGatesFlags& flags) {
   if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
-  ClassifierStepSettings step;
+  learning::ClassifierStepSettings step;
   step.precision = flags.step.precision;
-  ClassifierTrainerOptions options;
+  learning::ClassifierTrainerOptions options;
   options.optimiser = step.optimiser(1'000'000, /*seed=*/1);
   options.batch_tokens = int64_t{1} << 40;  // all rows in one batch
   options.batch_examples = flags.batch;
-  ClassifierCheckpoint dense = random_classifier(flags, 1);
-  ClassifierCheckpoint token = random_classifier(flags, flags.num_experts);
-  const std::vector<LabelledExample> examples = random_examples(flags);
-  ClassifierTrainer dense_trainer(dense, examples, options),
+  learning::ClassifierCheckpoint dense = random_classifier(flags, 1);
+  learning::ClassifierCheckpoint token = random_classifier(flags, flags.num_experts);
+  const std::vector<learning::LabelledExample> examples = random_examples(flags);
+  learning::ClassifierTrainer dense_trainer(dense, examples, options),
       token_trainer(token, examples, options);
   std::vector<double> dense_seconds, token_seconds, ratios;
   for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
@@ -104,13 +104,13 @@ void run(const TokenGatesFlags& flags) {
       {"num_experts", flags.num_experts},
       {"batch", flags.batch},
       {"tokens", flags.tokens},
-      {"precision", flags.step.precision},
+      {"precision", name_in(learning::precision_names(), flags.step.precision)},
       {"threads", at::get_num_threads()},
       {"rounds", flags.step.rounds},
       {"dense_seconds", median(dense_seconds)},
       {"token_seconds", median(token_seconds)},
       {"token_examples_per_second", static_cast<double>(flags.batch) / median(token_seconds)},
-      {"ratio", spread(ratios)}};
+      {"ratio", cli::spread(ratios)}};
   std::printf("%s\n", result.dump(2).c_str());
 }
 

@@ -28,18 +28,18 @@ struct TrainingFlags {
 };
 
 // The same batch again and again.
-class SameBatch : public ExampleStream {
+class SameBatch : public learning::ExampleStream {
  public:
-  explicit SameBatch(std::vector<EncodedExample> examples) : examples_(std::move(examples)) {}
-  std::vector<EncodedExample> next_batch() override { return examples_; }
+  explicit SameBatch(std::vector<learning::EncodedExample> examples) : examples_(std::move(examples)) {}
+  std::vector<learning::EncodedExample> next_batch() override { return examples_; }
   std::string state() const override { return {}; }
   void set_state(const std::string& /*state*/) override {}
 
  private:
-  std::vector<EncodedExample> examples_;
+  std::vector<learning::EncodedExample> examples_;
 };
 
-std::vector<EncodedExample> random_examples(const TrainingFlags& flags, int64_t vocab_size) {
+std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags, int64_t vocab_size) {
   Rng rng(1);
   const auto ids = [&](int64_t most) {
     const auto least =
@@ -51,9 +51,9 @@ std::vector<EncodedExample> random_examples(const TrainingFlags& flags, int64_t 
     }
     return row;
   };
-  std::vector<EncodedExample> examples;
+  std::vector<learning::EncodedExample> examples;
   for (int64_t i = 0; i < flags.batch; ++i) {
-    EncodedExample example;
+    learning::EncodedExample example;
     example.task = i % kTasks;
     example.source = ids(flags.source_tokens);
     example.target = ids(flags.target_tokens);
@@ -62,34 +62,34 @@ std::vector<EncodedExample> random_examples(const TrainingFlags& flags, int64_t 
   return examples;
 }
 
-Checkpoint random_model(const TrainingFlags& flags) {
-  Checkpoint checkpoint;
+learning::Checkpoint random_model(const TrainingFlags& flags) {
+  learning::Checkpoint checkpoint;
   ModelConfig& config = checkpoint.config;
-  config = bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
+  config = cli::bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
   config.routing.num_experts = flags.num_experts;
   if (flags.num_experts > 1) config.routing.route_source = RouteSource::kRouter;
-  checkpoint.model = Seq2SeqModel(config, kTasks);
+  checkpoint.model = learning::Seq2SeqModel(config, kTasks);
   checkpoint.model->init_weights(1);
   return checkpoint;
 }
 
 void run(const TrainingFlags& flags) {
   if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
-  Checkpoint checkpoint = random_model(flags);
+  learning::Checkpoint checkpoint = random_model(flags);
   SameBatch stream(random_examples(flags, checkpoint.config.vocab_size));
-  TrainerOptions options;
+  learning::TrainerOptions options;
   options.optimiser.steps = 1'000'000;
   options.optimiser.precision = flags.step.precision;
-  Trainer trainer(checkpoint, stream, options, {});
+  learning::Trainer trainer(checkpoint, stream, options, {});
   std::vector<double> seconds;
-  Trainer::StepResult step;
+  learning::Trainer::StepResult step;
   for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
     const auto start = std::chrono::steady_clock::now();
     step = trainer.step();
     if (round >= 0) seconds.push_back(seconds_since(start));
   }
   int64_t source_tokens = 0;
-  for (const EncodedExample& example : stream.next_batch()) {
+  for (const learning::EncodedExample& example : stream.next_batch()) {
     source_tokens += static_cast<int64_t>(example.source.size());
   }
   const Json result = {
@@ -101,10 +101,10 @@ void run(const TrainingFlags& flags) {
       {"batch", flags.batch},
       {"source_tokens", source_tokens},
       {"target_tokens", step.tokens},
-      {"precision", flags.step.precision},
+      {"precision", name_in(learning::precision_names(), flags.step.precision)},
       {"threads", at::get_num_threads()},
       {"rounds", flags.step.rounds},
-      {"seconds", spread(seconds)},
+      {"seconds", cli::spread(seconds)},
       {"examples_per_second", static_cast<double>(flags.batch) / median(seconds)}};
   std::printf("%s\n", result.dump(2).c_str());
 }

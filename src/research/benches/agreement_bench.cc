@@ -10,7 +10,7 @@
 #include "core/base/timing.h"
 #include "cli/batch/batch.h"
 #include "research/benches/benches.h"
-#include "cli/commands/command.h"
+#include "cli/program/stop_signal.h"
 
 namespace trivium::research {
 namespace {
@@ -23,20 +23,20 @@ constexpr const char* kFooter =
     "standard output, the table to standard error.";
 
 struct AgreementFlags {
-  ModelFlags model;
-  SearchFlags search;
+  cli::ModelFlags model;
+  cli::SearchFlags search;
   std::string input = "-", task;
   int64_t batch_size = 64;
 };
 
-std::vector<Request> read_requests(const AgreementFlags& flags) {
-  watch_stop_signals();
-  RequestReader reader(flags.input, /*format=*/"", stop_requested());
-  std::vector<Request> requests;
-  while (!stop_requested()) {
-    const std::vector<Request> window = reader.next_window();
+std::vector<cli::Request> read_requests(const AgreementFlags& flags) {
+  cli::watch_stop_signals();
+  cli::RequestReader reader(flags.input, /*format=*/"", cli::stop_requested());
+  std::vector<cli::Request> requests;
+  while (!cli::stop_requested()) {
+    const std::vector<cli::Request> window = reader.next_window();
     if (window.empty()) break;
-    for (const Request& request : window) {
+    for (const cli::Request& request : window) {
       if (!request.error.empty()) {
         throw Error(ExitCode::kBadData, reader.place(request.line) + ": " + request.error);
       }
@@ -54,33 +54,34 @@ struct Answers {
   double seconds = 0;
 };
 
-Answers answer_all(const AgreementFlags& flags, const std::vector<Request>& requests,
-                   const std::string& engine, const std::string& compute) {
-  ModelFlags own = flags.model;
+Answers answer_all(const AgreementFlags& flags, const std::vector<cli::Request>& requests,
+                   cli::EngineKind engine, ComputeType compute) {
+  cli::ModelFlags own = flags.model;
   own.engine = engine;
   own.compute = compute;
-  LoadedModel model = load_model(own, {.batch_size = flags.batch_size, .stop = &stop_requested()});
+  LoadedModel model = cli::load_model(own, {.batch_size = flags.batch_size, .stop = &cli::stop_requested()});
   std::vector<Prompt> prompts;
-  for (const Request& request : requests) {
-    prompts.push_back(resolve_request(model, request, flags.task).prompt);
+  for (const cli::Request& request : requests) {
+    prompts.push_back(cli::resolve_request(model, request, flags.task).prompt);
   }
-  const SearchOptions search = search_options(flags.search, model);
+  const SearchOptions search = cli::search_options(flags.search, model);
   const auto start = std::chrono::steady_clock::now();
   Answers result{model.generator().generate(prompts, search), 0};
   result.seconds = seconds_since(start);
-  if (stop_requested()) throw Error(ExitCode::kInterrupted, "stopped before the last answer");
+  if (cli::stop_requested()) throw Error(ExitCode::kInterrupted, "stopped before the last answer");
   return result;
 }
 
 void run(const AgreementFlags& flags) {
-  const std::vector<Request> requests = read_requests(flags);
-  const Answers reference = answer_all(flags, requests, "torch", "float32");
+  const std::vector<cli::Request> requests = read_requests(flags);
+  const Answers reference = answer_all(flags, requests, cli::EngineKind::kReference, ComputeType::kFloat32);
   Json rows = Json::array();
   std::fprintf(stderr, "%zu prompts; LibTorch took %.1f s\n%-10s %10s %8s %18s %8s\n",
                requests.size(), reference.seconds, "compute", "same text", "share",
                "score difference", "seconds");
-  for (const char* compute : {"float32", "bfloat16", "int8"}) {
-    const Answers found = answer_all(flags, requests, "fast", compute);
+  for (const ComputeType compute :
+       {ComputeType::kFloat32, ComputeType::kBfloat16, ComputeType::kInt8}) {
+    const Answers found = answer_all(flags, requests, cli::EngineKind::kFast, compute);
     int64_t same = 0;
     double difference = 0;
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -90,12 +91,12 @@ void run(const AgreementFlags& flags) {
           std::max(difference, std::abs(found.answers[i].score - reference.answers[i].score));
     }
     const double share = static_cast<double>(same) / static_cast<double>(requests.size());
-    rows.push_back({{"compute", compute},
+    rows.push_back({{"compute", trivium::name_of(compute)},
                     {"same_text", same},
                     {"share", share},
                     {"score_difference", difference},
                     {"seconds", found.seconds}});
-    std::fprintf(stderr, "%-10s %10lld %8.4f %18.2e %8.1f\n", compute, static_cast<long long>(same),
+    std::fprintf(stderr, "%-10s %10lld %8.4f %18.2e %8.1f\n", trivium::name_of(compute), static_cast<long long>(same),
                  share, difference, found.seconds);
   }
   const Json result = {{"benchmark", "agreement"},
@@ -111,7 +112,7 @@ void add_agreement_bench(CLI::App& bench) {
   auto flags = std::make_shared<AgreementFlags>();
   CLI::App* command =
       bench.add_subcommand("agreement", "how often bfloat16 and int8 give float32's answers");
-  add_model_flags(*command, flags->model);
+  cli::add_model_flags(*command, flags->model);
   command->add_option("--input", flags->input, "file of lines; -: standard input")
       ->capture_default_str();
   command->add_option("--task", flags->task,
@@ -119,7 +120,7 @@ void add_agreement_bench(CLI::App& bench) {
   command->add_option("--batch-size", flags->batch_size, "prompts in a batch, at most")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  add_search_flags(*command, flags->search);
+  cli::add_search_flags(*command, flags->search);
   command->footer(kFooter);
   command->callback([flags] { run(*flags); });
 }

@@ -7,8 +7,10 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/timing.h"
+#include "cli/benches/benches.h"
+#include "cli/program/choice.h"
 #include "research/benches/benches.h"
-#include "cli/commands/command.h"
+#include <CLI/CLI.hpp>
 #include "core/config/model_config.h"
 #include "core/metrics/quantile.h"
 #include "learning/model/bfloat16_scope.h"
@@ -35,7 +37,7 @@ struct StraightThroughFlags {
 };
 
 // Random ids, every row of full length, in a training batch of mixed tasks.
-Batch random_batch(const StraightThroughFlags& flags, int64_t vocab_size) {
+learning::Batch random_batch(const StraightThroughFlags& flags, int64_t vocab_size) {
   torch::manual_seed(1);
   const auto ids = [&](int64_t length) {
     return torch::randint(vocab_size, {flags.batch, length}, torch::kInt64);
@@ -49,9 +51,9 @@ Batch random_batch(const StraightThroughFlags& flags, int64_t vocab_size) {
 }
 
 // The plan that gives every expert every row, with gradient.
-StackPlan all_experts_plan(const torch::Tensor& weights) {
-  StackPlan plan = make_stack_plan(weights);
-  for (LayerPlan& layer : plan) {
+learning::StackPlan all_experts_plan(const torch::Tensor& weights) {
+  learning::StackPlan plan = learning::make_stack_plan(weights);
+  for (learning::LayerPlan& layer : plan) {
     layer.unit_weights = false;
     layer.inactive.clear();
     for (ExpertRows& rows : layer.active) rows = {weights.size(1), {}};
@@ -60,19 +62,19 @@ StackPlan all_experts_plan(const torch::Tensor& weights) {
 }
 
 // Seconds of one forward and backward pass.
-double time_step(Seq2SeqModel& model, const Batch& batch, bool bf16,
-                 StackPlan (*make_plan)(const torch::Tensor&)) {
+double time_step(learning::Seq2SeqModel& model, const learning::Batch& batch, bool bf16,
+                 learning::StackPlan (*make_plan)(const torch::Tensor&)) {
   const auto start = std::chrono::steady_clock::now();
-  RoutingWeights routes;
+  learning::RoutingWeights routes;
   if (model->is_routed()) {
     const torch::Tensor logits = model->router_logits(batch.task_ids);
     auto generator = at::detail::createCPUGenerator(1);
-    routes = model->split_stacks(select_experts(logits, SelectionKind::kGumbelStraightThrough,
+    routes = model->split_stacks(learning::select_experts(logits, SelectionKind::kGumbelStraightThrough,
                                                 /*temperature=*/1.0,
-                                                draw_gumbel(logits.sizes(), generator)));
+                                                learning::draw_gumbel(logits.sizes(), generator)));
   }
   {
-    const Bfloat16Scope scope(bf16, torch::kCPU);
+    const learning::Bfloat16Scope scope(bf16, torch::kCPU);
     const torch::Tensor weights =
         torch::full({batch.labels.numel()}, 1.0 / static_cast<double>(batch.labels.numel()));
     model->loss(batch, make_plan(routes.encoder), make_plan(routes.decoder), weights, 0.1)
@@ -91,11 +93,11 @@ double time_step(Seq2SeqModel& model, const Batch& batch, bool bf16,
 Json ratio(const std::vector<double>& that, const std::vector<double>& seconds) {
   std::vector<double> ratios;
   for (size_t i = 0; i < seconds.size(); ++i) ratios.push_back(that[i] / seconds[i]);
-  return spread(ratios);
+  return cli::spread(ratios);
 }
 
-Seq2SeqModel bench_model(const ModelConfig& config) {
-  Seq2SeqModel model(config, kTasks);
+learning::Seq2SeqModel bench_model(const ModelConfig& config) {
+  learning::Seq2SeqModel model(config, kTasks);
   model->init_weights(1);
   // As `trivium train` does by default.
   model->set_dropout({.residual = 0.1, .attention = 0, .activation = 0});
@@ -106,19 +108,19 @@ Seq2SeqModel bench_model(const ModelConfig& config) {
 void run_straight_through(const StraightThroughFlags& flags) {
   if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
   ModelConfig config =
-      bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
+      cli::bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
   config.routing.route_source = RouteSource::kRouter;
   config.routing.num_experts = flags.num_experts;
-  Seq2SeqModel routed = bench_model(config);
+  learning::Seq2SeqModel routed = bench_model(config);
   config.routing = {};
-  Seq2SeqModel dense = bench_model(config);
-  const Batch batch = random_batch(flags, config.vocab_size);
-  const bool bf16 = flags.step.precision == "bf16";
+  learning::Seq2SeqModel dense = bench_model(config);
+  const learning::Batch batch = random_batch(flags, config.vocab_size);
+  const bool bf16 = flags.step.precision == learning::Precision::kBfloat16;
   std::vector<double> straight_through, all_experts, dense_seconds;
   for (int64_t round = -1; round < flags.step.rounds; ++round) {  // round -1 warms up
-    const double a = time_step(routed, batch, bf16, make_stack_plan);
+    const double a = time_step(routed, batch, bf16, learning::make_stack_plan);
     const double b = time_step(routed, batch, bf16, all_experts_plan);
-    const double c = time_step(dense, batch, bf16, make_stack_plan);
+    const double c = time_step(dense, batch, bf16, learning::make_stack_plan);
     if (round < 0) continue;
     straight_through.push_back(a);
     all_experts.push_back(b);
@@ -136,7 +138,7 @@ void run_straight_through(const StraightThroughFlags& flags) {
                        {"batch", flags.batch},
                        {"source_tokens", flags.source_tokens},
                        {"target_tokens", flags.target_tokens},
-                       {"precision", flags.step.precision},
+                       {"precision", name_in(learning::precision_names(), flags.step.precision)},
                        {"threads", at::get_num_threads()},
                        {"rounds", flags.step.rounds},
                        {"straight_through", figures(straight_through)},
@@ -153,24 +155,23 @@ void add_step_flags(CLI::App& command, StepFlags& flags) {
   command.add_option("--rounds", flags.rounds, "timed rounds")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command.add_option("--precision", flags.precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
+  cli::add_choice(command, "--precision", flags.precision, learning::precision_names(),
+             "numbers of the matrix products: fp32 or bf16");
   command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
 }
 
-void add_bench_command(CLI::App& app) {
-  CLI::App* bench = app.add_subcommand("bench", "measure this program on this machine");
-  bench->require_subcommand(1);
-  add_agreement_bench(*bench);
-  add_generation_bench(*bench);
-  add_routed_decoding_bench(*bench);
-  add_token_gates_bench(*bench);
-  add_training_bench(*bench);
+void add_benches(CLI::App& bench) {
+  add_agreement_bench(bench);
+  add_straight_through_bench(bench);
+  add_token_gates_bench(bench);
+  add_training_bench(bench);
+}
+
+void add_straight_through_bench(CLI::App& bench) {
   auto flags = std::make_shared<StraightThroughFlags>();
-  CLI::App* command = bench->add_subcommand(
+  CLI::App* command = bench.add_subcommand(
       "straight-through", "the training step of hard routes against running all experts in full");
   command->add_option(
       "--checkpoint", flags->checkpoint,
