@@ -9,6 +9,8 @@
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/trainer.h"
 #include "learning/training/tuned_copy.h"
+#include "learning/model/model_routes.h"
+#include "learning/reference/torch_engine.h"
 
 namespace trivium::learning {
 namespace {
@@ -32,8 +34,8 @@ TaskScore score(const Checkpoint& checkpoint, const EvaluationTask& task,
   Seq2SeqModel model = checkpoint.model;
   model->to(settings.device);
   model->eval();
-  TextGenerator generator(model, checkpoint.tokenizer,
-                          {.max_source_length = settings.max_source_length});
+  TextGenerator generator = torch_generator(model, checkpoint.tokenizer,
+                                            {.max_source_length = settings.max_source_length});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
   return evaluator.evaluate(task, route_of_task(model, 0, 1.0), settings.mode);

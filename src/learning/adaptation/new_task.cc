@@ -7,6 +7,7 @@
 #include "core/routes/task_route.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/trainer.h"
+#include "learning/model/model_routes.h"
 
 namespace trivium::learning {
 namespace {
@@ -59,7 +60,7 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
 
 }  // namespace
 
-TaskShares nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
+TaskMix nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
                          size_t count) {
   check(!texts.empty() && count > 0, "tasks are found by texts");
   if (!checkpoint.finder) {
@@ -74,7 +75,7 @@ TaskShares nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::st
       sums[guess.task] += guess.probability;
     }
   }
-  TaskShares shares(sums.begin(), sums.end());
+  TaskMix shares(sums.begin(), sums.end());
   std::stable_sort(shares.begin(), shares.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   shares.resize(std::min(count, shares.size()));
@@ -84,7 +85,7 @@ TaskShares nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::st
   return shares;
 }
 
-torch::Tensor mixed_vector(const Checkpoint& routed, const TaskShares& shares) {
+torch::Tensor mixed_vector(const Checkpoint& routed, const TaskMix& shares) {
   require_router(routed);
   Seq2SeqModel model = routed.model;
   const torch::Tensor vectors = model->task_vectors().detach();

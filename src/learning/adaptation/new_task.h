@@ -15,17 +15,17 @@
 namespace trivium::learning {
 
 // Known tasks with shares that sum to 1, the largest first.
-using TaskShares = std::vector<std::pair<std::string, double>>;
+using TaskMix = std::vector<std::pair<std::string, double>>;
 
 // The `count` tasks nearest to the texts by the checkpoint's task finder; a share is the mean of
 // the probabilities over the texts, scaled to sum to 1. Error kMissingInput where the checkpoint
 // knows no tasks. At least one text.
-TaskShares nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
+TaskMix nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
                          size_t count = 3);
 
 // The convex combination of the known tasks' vectors: [task_vector_dim]. Error kUsage where the
 // model has no router, which alone reads vectors.
-torch::Tensor mixed_vector(const Checkpoint& routed, const TaskShares& shares);
+torch::Tensor mixed_vector(const Checkpoint& routed, const TaskMix& shares);
 
 struct VectorTuning {
   torch::Tensor vector;  // [task_vector_dim]

@@ -9,6 +9,7 @@
 #include "core/base/rng.h"
 #include "core/evaluation/task_choice.h"
 #include "learning/reference/fixed_route.h"
+#include "learning/model/model_routes.h"
 
 namespace trivium::learning {
 namespace {

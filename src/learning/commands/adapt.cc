@@ -18,7 +18,7 @@
 namespace trivium::learning {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kAdaptFooter =
     "Draws data samples of 16 examples a label (32 in all where labels are not fixed) from the\n"
     "task's train split, and as many to choose by; tunes on each with every learning rate and\n"
     "batch size; and scores the best by them on the task's test split. A routed checkpoint starts\n"
@@ -187,9 +187,8 @@ void add_tuning_flags(CLI::App& command, FewShotSettings& settings) {
   command.add_option("--total", settings.total, "examples of a task without fixed labels")
       ->check(positive)
       ->capture_default_str();
-  command.add_option("--precision", settings.optimiser.precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
+  cli::add_choice(command, "--precision", settings.optimiser.precision, precision_names(),
+                  "numbers of the matrix products");
   command.add_option("--max-input", settings.max_source_length, "tokens of an input")
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
@@ -238,7 +237,7 @@ void add_adapt_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("adapt", "tune a checkpoint on few examples of a task it does not know");
   add_adapt_flags(*command, *flags);
-  command->footer(kFooter);
+  command->footer(kAdaptFooter);
   command->callback([flags] {
     cli::watch_stop_signals();
     Adaptation(*flags).run();

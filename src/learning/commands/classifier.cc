@@ -15,6 +15,7 @@
 #include "learning/commands/commands.h"
 #include "learning/settings/classifier_settings.h"
 #include "core/data/gym.h"
+#include "learning/reference/classifier_gates.h"
 #include "learning/reference/classifier_scores.h"
 #include "core/evaluation/report.h"
 #include "learning/reference/labelled_examples.h"
@@ -29,7 +30,7 @@ constexpr int kResamples = 1000;
 
 // --- train
 
-struct TrainFlags {
+struct ClassifierTrainFlags {
   std::string config;
   std::vector<std::string> overrides;
   bool reference = false, resume = false;
@@ -55,7 +56,7 @@ std::vector<LabelledExample> read_examples(const ClassifierSettings& settings,
   return examples;
 }
 
-int run_train(const TrainFlags& flags) {
+int run_classifier_train(const ClassifierTrainFlags& flags) {
   ClassifierSettings settings;
   if (flags.reference) {
     cli::ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
@@ -77,20 +78,20 @@ int run_train(const TrainFlags& flags) {
   ClassifierTrainer trainer(checkpoint, std::move(examples), trainer_options(settings));
   if (flags.resume) trainer.resume(settings.output);
   const auto start = std::chrono::steady_clock::now();
-  int64_t done = 0;
-  while (!trainer.done() && !cli::stop_requested()) {
-    const ClassifierTrainer::StepResult result = trainer.step();
-    done += result.examples;
-    if (trainer.steps_done() % settings.save_every == 0 && !trainer.done()) {
-      trainer.save_snapshot(settings.output);
-    }
-    if (trainer.steps_done() % settings.log_every != 0 && !trainer.done()) continue;
+  int64_t examples_done = 0;
+  TrainingLoop::Hooks hooks;
+  hooks.after_step = [&](const TrainingLoop::StepResult& result) {
+    examples_done += result.examples;
+  };
+  hooks.log = [&](const TrainingLoop::StepResult& result) {
     spdlog::info("step={} loss={:.4f} gradient_norm={:.3f} examples/s={:.1f}", trainer.steps_done(),
                  result.loss, result.gradient_norm,
-                 static_cast<double>(done) / seconds_since(start));
-  }
-  if (!trainer.done()) {
-    trainer.save_snapshot(settings.output);
+                 static_cast<double>(examples_done) / seconds_since(start));
+  };
+  hooks.save = [&] {
+    if (!trainer.done()) trainer.save_snapshot(settings.output);
+  };
+  if (!trainer.run({settings.log_every, 0, settings.save_every, &cli::stop_requested()}, hooks)) {
     spdlog::warn("stopped at step {}; {} is the model of that step: go on with --resume",
                  trainer.steps_done(), settings.output);
     return static_cast<int>(ExitCode::kStopped);
@@ -230,7 +231,7 @@ void run_gates(const GatesFlags& flags) {
 }
 
 void add_train(CLI::App& classifier, int& status) {
-  auto flags = std::make_shared<TrainFlags>();
+  auto flags = std::make_shared<ClassifierTrainFlags>();
   CLI::App* command =
       classifier.add_subcommand("train", "train one on many tasks from a BERT or MiniLM folder");
   command->add_option("config", flags->config, "settings file (TOML)");
@@ -244,7 +245,7 @@ void add_train(CLI::App& classifier, int& status) {
     if (flags->config.empty() && !flags->reference) {
       throw Error(ExitCode::kUsage, "name a settings file; configs/mt_tag/ has some");
     }
-    status = run_train(*flags);
+    status = run_classifier_train(*flags);
   });
 }
 

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "learning/commands/commands.h"
+#include "cli/program/choice.h"
 #include "cli/program/stop_signal.h"
 #include "cli/batch/result_file.h"
 #include "learning/commands/commands.h"
@@ -21,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kTextsPerTask = 64;
-constexpr int kResamples = 1000;
-constexpr const char* kFooter =
+constexpr int kAdaptResamples = 1000;
+constexpr const char* kClassifierAdaptFooter =
     "The encoder and its experts go on from where they are; the gates are those of --gates, in "
     "every\n"
     "layer; the head is the task's own, or new. Training stops early by the score on dev.\n"
@@ -31,7 +32,7 @@ constexpr const char* kFooter =
     "scitail\n"
     "    --gates mnli --output runs/classifier/scitail";
 
-struct AdaptFlags {
+struct ClassifierAdaptFlags {
   std::string checkpoint, gym, task, gates = "nearest", output;
   int64_t limit = 0, epochs = 5, seed = 1, max_length = 128;
   int threads = 0;
@@ -48,7 +49,7 @@ std::vector<LabelledExample> first_examples(const Gym& gym, const std::string& t
 
 // The row of the gates that the task begins with; nothing for new ones, or where there are none.
 std::optional<int64_t> gate_row(ClassifierCheckpoint& checkpoint, const Gym& gym,
-                                const AdaptFlags& flags) {
+                                const ClassifierAdaptFlags& flags) {
   if (!checkpoint.model->has_token_gates() || flags.gates == "random" ||
       checkpoint.config.token_experts.gates == TokenGates::kShared) {
     return std::nullopt;
@@ -67,7 +68,7 @@ std::optional<int64_t> gate_row(ClassifierCheckpoint& checkpoint, const Gym& gym
   return row;
 }
 
-int run(const AdaptFlags& flags) {
+int run(const ClassifierAdaptFlags& flags) {
   if (fs::exists(flags.output)) {
     throw Error(ExitCode::kExists, flags.output + " is there; choose another --output");
   }
@@ -92,7 +93,7 @@ int run(const AdaptFlags& flags) {
   if (!result) return static_cast<int>(ExitCode::kInterrupted);
   save_classifier(tuned, flags.output);
   const TaskScore score = score_classifier(tuned, 0, encode(Split::kTest), task.info.metric,
-                                           flags.step.precision == "bf16", kResamples);
+                                           flags.step.precision == Precision::kBfloat16, kAdaptResamples);
   const Json line = {{"task", flags.task},
                      {"gates", row ? many.tasks.at(static_cast<size_t>(*row)).name : ""},
                      {"dev", result->dev_score},
@@ -108,7 +109,7 @@ int run(const AdaptFlags& flags) {
 }  // namespace
 
 void add_classifier_adapt(CLI::App& classifier, int& status) {
-  auto flags = std::make_shared<AdaptFlags>();
+  auto flags = std::make_shared<ClassifierAdaptFlags>();
   flags->step.batch_examples = 32;
   CLI::App* command =
       classifier.add_subcommand("adapt", "tune one on a task that it knows, or on a new one");
@@ -134,9 +135,8 @@ void add_classifier_adapt(CLI::App& classifier, int& status) {
   command->add_option("--batch-examples", flags->step.batch_examples, "examples in a batch")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  command->add_option("--precision", flags->step.precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
+  cli::add_choice(*command, "--precision", flags->step.precision, precision_names(),
+                  "numbers of the matrix products");
   command->add_option("--seed", flags->seed, "of new gates and heads, order and dropout")
       ->capture_default_str();
   command->add_option("--max-length", flags->max_length, "ids of a text or pair")
@@ -145,7 +145,7 @@ void add_classifier_adapt(CLI::App& classifier, int& status) {
   command->add_option("--threads", flags->threads, "CPU threads; 0: all")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  command->footer(kFooter);
+  command->footer(kClassifierAdaptFooter);
   command->callback([flags, &status] { status = run(*flags); });
 }
 

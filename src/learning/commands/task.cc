@@ -158,7 +158,7 @@ void run_add(const AddFlags& flags) {
   if (!flags.examples.empty()) examples = read_examples(flags, entry, *checkpoint.tokenizer);
   std::vector<std::string> texts = examples.texts;
   if (!flags.description.empty()) texts.push_back(flags.description);
-  const TaskShares shares = nearest_tasks(checkpoint, texts);
+  const TaskMix shares = nearest_tasks(checkpoint, texts);
   torch::Tensor vector = mixed_vector(checkpoint, shares);
   std::string report = flags.name + ": near";
   for (const auto& [task, share] : shares) report += fmt::format(" {} {:.2f}", task, share);

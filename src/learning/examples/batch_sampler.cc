@@ -148,16 +148,15 @@ size_t BatchSampler::batch_size(const std::vector<size_t>& order, size_t begin, 
   return static_cast<size_t>(count);
 }
 
-std::string BatchSampler::state() const {
-  return to_json_line({{"examples", items_.size()},
-                       {"epoch", epoch_},
-                       {"position", position_},
-                       {"rng", epoch_state_}});
+Json BatchSampler::state() const {
+  return {{"examples", items_.size()},
+          {"epoch", epoch_},
+          {"position", position_},
+          {"rng", epoch_state_}};
 }
 
-void BatchSampler::set_state(const std::string& state) {
+void BatchSampler::set_state(const Json& json) {
   try {
-    const Json json = parse_json(state, kStateName);
     const auto examples = json_get<size_t>(json, "examples", kStateName);
     if (examples != items_.size()) {
       throw Error(ExitCode::kBadModel,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/json.h"
 #include "core/base/rng.h"
 
 namespace trivium::learning {
@@ -51,10 +52,10 @@ class BatchSampler {
   // Of that epoch's padded tokens, the share that is padding: in [0, 1).
   double padding_share() const;
 
-  // Where the sampler stands, as text, and back: a resumed run draws the batches that an unbroken
+  // Where the sampler stands, and back: a resumed run draws the batches that an unbroken
   // one draws. Error kBadModel when the state is malformed or of other data.
-  std::string state() const;
-  void set_state(const std::string& state);
+  Json state() const;
+  void set_state(const Json& state);
 
  private:
   void plan_epoch();

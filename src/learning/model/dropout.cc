@@ -8,7 +8,7 @@
 namespace trivium::learning {
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;  // elements a thread takes at least
+constexpr int64_t kDropoutGrain = 1 << 15;  // elements a thread takes at least
 
 bool is_bfloat16(const torch::Tensor& tensor) { return tensor.scalar_type() == torch::kBFloat16; }
 
@@ -39,7 +39,7 @@ uint16_t* bfloat16_data(const torch::Tensor& tensor) {
 torch::Tensor masked(const DropoutMask& mask, const torch::Tensor& values, torch::ScalarType type) {
   const torch::Tensor from = values.contiguous();
   torch::Tensor to = torch::empty(values.sizes(), type);
-  at::parallel_for(0, from.numel(), kGrain, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, from.numel(), kDropoutGrain, [&](int64_t begin, int64_t end) {
     if (is_bfloat16(from)) {
       drop_values(mask, begin, bfloat16_data(from) + begin, end - begin, bfloat16_data(to) + begin);
     } else if (is_bfloat16(to)) {
@@ -86,7 +86,7 @@ class AddDropped : public torch::autograd::Function<AddDropped> {
     context->saved_data["type"] = static_cast<int64_t>(input.scalar_type());
     const torch::Tensor from = input.contiguous(), base = residual.contiguous();
     torch::Tensor sum = torch::empty(residual.sizes(), torch::kFloat32);
-    at::parallel_for(0, sum.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, sum.numel(), kDropoutGrain, [&](int64_t begin, int64_t end) {
       const float* residuals = base.data_ptr<float>() + begin;
       float* out = sum.data_ptr<float>() + begin;
       if (is_bfloat16(from)) {

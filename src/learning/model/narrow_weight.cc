@@ -6,12 +6,12 @@
 namespace trivium::learning {
 namespace {
 
-constexpr int64_t kGrain = 1 << 16;  // values a thread takes at least
+constexpr int64_t kNarrowingGrain = 1 << 16;  // values a thread takes at least
 
 void narrow(const torch::Tensor& values, torch::Tensor& out) {
   const auto* from = values.const_data_ptr<float>();
   auto* to = reinterpret_cast<uint16_t*>(out.data_ptr<at::BFloat16>());
-  at::parallel_for(0, values.numel(), kGrain, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, values.numel(), kNarrowingGrain, [&](int64_t begin, int64_t end) {
     narrow_to_bfloat16(from + begin, end - begin, to + begin);
   });
 }
@@ -21,7 +21,7 @@ torch::Tensor widen(const torch::Tensor& values) {
   torch::Tensor out = torch::empty(values.sizes(), torch::kFloat32);
   const auto* from = reinterpret_cast<const uint16_t*>(contiguous.const_data_ptr<at::BFloat16>());
   auto* to = out.data_ptr<float>();
-  at::parallel_for(0, out.numel(), kGrain, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, out.numel(), kNarrowingGrain, [&](int64_t begin, int64_t end) {
     widen_from_bfloat16(from + begin, end - begin, to + begin);
   });
   return out;

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "learning/model/selection.h"
+#include "learning/model/model_routes.h"
 
 namespace trivium::learning {
 namespace {

@@ -1,7 +1,5 @@
 #include "learning/training/classifier_training.h"
 
-#include <cmath>
-
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "learning/reference/classifier_scores.h"
@@ -27,9 +25,19 @@ SamplerOptions sampler_options(const ClassifierTrainerOptions& options, bool uni
   return result;
 }
 
-OptimiserSettings with_steps(OptimiserSettings settings, int64_t steps) {
-  if (settings.steps == 0) settings.steps = steps;
+// With optimiser.steps 0: `epochs` times the batches of an epoch.
+OptimiserSettings with_steps(OptimiserSettings settings, const BatchSampler& sampler,
+                             int64_t epochs) {
+  if (settings.steps == 0) {
+    settings.steps = epochs * static_cast<int64_t>(sampler.batches_in_epoch());
+  }
   return settings;
+}
+
+BatchSampler make_sampler(const std::vector<LabelledExample>& examples,
+                          const ClassifierTrainerOptions& options, bool uniform) {
+  return {sample_items(examples), sampler_options(options, uniform),
+          static_cast<uint64_t>(options.optimiser.seed)};
 }
 
 }  // namespace
@@ -43,31 +51,33 @@ ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings) {
 ClassifierTrainer::ClassifierTrainer(ClassifierCheckpoint& checkpoint,
                                      std::vector<LabelledExample> examples,
                                      const ClassifierTrainerOptions& options, int64_t epochs)
-    : checkpoint_(checkpoint),
+    : ClassifierTrainer(checkpoint, std::move(examples), options, epochs,
+                        make_sampler(examples, options, options.shares == TaskShares::kUniform)) {}
+
+ClassifierTrainer::ClassifierTrainer(ClassifierCheckpoint& checkpoint,
+                                     std::vector<LabelledExample>&& examples,
+                                     const ClassifierTrainerOptions& options, int64_t epochs,
+                                     BatchSampler main)
+    : TrainingLoop(*checkpoint.model, with_steps(options.optimiser, main, epochs),
+                   checkpoint.model->parameters().front().device()),
+      checkpoint_(checkpoint),
       examples_(std::move(examples)),
       options_(options),
-      main_(sample_items(examples_),
-            sampler_options(options, options.shares == TaskShares::kUniform),
-            static_cast<uint64_t>(options.optimiser.seed)),
-      optimiser_(*checkpoint.model, options.optimiser) {
-  options_.optimiser = with_steps(options.optimiser, epochs * batches_in_epoch());
+      main_(std::move(main)) {
   if (options.shares == TaskShares::kUniformThenNatural) {
-    first_.emplace(sample_items(examples_), sampler_options(options, /*uniform=*/true),
-                   static_cast<uint64_t>(options.optimiser.seed));
+    first_.emplace(make_sampler(examples_, options, /*uniform=*/true));
   }
   checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
                                   .attention = options.optimiser.attention_dropout,
                                   .activation = 0});
-  // Dropout draws from the global generator.
-  torch::manual_seed(static_cast<uint64_t>(options.optimiser.seed));
 }
 
 BatchSampler& ClassifierTrainer::sampler() {
   const double uniform_steps = options_.uniform_share * static_cast<double>(steps());
-  return first_ && static_cast<double>(step_) < uniform_steps ? *first_ : main_;
+  return first_ && static_cast<double>(steps_done()) < uniform_steps ? *first_ : main_;
 }
 
-ClassifierTrainer::StepResult ClassifierTrainer::step() {
+TrainingLoop::StepResult ClassifierTrainer::add_gradients() {
   checkpoint_.model->train();
   std::vector<LabelledExample> batch;
   StepResult result;
@@ -78,67 +88,37 @@ ClassifierTrainer::StepResult ClassifierTrainer::step() {
   result.examples = static_cast<int64_t>(batch.size());
   const LabelledBatch collated =
       collate_labelled(batch, checkpoint_.config.pad_token_id).to(device());
-  torch::Tensor loss;
   {
-    const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16, device().type());
-    loss = checkpoint_.model->losses(checkpoint_.model->encode(collated), collated).mean();
+    const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16,
+                              device().type());
+    const torch::Tensor loss =
+        checkpoint_.model->losses(checkpoint_.model->encode(collated), collated).mean();
     loss.backward();
+    result.loss = loss.item<double>();
   }
-  result.loss = loss.item<double>();
-  result.gradient_norm = optimiser_.clip_gradients();
-  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
-    throw Error(ExitCode::kDiverged, "the loss is not finite at step " + std::to_string(step_ + 1) +
-                                         "; lower the learning rate");
-  }
-  optimiser_.step(learning_rate_factor(step_, steps(), options_.optimiser.warmup));
-  optimiser_.zero_gradients();
-  ++step_;
-  if (10 * step_ > 9 * steps()) {
-    loss_sum_ += result.loss;
-    ++loss_steps_;
-  }
+  if (10 * (steps_done() + 1) > 9 * steps()) add_loss(result.loss);
   return result;
-}
-
-double ClassifierTrainer::last_loss() const {
-  return loss_steps_ > 0 ? loss_sum_ / static_cast<double>(loss_steps_) : 0;
-}
-
-torch::Device ClassifierTrainer::device() const {
-  return checkpoint_.model->parameters().front().device();
 }
 
 void ClassifierTrainer::save_snapshot(const std::filesystem::path& folder) const {
   Json samplers = Json::array({main_.state()});
   if (first_) samplers.push_back(first_->state());
-  TrainingSnapshot snapshot;
-  snapshot.step = step_;
-  snapshot.stream_state = to_json_line(samplers);
-  snapshot.loss_sum = loss_sum_;
-  snapshot.loss_steps = loss_steps_;
-  snapshot.dropout_state = dropout_generator(device()).get_state();
-  snapshot.optimiser = optimiser_.state();
+  TrainingSnapshot snapshot = loop_state();
+  snapshot.stream_state = std::move(samplers);
   save_training_snapshot(checkpoint_, snapshot, folder);
 }
 
 void ClassifierTrainer::resume(const std::filesystem::path& folder) {
   const TrainingSnapshot snapshot = load_training_snapshot(folder);
-  restore_parameters(*checkpoint_.model, folder);
-  optimiser_.load_state(snapshot.optimiser);
-  const Json samplers = parse_json(snapshot.stream_state, folder.string(), ExitCode::kBadModel);
-  const size_t expected = first_ ? 2 : 1;
-  if (!samplers.is_array() || samplers.size() != expected || !samplers[0].is_string() ||
-      !samplers[expected - 1].is_string()) {
+  const Json& samplers = snapshot.stream_state;
+  if (!samplers.is_array() || samplers.size() != (first_ ? 2u : 1u)) {
     throw Error(ExitCode::kBadModel, folder.string() +
                                          ": the training's place in its data is not "
                                          "that of this data.sampling");
   }
-  main_.set_state(samplers[0].get<std::string>());
-  if (first_) first_->set_state(samplers[1].get<std::string>());
-  restore_generator(dropout_generator(device()), snapshot.dropout_state);
-  step_ = snapshot.step;
-  loss_sum_ = snapshot.loss_sum;
-  loss_steps_ = snapshot.loss_steps;
+  restore(snapshot, folder);
+  main_.set_state(samplers[0]);
+  if (first_) first_->set_state(samplers[1]);
 }
 
 std::optional<FineTuneResult> fine_tune(ClassifierCheckpoint& checkpoint, const FineTuneData& data,
@@ -149,18 +129,18 @@ std::optional<FineTuneResult> fine_tune(ClassifierCheckpoint& checkpoint, const 
   ClassifierTrainer trainer(checkpoint, data.train, by_epochs, epochs);
   FineTuneResult result;
   NamedTensors best;
-  for (int64_t epoch = 1; epoch <= epochs; ++epoch) {
-    while (!trainer.done() && trainer.steps_done() < epoch * trainer.batches_in_epoch()) {
-      if (stop != nullptr && stop->load()) return std::nullopt;
-      trainer.step();
-    }
-    const double score = score_classifier(checkpoint, 0, data.dev, data.metric,
-                                          options.optimiser.precision == Precision::kBfloat16, /*resamples=*/0)
-                             .score;
-    if (!best.empty() && !(score > result.dev_score)) continue;
-    result = {score, epoch};
+  TrainingLoop::Hooks hooks;
+  hooks.evaluate = [&] {
+    const double score =
+        score_classifier(checkpoint, 0, data.dev, data.metric,
+                         options.optimiser.precision == Precision::kBfloat16, /*resamples=*/0)
+            .score;
+    if (!best.empty() && !(score > result.dev_score)) return;
+    result = {score, trainer.steps_done() / trainer.batches_in_epoch()};
     best = copied_tensors(*checkpoint.model);
-  }
+  };
+  const TrainingLoop::Cadence cadence = {0, trainer.batches_in_epoch(), 0, stop};
+  if (!trainer.run(cadence, hooks)) return std::nullopt;
   torch::NoGradGuard no_grad;
   for (auto& item : checkpoint.model->named_parameters()) item.value().copy_(best.at(item.key()));
   return result;

@@ -14,7 +14,7 @@
 #include "learning/storage/classifier_checkpoint.h"
 #include "learning/settings/classifier_settings.h"
 #include "learning/examples/batch_sampler.h"
-#include "learning/training/optimiser.h"
+#include "learning/training/training_loop.h"
 
 namespace trivium::learning {
 
@@ -27,22 +27,12 @@ struct ClassifierTrainerOptions {
 // Of a training on many tasks.
 ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings);
 
-class ClassifierTrainer {
+class ClassifierTrainer : public TrainingLoop {
  public:
   // Moves the checkpoint's model, which must outlive the trainer. With optimiser.steps 0, it is set
   // to `epochs` times the batches of an epoch.
   ClassifierTrainer(ClassifierCheckpoint& checkpoint, std::vector<LabelledExample> examples,
                     const ClassifierTrainerOptions& options, int64_t epochs = 0);
-
-  struct StepResult {
-    double loss = 0;           // mean over the batch's examples
-    double gradient_norm = 0;  // before clipping
-    int64_t examples = 0;
-    int64_t tokens = 0;  // without padding
-  };
-  // One optimiser step: the mean of the losses of a batch of mixed tasks, which is the sum of
-  // equations 9 and 10 up to a constant. Error kDiverged on a loss that is not finite.
-  StepResult step();
 
   // Writes the classifier with all that the training needs to go on.
   void save_snapshot(const std::filesystem::path& folder) const;
@@ -50,26 +40,23 @@ class ClassifierTrainer {
   // another model, kBadModel when it is damaged or of other data.
   void resume(const std::filesystem::path& folder);
 
-  int64_t steps() const { return options_.optimiser.steps; }
-  int64_t steps_done() const { return step_; }
-  bool done() const { return step_ >= steps(); }
   // Mean over the steps so far of the last tenth; 0 before it.
-  double last_loss() const;
+  double last_loss() const { return mean_loss(); }
   int64_t batches_in_epoch() const { return static_cast<int64_t>(main_.batches_in_epoch()); }
 
  private:
+  // The mean of the losses of a batch of mixed tasks, which is the sum of equations 9 and 10 up to a
+  // constant.
+  StepResult add_gradients() override;
+  ClassifierTrainer(ClassifierCheckpoint& checkpoint, std::vector<LabelledExample>&& examples,
+                    const ClassifierTrainerOptions& options, int64_t epochs, BatchSampler main);
   BatchSampler& sampler();
-  torch::Device device() const;
 
   ClassifierCheckpoint& checkpoint_;
   std::vector<LabelledExample> examples_;
   ClassifierTrainerOptions options_;
   BatchSampler main_;
   std::optional<BatchSampler> first_;  // of kUniformThenNatural
-  AdamW optimiser_;
-  int64_t step_ = 0;
-  double loss_sum_ = 0;  // over the loss_steps_ steps of the last tenth
-  int64_t loss_steps_ = 0;
 };
 
 // Fine-tuning on one task with early stopping: trains for `epochs`, and keeps the weights of the

@@ -141,19 +141,18 @@ std::vector<EncodedExample> DenoisingStream::next_batch() {
   }
 }
 
-std::string DenoisingStream::state() const {
-  return to_json_line({{"paragraphs", paragraphs_.size()},
-                       {"epoch", epoch_state_},
-                       {"position", position_},
-                       {"rng", rng_.state()}});
+Json DenoisingStream::state() const {
+  return {{"paragraphs", paragraphs_.size()},
+          {"epoch", epoch_state_},
+          {"position", position_},
+          {"rng", rng_.state()}};
 }
 
-void DenoisingStream::set_state(const std::string& state) {
+void DenoisingStream::set_state(const Json& json) {
   constexpr const char* kName = "the text's saved state";
   std::string epoch_state, rng_state;
   size_t position = 0, paragraphs = 0;
   try {
-    const Json json = parse_json(state, kName);
     epoch_state = json_get<std::string>(json, "epoch", kName);
     rng_state = json_get<std::string>(json, "rng", kName);
     position = json_get<size_t>(json, "position", kName);

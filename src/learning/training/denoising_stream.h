@@ -35,8 +35,8 @@ class DenoisingStream : public ExampleStream {
                   const DenoisingOptions& options, uint64_t seed);
 
   std::vector<EncodedExample> next_batch() override;
-  std::string state() const override;
-  void set_state(const std::string& state) override;
+  Json state() const override;
+  void set_state(const Json& state) override;
 
  private:
   using Sentences = std::vector<std::vector<int32_t>>;

@@ -1,9 +1,9 @@
 // Where a trainer's batches come from.
 #pragma once
 
-#include <string>
 #include <vector>
 
+#include "core/base/json.h"
 #include "learning/model/batch.h"
 
 namespace trivium::learning {
@@ -13,8 +13,8 @@ class ExampleStream {
  public:
   virtual ~ExampleStream() = default;
   virtual std::vector<EncodedExample> next_batch() = 0;
-  virtual std::string state() const = 0;
-  virtual void set_state(const std::string& state) = 0;
+  virtual Json state() const = 0;
+  virtual void set_state(const Json& state) = 0;
 };
 
 }  // namespace trivium::learning

@@ -25,8 +25,8 @@ class MultiTaskStream : public ExampleStream {
   MultiTaskStream(std::vector<EncodedExample> examples, const SamplerOptions& options,
                   uint64_t seed);
   std::vector<EncodedExample> next_batch() override;
-  std::string state() const override { return sampler_.state(); }
-  void set_state(const std::string& state) override { sampler_.set_state(state); }
+  Json state() const override { return sampler_.state(); }
+  void set_state(const Json& state) override { sampler_.set_state(state); }
   const BatchSampler& sampler() const { return sampler_; }
   const std::vector<EncodedExample>& examples() const { return examples_; }
 

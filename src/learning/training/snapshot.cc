@@ -1,14 +1,15 @@
 #include "learning/training/snapshot.h"
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace trivium::learning {
 namespace {
 
-constexpr const char* kFile = "training.safetensors";
-constexpr const char* kStateKey = "state";  // of the file's metadata: a JSON object
+constexpr const char* kTensorFile = "training.safetensors";
+constexpr const char* kStateFile = "training.json";
 constexpr const char* kOptimiserPrefix = "optimiser.";
 constexpr const char* kNoise = "generator.noise";
 constexpr const char* kDropout = "generator.dropout";
@@ -31,19 +32,16 @@ torch::Tensor read_entry(const SafetensorsReader& reader, const TensorEntry& ent
   return tensor;
 }
 
-// What the file says beside its tensors.
-TrainingSnapshot read_state(const SafetensorsReader& reader) {
-  const std::string where = reader.file().string();
-  if (!reader.metadata().contains(kStateKey)) {
-    throw Error(ExitCode::kBadModel, where + " has no training state");
-  }
+// What there is beside tensors.
+TrainingSnapshot read_state(const std::filesystem::path& file) {
+  const std::string where = file.string();
+  const Json state = read_json_file(file, ExitCode::kBadModel);
   try {
-    const Json state = parse_json(reader.metadata().at(kStateKey), where);
     TrainingSnapshot snapshot;
     snapshot.step = json_get<int64_t>(state, "step", where);
-    snapshot.stream_state = json_get<std::string>(state, "stream", where);
-    snapshot.loss_sum = json_get_or<double>(state, "loss_sum", where, 0);
-    snapshot.loss_steps = json_get_or<int64_t>(state, "loss_steps", where, 0);
+    snapshot.stream_state = json_get<Json>(state, "stream", where);
+    snapshot.loss_sum = json_get<double>(state, "loss_sum", where);
+    snapshot.loss_steps = json_get<int64_t>(state, "loss_steps", where);
     if (state.contains("best_score")) {
       snapshot.best_score = json_get<double>(state, "best_score", where);
     }
@@ -69,7 +67,8 @@ SaveOptions with_snapshot(const TrainingSnapshot& snapshot) {
                   {"loss_sum", snapshot.loss_sum},
                   {"loss_steps", snapshot.loss_steps}};
     if (snapshot.best_score) state["best_score"] = *snapshot.best_score;
-    write_safetensors(folder / kFile, views, {{kStateKey, to_json_line(state)}});
+    write_safetensors(folder / kTensorFile, views);
+    write_file_atomically(folder / kStateFile, to_json_line(state) + "\n");
   };
   return options;
 }
@@ -87,13 +86,13 @@ void save_training_snapshot(const ClassifierCheckpoint& checkpoint,
 }
 
 TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kFile;
-  if (!std::filesystem::exists(file)) {
+  const std::filesystem::path file = folder / kTensorFile;
+  if (!std::filesystem::exists(folder / kStateFile) || !std::filesystem::exists(file)) {
     throw Error(ExitCode::kMissingInput,
                 "no training to resume in " + folder.string() + "; start without --resume");
   }
   const SafetensorsReader reader(file);
-  TrainingSnapshot snapshot = read_state(reader);
+  TrainingSnapshot snapshot = read_state(folder / kStateFile);
   for (const TensorEntry& entry : reader.entries()) {
     torch::Tensor tensor = read_entry(reader, entry);
     if (entry.name == kNoise) {

@@ -1,6 +1,5 @@
 #include "learning/training/trainer.h"
 
-#include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
@@ -11,13 +10,14 @@
 #include "learning/training/snapshot.h"
 
 namespace trivium::learning {
+
 Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
                  Validator validator)
-    : checkpoint_(checkpoint),
+    : TrainingLoop(*checkpoint.model, options.optimiser, options.device),
+      checkpoint_(checkpoint),
       stream_(stream),
       options_(options),
       validator_(std::move(validator)),
-      optimiser_(*checkpoint.model, options.optimiser),
       noise_(at::detail::createCPUGenerator(static_cast<uint64_t>(options.optimiser.seed))),
       curves_(std::filesystem::path(options.run.output) / "metrics.csv"),
       route_file_(std::filesystem::path(options.run.output) / "routes.jsonl"),
@@ -25,8 +25,6 @@ Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOpt
   checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
                                   .attention = options.optimiser.attention_dropout,
                                   .activation = 0});
-  // Dropout draws from the global generator.
-  torch::manual_seed(static_cast<uint64_t>(options.optimiser.seed));
 }
 
 RoutingWeights Trainer::route(const torch::Tensor& task_ids) {
@@ -74,13 +72,12 @@ OutputLoss Trainer::loss_of(const Batch& batch) {
                                  options_.optimiser.label_smoothing);
 }
 
-Trainer::StepResult Trainer::step() {
+TrainingLoop::StepResult Trainer::add_gradients() {
   checkpoint_.model->train();
   // The inference-time routes have no dropout in the router.
   if (options_.routes.frozen && checkpoint_.model->has_router()) {
     checkpoint_.model->router()->eval();
   }
-  optimiser_.take_turns(step_);
   StepResult result;
   const int64_t accumulation = options_.optimiser.accumulation;
   double loss_sum = 0;
@@ -98,56 +95,42 @@ Trainer::StepResult Trainer::step() {
     add_expert_distance_gradients(*checkpoint_.model, options_.optimiser.expert_regularisation);
   }
   result.loss = loss_sum / static_cast<double>(result.tokens);
-  result.gradient_norm = optimiser_.clip_gradients();
-  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
-    throw Error(ExitCode::kDiverged,
-                "the loss (" + std::to_string(result.loss) + ", gradient norm " +
-                    std::to_string(result.gradient_norm) + ") is not finite at step " +
-                    std::to_string(step_ + 1) +
-                    "; lower train.learning_rate and go on from the last snapshot with --resume");
-  }
-  optimiser_.step(learning_rate_factor(step_, options_.optimiser.steps, options_.optimiser.warmup));
-  optimiser_.zero_gradients();
-  ++step_;
   return result;
 }
 
 bool Trainer::run() {
-  const int64_t steps = options_.optimiser.steps;
   // Curves of a run that ended before its first snapshot, or went on after its last one.
-  curves_.truncate_after(step_);
-  route_file_.truncate_after(step_ > 0 ? step_ : -1);
-  progress_.start(step_);
-  if (step_ == 0) record_routes();
-  while (step_ < steps) {
-    const StepResult result = step();
+  curves_.truncate_after(steps_done());
+  route_file_.truncate_after(steps_done() > 0 ? steps_done() : -1);
+  progress_.start(steps_done());
+  if (steps_done() == 0) record_routes();
+  const RunSettings& run = options_.run;
+  const Cadence cadence = {run.log_every, run.eval_every, run.save_every, options_.stop};
+  Hooks hooks;
+  hooks.after_step = [this](const StepResult& result) {
     progress_.add(result.examples);
-    loss_sum_ += result.loss;
-    ++loss_steps_;
-    if (step_ % options_.run.log_every == 0 || step_ == steps) {
-      log_point(result);
-      record_routes();
-    }
-    if (step_ % options_.run.eval_every == 0 || step_ == steps) validate();
-    const bool stop = options_.stop != nullptr && options_.stop->load();
-    if (stop || step_ % options_.run.save_every == 0 || step_ == steps) save_snapshot();
-    if (stop && step_ < steps) return false;
-  }
-  return true;
+    add_loss(result.loss);
+  };
+  hooks.log = [this](const StepResult& result) {
+    log_point(result);
+    record_routes();
+  };
+  hooks.evaluate = [this] { validate(); };
+  hooks.save = [this] { save_snapshot(); };
+  return TrainingLoop::run(cadence, hooks);
 }
 
 // A point of every curve; `result` is the last step's.
 void Trainer::log_point(const StepResult& result) {
   const OptimiserSettings& settings = options_.optimiser;
-  const double factor = learning_rate_factor(step_ - 1, settings.steps, settings.warmup);
-  const double loss = loss_sum_ / static_cast<double>(loss_steps_);
-  curves_.add(step_, {{"loss", loss},
-                      {"gradient_norm", result.gradient_norm},
-                      {"learning_rate", settings.learning_rate * factor},
-                      {"temperature", temperature()}});
-  progress_.report(step_, loss);
-  loss_sum_ = 0;
-  loss_steps_ = 0;
+  const double factor = learning_rate_factor(steps_done() - 1, settings.steps, settings.warmup);
+  const double loss = mean_loss();
+  curves_.add(steps_done(), {{"loss", loss},
+                             {"gradient_norm", result.gradient_norm},
+                             {"learning_rate", settings.learning_rate * factor},
+                             {"temperature", temperature()}});
+  progress_.report(steps_done(), loss);
+  clear_losses();
 }
 
 // Learned routes as they would be used now; routes of a table stay what they are.
@@ -155,7 +138,7 @@ void Trainer::record_routes() {
   if (!checkpoint_.model->has_router() || checkpoint_.tasks.entries().empty()) return;
   checkpoint_.model->eval();  // a router may have dropout
   checkpoint_.model->set_selection_temperature(temperature());
-  route_file_.add(step_, dump_routes(model_routes(checkpoint_.model), checkpoint_.config(),
+  route_file_.add(steps_done(), dump_routes(model_routes(checkpoint_.model), checkpoint_.config(),
                                      checkpoint_.tasks));
 }
 
@@ -163,8 +146,8 @@ void Trainer::validate() {
   if (!validator_) return;
   checkpoint_.model->eval();
   const Validation validation = validator_(temperature());
-  curves_.add(step_, {{"dev_score", validation.score}});
-  spdlog::info("step {}: dev score {:.4f} {}", step_, validation.score, validation.summary);
+  curves_.add(steps_done(), {{"dev_score", validation.score}});
+  spdlog::info("step {}: dev score {:.4f} {}", steps_done(), validation.score, validation.summary);
   // A score that is no number (a correlation of constants) is never the best (parity_notes A17).
   if (!(validation.score > best_score_.value_or(-std::numeric_limits<double>::infinity()))) return;
   best_score_ = validation.score;
@@ -177,30 +160,20 @@ std::filesystem::path Trainer::last_folder() const {
 }
 
 void Trainer::save_snapshot() {
-  TrainingSnapshot snapshot;
-  snapshot.step = step_;
+  TrainingSnapshot snapshot = loop_state();
   snapshot.best_score = best_score_;
   snapshot.stream_state = stream_.state();
-  snapshot.loss_sum = loss_sum_;
-  snapshot.loss_steps = loss_steps_;
   snapshot.noise_state = noise_.get_state();
-  snapshot.dropout_state = dropout_generator(options_.device).get_state();
-  snapshot.optimiser = optimiser_.state();
   checkpoint_.model->set_selection_temperature(temperature());
   save_training_snapshot(checkpoint_, snapshot, last_folder());
 }
 
 void Trainer::resume() {
   const TrainingSnapshot snapshot = load_training_snapshot(last_folder());
-  restore_parameters(*checkpoint_.model, last_folder());
-  optimiser_.load_state(snapshot.optimiser);
+  restore(snapshot, last_folder());
   stream_.set_state(snapshot.stream_state);
   restore_generator(noise_, snapshot.noise_state);
-  restore_generator(dropout_generator(options_.device), snapshot.dropout_state);
-  step_ = snapshot.step;
   best_score_ = snapshot.best_score;
-  loss_sum_ = snapshot.loss_sum;
-  loss_steps_ = snapshot.loss_steps;
 }
 
 }  // namespace trivium::learning

@@ -16,8 +16,8 @@
 #include "learning/model/loss.h"
 #include "learning/model/selection.h"
 #include "learning/training/example_stream.h"
-#include "learning/training/optimiser.h"
 #include "learning/training/progress.h"
+#include "learning/training/training_loop.h"
 
 namespace trivium::learning {
 
@@ -46,7 +46,7 @@ struct TrainerOptions {
   const std::atomic<bool>* stop = nullptr;
 };
 
-class Trainer {
+class Trainer : public TrainingLoop {
  public:
   // Evaluates the model as it is; called with the temperature of the moment.
   using Validator = std::function<Validation(double temperature)>;
@@ -60,23 +60,14 @@ class Trainer {
 
   // Trains to the last step. Returns false when it was stopped early. Writes last/ (resumable)
   // every save_every steps and when it ends, best/ whenever the validation score is above all
-  // before. Error
-  // kDiverged on a loss that is not finite.
+  // before. Errors as step().
   bool run();
 
-  // One optimiser step; public for tests and benchmarks.
-  struct StepResult {
-    double loss = 0;           // mean over target tokens
-    double gradient_norm = 0;  // before clipping
-    int64_t examples = 0;
-    int64_t tokens = 0;  // target tokens
-  };
-  StepResult step();
-
-  int64_t steps_done() const { return step_; }
-  double temperature() const { return options_.routes.temperature.at(step_); }
+  // The temperature of the routes at the next step.
+  double temperature() const { return options_.routes.temperature.at(steps_done()); }
 
  private:
+  StepResult add_gradients() override;
   RoutingWeights route(const torch::Tensor& task_ids);
   OutputLoss loss_of(const Batch& batch);
   torch::Tensor token_weights(const Batch& batch) const;
@@ -90,15 +81,11 @@ class Trainer {
   ExampleStream& stream_;
   TrainerOptions options_;
   Validator validator_;
-  AdamW optimiser_;
   torch::Generator noise_;
   CurveFile curves_;
   RouteFile route_file_;
   Progress progress_;
-  int64_t step_ = 0;
   std::optional<double> best_score_;
-  double loss_sum_ = 0;  // over the loss_steps_ steps since the curves' last point
-  int64_t loss_steps_ = 0;
 };
 
 }  // namespace trivium::learning

@@ -15,7 +15,7 @@
 namespace trivium::research {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kAgreementFooter =
     "Answers the lines of --input, as `trivium generate` reads them, with LibTorch in float32 and\n"
     "with the fast engine in float32, bfloat16 and int8. same_text counts the answers whose text "
     "is\n"
@@ -121,7 +121,7 @@ void add_agreement_bench(CLI::App& bench) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   cli::add_search_flags(*command, flags->search);
-  command->footer(kFooter);
+  command->footer(kAgreementFooter);
   command->callback([flags] { run(*flags); });
 }
 

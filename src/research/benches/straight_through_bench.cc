@@ -20,7 +20,7 @@
 namespace trivium::research {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kStraightThroughFooter =
     "One step is forward and backward of a batch of random ids, without the optimiser:\n"
     "  straight_through  trivium's: unselected experts run forward only, for the router's "
     "gradient\n"
@@ -28,7 +28,7 @@ constexpr const char* kFooter =
     "  dense             one expert a layer and no router\n"
     "Each round times the three one after another; figures are medians over the rounds, and the\n"
     "ratios are of examples per second within a round.";
-constexpr int64_t kTasks = 8;
+constexpr int64_t kStraightThroughTasks = 8;
 
 struct StraightThroughFlags {
   std::string checkpoint;
@@ -47,7 +47,7 @@ learning::Batch random_batch(const StraightThroughFlags& flags, int64_t vocab_si
           ids(flags.target_tokens),
           ids(flags.target_tokens),
           all(flags.target_tokens),
-          torch::randint(kTasks, {flags.batch}, torch::kInt64)};
+          torch::randint(kStraightThroughTasks, {flags.batch}, torch::kInt64)};
 }
 
 // The plan that gives every expert every row, with gradient.
@@ -56,7 +56,7 @@ learning::StackPlan all_experts_plan(const torch::Tensor& weights) {
   for (learning::LayerPlan& layer : plan) {
     layer.unit_weights = false;
     layer.inactive.clear();
-    for (ExpertRows& rows : layer.active) rows = {weights.size(1), {}};
+    for (learning::ExpertRows& rows : layer.active) rows = {weights.size(1), {}};
   }
   return plan;
 }
@@ -97,7 +97,7 @@ Json ratio(const std::vector<double>& that, const std::vector<double>& seconds) 
 }
 
 learning::Seq2SeqModel bench_model(const ModelConfig& config) {
-  learning::Seq2SeqModel model(config, kTasks);
+  learning::Seq2SeqModel model(config, kStraightThroughTasks);
   model->init_weights(1);
   // As `trivium train` does by default.
   model->set_dropout({.residual = 0.1, .attention = 0, .activation = 0});
@@ -189,7 +189,7 @@ void add_straight_through_bench(CLI::App& bench) {
       ->check(CLI::Range(1, 1 << 17))
       ->capture_default_str();
   add_step_flags(*command, flags->step);
-  command->footer(kFooter);
+  command->footer(kStraightThroughFooter);
   command->callback([flags] { run_straight_through(*flags); });
 }
 

@@ -15,13 +15,13 @@
 namespace trivium::research {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kTokenGatesFooter =
     "One step is forward, backward, clipping and AdamW on a batch of mixed tasks of random ids:\n"
     "  dense      MT-Dense\n"
     "  token      MT-TaG: a gate for every task and layer, one expert a token\n"
     "Both are timed one after the other in every round; figures are medians over the rounds, and\n"
     "the ratio is that of the seconds within a round.";
-constexpr int64_t kTasks = 8;
+constexpr int64_t kTokenGatesTasks = 8;
 
 struct TokenGatesFlags {
   int64_t num_experts = 4, batch = 128, tokens = 64, layers = 6, d_model = 384, heads = 12,
@@ -39,9 +39,9 @@ learning::ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, i
   config.decoder_layers = 0;
   config.encoder_attention_heads = config.decoder_attention_heads = flags.heads;
   config.encoder_ffn_dim = config.decoder_ffn_dim = flags.d_ffn;
-  config.token_experts.num_experts = cli::num_experts;
+  config.token_experts.num_experts = num_experts;
   std::vector<learning::HeadShape> heads;
-  for (int64_t t = 0; t < kTasks; ++t) heads.push_back({"task" + std::to_string(t), 2, false});
+  for (int64_t t = 0; t < kTokenGatesTasks; ++t) heads.push_back({"task" + std::to_string(t), 2, false});
   checkpoint.model = learning::EncoderClassifier(config, heads);
   torch::manual_seed(1);
   for (auto& item : checkpoint.model->named_parameters()) {
@@ -56,7 +56,7 @@ std::vector<learning::LabelledExample> random_examples(const TokenGatesFlags& fl
   std::vector<learning::LabelledExample> examples;
   for (int64_t i = 0; i < flags.batch; ++i) {
     learning::LabelledExample example;
-    example.task = i % kTasks;
+    example.task = i % kTokenGatesTasks;
     example.label = static_cast<int64_t>(rng.below(2));
     const auto half = static_cast<uint64_t>(flags.tokens) / 2;
     const int64_t length = i == 0 ? flags.tokens : static_cast<int64_t>(half + rng.below(half + 1));
@@ -134,7 +134,7 @@ void add_token_gates_bench(CLI::App& bench) {
   size("--d-ffn", flags->d_ffn, "width within the feed-forward part", 1 << 16);
   size("--vocab-size", flags->vocab_size, "token ids", 1 << 20);
   add_step_flags(*command, flags->step);
-  command->footer(kFooter);
+  command->footer(kTokenGatesFooter);
   command->callback([flags] { run(*flags); });
 }
 

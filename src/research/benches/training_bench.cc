@@ -12,13 +12,13 @@
 namespace trivium::research {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kTrainingFooter =
     "One step is that of `trivium train`: collate, route, forward, label-smoothed loss, backward,\n"
     "clip, AdamW; on a batch of random ids and tasks, with random weights of facebook/bart-base's\n"
     "shape or that of --checkpoint. Figures are of the rounds after a first one that warms up.\n"
     "With --shortest below 1, lengths are even between that share of --source-tokens and\n"
     "--target-tokens, and all of them.";
-constexpr int64_t kTasks = 8;
+constexpr int64_t kTrainingTasks = 8;
 
 struct TrainingFlags {
   std::string checkpoint;
@@ -32,8 +32,8 @@ class SameBatch : public learning::ExampleStream {
  public:
   explicit SameBatch(std::vector<learning::EncodedExample> examples) : examples_(std::move(examples)) {}
   std::vector<learning::EncodedExample> next_batch() override { return examples_; }
-  std::string state() const override { return {}; }
-  void set_state(const std::string& /*state*/) override {}
+  Json state() const override { return {}; }
+  void set_state(const Json& /*state*/) override {}
 
  private:
   std::vector<learning::EncodedExample> examples_;
@@ -54,7 +54,7 @@ std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags
   std::vector<learning::EncodedExample> examples;
   for (int64_t i = 0; i < flags.batch; ++i) {
     learning::EncodedExample example;
-    example.task = i % kTasks;
+    example.task = i % kTrainingTasks;
     example.source = ids(flags.source_tokens);
     example.target = ids(flags.target_tokens);
     examples.push_back(std::move(example));
@@ -64,11 +64,11 @@ std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags
 
 learning::Checkpoint random_model(const TrainingFlags& flags) {
   learning::Checkpoint checkpoint;
-  ModelConfig& config = checkpoint.config;
-  config = cli::bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
+  ModelConfig config =
+      cli::bench_config(flags.checkpoint, std::max(flags.source_tokens, flags.target_tokens));
   config.routing.num_experts = flags.num_experts;
   if (flags.num_experts > 1) config.routing.route_source = RouteSource::kRouter;
-  checkpoint.model = learning::Seq2SeqModel(config, kTasks);
+  checkpoint.model = learning::Seq2SeqModel(config, kTrainingTasks);
   checkpoint.model->init_weights(1);
   return checkpoint;
 }
@@ -76,7 +76,7 @@ learning::Checkpoint random_model(const TrainingFlags& flags) {
 void run(const TrainingFlags& flags) {
   if (flags.step.threads > 0) at::set_num_threads(flags.step.threads);
   learning::Checkpoint checkpoint = random_model(flags);
-  SameBatch stream(random_examples(flags, checkpoint.config.vocab_size));
+  SameBatch stream(random_examples(flags, checkpoint.config().vocab_size));
   learning::TrainerOptions options;
   options.optimiser.steps = 1'000'000;
   options.optimiser.precision = flags.step.precision;
@@ -94,9 +94,9 @@ void run(const TrainingFlags& flags) {
   }
   const Json result = {
       {"benchmark", "training"},
-      {"d_model", checkpoint.config.d_model},
-      {"layers", {checkpoint.config.encoder_layers, checkpoint.config.decoder_layers}},
-      {"vocab_size", checkpoint.config.vocab_size},
+      {"d_model", checkpoint.config().d_model},
+      {"layers", {checkpoint.config().encoder_layers, checkpoint.config().decoder_layers}},
+      {"vocab_size", checkpoint.config().vocab_size},
       {"num_experts", flags.num_experts},
       {"batch", flags.batch},
       {"source_tokens", source_tokens},
@@ -129,7 +129,7 @@ void add_training_bench(CLI::App& bench) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   add_step_flags(*command, flags->step);
-  command->footer(kFooter);
+  command->footer(kTrainingFooter);
   command->callback([flags] { run(*flags); });
 }
 

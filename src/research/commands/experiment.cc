@@ -6,6 +6,7 @@
 #include "core/analysis/task_features.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "learning/model/model_routes.h"
 #include "research/commands/commands.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
@@ -19,7 +20,7 @@
 namespace trivium::research {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kTaskLevelFooter =
     "Trains every method of configs/task_level/ on the gym's seen tasks from one start, scores "
     "each\n"
     "on seen and unseen tasks, and writes the report (Markdown and HTML) into the output folder.\n"
@@ -50,8 +51,8 @@ std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
     learning::Checkpoint checkpoint = experiment.trained(method);
     if (!checkpoint.model->has_router()) continue;
     checkpoint.model->eval();
-    const RouteDump routes = dump_routes(checkpoint.model, checkpoint.tasks,
-                                         checkpoint.config().routing.selection_temperature);
+    const RouteDump routes = dump_routes(learning::model_routes(checkpoint.model), checkpoint.config(),
+                                         checkpoint.tasks);
     if (features.tasks.empty()) {
       features = task_features(Gym(settings.gym), checkpoint.tasks.names(),
                                PromptLibrary(settings.prompts),
@@ -109,7 +110,7 @@ void add_experiment_command(CLI::App& app, int& status) {
                        "train and score the preset's other settings (experiment.tried) too");
   task_level->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   task_level->add_flag("--settings", flags->reference, "print every setting and its default");
-  task_level->footer(kFooter);
+  task_level->footer(kTaskLevelFooter);
   task_level->callback([flags, &status] { status = run_task_level(*flags); });
 }
 

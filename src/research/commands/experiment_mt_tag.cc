@@ -15,7 +15,7 @@
 namespace trivium::research {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kMtTagFooter =
     "Trains every method of configs/mt_tag/ on many tasks from a BERT or MiniLM encoder, "
     "fine-tunes\n"
     "it on each task, and writes the paper's tables beside the paper's numbers (Markdown and "
@@ -81,7 +81,7 @@ void add_mt_tag_experiment(CLI::App& experiment, int& status) {
       ->capture_default_str();
   command->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   command->add_flag("--settings", flags->reference, "print every setting and its default");
-  command->footer(kFooter);
+  command->footer(kMtTagFooter);
   command->callback([flags, &status] { status = run_mt_tag(*flags); });
 }
 

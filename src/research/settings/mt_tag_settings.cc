@@ -30,7 +30,7 @@ void MtTagSettings::visit(SettingsVisitor& v) {
   v.integer("fine_tune.epochs", epochs, 1, 10'000, "passes over the task's train lines");
   v.integer("fine_tune.examples_per_task", examples_per_task, 0, INT64_MAX,
             "train lines of a task, drawn by seed 0; 0: all");
-  learning::fine_tune.visit(v, "fine_tune");
+  fine_tune.visit(v, "fine_tune");
 }
 
 }  // namespace trivium::research

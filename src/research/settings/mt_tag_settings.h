@@ -33,7 +33,7 @@ struct MtTagSettings : Settings {
   std::vector<int64_t> seeds = {1, 2, 3};
   int64_t epochs = 5;
   int64_t examples_per_task = 0;
-  learning::ClassifierStepSettings learning::fine_tune;
+  learning::ClassifierStepSettings fine_tune;
   void visit(SettingsVisitor& visitor) override;
 };
 

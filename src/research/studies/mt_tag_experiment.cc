@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kTextsPerTask = 64;    // of a task's mean hidden state
+constexpr size_t kTextsPerVector = 64;    // of a task's mean hidden state
 constexpr size_t kExamplesOfUse = 100;  // of a count of the experts' tokens
 
 template <typename T>
@@ -156,21 +156,20 @@ bool MtTagExperiment::train(const learning::ClassifierSettings& settings, const 
     write_run(run, unfinished.parent_path());
     trainer.save_snapshot(unfinished);
   };
-  while (!trainer.done()) {
-    if (stop_ != nullptr && stop_->load()) {
-      save();
-      return false;
-    }
-    const learning::ClassifierTrainer::StepResult result = trainer.step();
+  learning::TrainingLoop::Hooks hooks;
+  hooks.after_step = [&](const learning::TrainingLoop::StepResult& result) {
     run.training_examples += result.examples;
-    if (trainer.steps_done() % settings.save_every == 0 && !trainer.done()) save();
-    if (trainer.steps_done() % settings.log_every == 0) {
-      spdlog::info(
-          "{} step {} of {}: loss {:.4f}, {:.1f} examples/s", run.variant, trainer.steps_done(),
-          trainer.steps(), result.loss,
-          static_cast<double>(run.training_examples) / (seconds_before + seconds_since(start)));
-    }
-  }
+  };
+  hooks.log = [&](const learning::TrainingLoop::StepResult& result) {
+    spdlog::info(
+        "{} step {} of {}: loss {:.4f}, {:.1f} examples/s", run.variant, trainer.steps_done(),
+        trainer.steps(), result.loss,
+        static_cast<double>(run.training_examples) / (seconds_before + seconds_since(start)));
+  };
+  hooks.save = [&] {
+    if (!trainer.done()) save();
+  };
+  if (!trainer.run({settings.log_every, 0, settings.save_every, stop_}, hooks)) return false;
   run.training_steps = trainer.steps();
   run.last_loss = trainer.last_loss();
   run.training_seconds = seconds_before + seconds_since(start);
@@ -217,7 +216,7 @@ std::optional<int64_t> MtTagExperiment::gate_row(const learning::ClassifierCheck
   // By the untrained encoder, whose hidden states no gate has touched.
   learning::ClassifierCheckpoint encoder = learning::import_classifier(settings_.init, {data_of(job.task).info}, {});
   const auto texts = [&](const std::string& task) {
-    return first_of(data_of(task).train, static_cast<int64_t>(kTextsPerTask));
+    return first_of(data_of(task).train, static_cast<int64_t>(kTextsPerVector));
   };
   std::vector<torch::Tensor> vectors;
   for (const learning::LabelledTaskInfo& task : model.tasks) {
@@ -285,7 +284,7 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
                    {}};
   for (const std::string& change : changes) {
     const TaskScore score = learning::score_classifier(tuned, 0, data.test.at(change), examples.metric,
-                                             step.precision == "bf16", /*resamples=*/0);
+                                             step.precision == learning::Precision::kBfloat16, /*resamples=*/0);
     std::vector<std::string> golds;
     for (const Scored& item : score.items) {
       done.answers[change].push_back(item.prediction);

@@ -14,6 +14,8 @@
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/multi_task_training.h"
 #include "learning/training/task_vectors.h"
+#include "learning/model/model_routes.h"
+#include "learning/reference/torch_engine.h"
 
 namespace trivium::research {
 namespace {
@@ -51,15 +53,15 @@ struct ExpertsRun {
 };
 ExpertsRun experts_run(const learning::TrainSettings& settings) {
   const auto all = static_cast<double>(settings.num_experts);
-  if (settings.num_experts == 1 || settings.routes == "instance_random") return {};
-  if (settings.routes == "average") return {all, all, 0};
-  if (settings.routes == "task_random") {
+  if (settings.num_experts == 1 || settings.routes == learning::RoutePlan::kInstanceRandom) return {};
+  if (settings.routes == learning::RoutePlan::kAverage) return {all, all, 0};
+  if (settings.routes == learning::RoutePlan::kTaskRandom) {
     const auto count = static_cast<double>(settings.random_experts);
     return {count, count, 0};
   }
   // Learned routes are used by their main experts.
   if (settings.second_stage.steps > 0) return {1, all, 0};
-  if (settings.selection == "gumbel_softmax_st") {
+  if (settings.selection == SelectionKind::kGumbelStraightThrough) {
     return {1, 1, settings.freeze_routes ? 0 : all - 1};
   }
   return {1, all, 0};
@@ -165,7 +167,7 @@ learning::TrainSettings TaskLevelExperiment::training_settings(const TriedSettin
   settings.optimiser.seed = seed;
   settings.optimiser.threads = settings_.threads;
   settings.run.output = run_folder(setting.name, seed).string();
-  if (settings.task_vectors == "text") settings.task_vectors = vectors_file().string();
+  if (settings.task_vector_source() == learning::TaskVectorSource::kText) settings.task_vectors = vectors_file().string();
   return settings;
 }
 
@@ -273,15 +275,16 @@ bool TaskLevelExperiment::score_unseen(const learning::Checkpoint& trained, cons
 
 void TaskLevelExperiment::score_seen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                                      MethodRun& run) const {
-  TextGenerator generator(trained.model, trained.tokenizer,
-                          {.max_source_length = settings.max_source_length, .stop = stop_});
+  TextGenerator generator = learning::torch_generator(
+      trained.model, trained.tokenizer,
+      {.max_source_length = settings.max_source_length, .stop = stop_});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
   learning::Seq2SeqModel model = trained.model;
   for (size_t t = 0; t < seen_tests_.size(); ++t) {
     TaskRoute route =
         learning::route_of_task(model, static_cast<int64_t>(t), trained.config().routing.selection_temperature);
-    if (settings.routes == "learned") route = main_experts_only(route);
+    if (settings.routes == learning::RoutePlan::kLearned) route = main_experts_only(route);
     run.seen.push_back(to_result(
         seen_tests_[t], evaluator.evaluate(seen_tests_[t], route, EvaluationMode::kGeneration)));
   }
@@ -293,9 +296,9 @@ TaskRoute TaskLevelExperiment::unseen_route(const learning::Checkpoint& trained,
   learning::Seq2SeqModel model = trained.model;
   const double temperature = trained.config().routing.selection_temperature;
   if (!model->is_routed()) return learning::route_of_task(model, 0, temperature);
-  if (settings.routes == "average") return learning::average_route(trained.config());
-  if (settings.routes == "instance_random") return learning::route_of_task(model, 0, temperature);
-  if (settings.routes == "task_random") {
+  if (settings.routes == learning::RoutePlan::kAverage) return learning::average_route(trained.config());
+  if (settings.routes == learning::RoutePlan::kInstanceRandom) return learning::route_of_task(model, 0, temperature);
+  if (settings.routes == learning::RoutePlan::kTaskRandom) {
     return learning::random_route(trained.config(), static_cast<uint64_t>(seed) * 1000 + task,
                         settings.random_experts);
   }
@@ -311,8 +314,9 @@ TaskRoute TaskLevelExperiment::unseen_route(const learning::Checkpoint& trained,
 
 void TaskLevelExperiment::score_zero_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                                           MethodRun& run) const {
-  TextGenerator generator(trained.model, trained.tokenizer,
-                          {.max_source_length = settings.max_source_length, .stop = stop_});
+  TextGenerator generator = learning::torch_generator(
+      trained.model, trained.tokenizer,
+      {.max_source_length = settings.max_source_length, .stop = stop_});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
   const PromptLibrary prompts(settings_.prompts);

@@ -6,6 +6,7 @@
 
 #include "learning/adaptation/start.h"
 #include "learning/adaptation/toy_task.h"
+#include "learning/model/model_routes.h"
 #include "core/base/error.h"
 #include "core/inference/tiny_checkpoint.h"
 

@@ -1,4 +1,5 @@
 #include "learning/adaptation/new_task.h"
+#include "learning/model/model_routes.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +19,7 @@ std::vector<EncodedExample> examples() {
 
 TEST(NewTaskTest, NearestTasksShareTheVector) {
   const Checkpoint checkpoint = tiny_checkpoint();
-  const TaskShares shares = nearest_tasks(checkpoint, {"how many apples", "a witty film"}, 2);
+  const TaskMix shares = nearest_tasks(checkpoint, {"how many apples", "a witty film"}, 2);
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_NEAR(shares[0].second + shares[1].second, 1, 1e-12);
   EXPECT_GE(shares[0].second, shares[1].second);

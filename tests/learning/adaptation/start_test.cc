@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "learning/adaptation/toy_task.h"
+#include "learning/model/model_routes.h"
 #include "core/base/error.h"
 #include "core/inference/tiny_checkpoint.h"
 
@@ -59,7 +60,7 @@ TEST(StartTest, AveragedAndRandomRoutes) {
 }
 
 TEST(StartTest, RandomRoutesCanHaveSeveralExperts) {
-  const TaskRoute route = random_route(tiny_checkpoint().config, 1, 2);
+  const TaskRoute route = random_route(tiny_checkpoint().config(), 1, 2);
   for (const std::vector<float>& layer : route.decoder) {
     EXPECT_EQ(std::count(layer.begin(), layer.end(), 0.5f), 2);
     EXPECT_EQ(std::count(layer.begin(), layer.end(), 0.0f), 1);

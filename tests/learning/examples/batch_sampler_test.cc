@@ -167,18 +167,18 @@ TEST(BatchSampler, ResumesAnywhereInTheRun) {
 TEST(BatchSampler, RefusesForeignAndBrokenStates) {
   const std::vector<SampleItem> items = varied_items();
   BatchSampler sampler(items, {}, 1);
-  const auto error_for = [&](const std::string& state) {
+  const auto error_for = [&](const Json& state) {
     return error_of([&] { BatchSampler(items, {}, 1).set_state(state); });
   };
   BatchSampler other({{0, 1, 1}}, {}, 1);
   EXPECT_THAT(error_for(other.state()), AllOf(StartsWith("76: "), HasSubstr("of 1 examples")));
   EXPECT_THAT(error_of([] { BatchSampler({}, {}, 1); }), StartsWith("65: "));
   EXPECT_THAT(error_for("{"), StartsWith("76: "));
-  EXPECT_THAT(error_for(R"({"examples": 3000, "epoch": 0, "position": 0, "rng": "x"})"),
+  EXPECT_THAT(error_for({{"examples", 3000}, {"epoch", 0}, {"position", 0}, {"rng", "x"}}),
               StartsWith("76: "));
-  Json state = Json::parse(sampler.state());
+  Json state = sampler.state();
   state["position"] = 1000000;
-  EXPECT_THAT(error_for(state.dump()), AllOf(StartsWith("76: "), HasSubstr("past the end")));
+  EXPECT_THAT(error_for(state), AllOf(StartsWith("76: "), HasSubstr("past the end")));
 }
 
 }  // namespace

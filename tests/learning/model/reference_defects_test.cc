@@ -36,9 +36,9 @@ TEST(ReferenceDefects, A1_SparseGenerationUsesTheTruePosition) {
 // "concat fails when the number of tasks is 1 modulo 16": a squeeze drops the axis of a last batch
 // of one.
 TEST(ReferenceDefects, A10_RoutesOfOneTaskKeepTheTaskAxis) {
-  for (const std::string& name : router_names()) {
+  for (const std::string& name : names_of(router_names())) {
     ModelConfig config = small_config(3);
-    config.routing.router = router_kind(name);
+    config.routing.router = value_in(router_names(), name);
     config.routing.router_hidden_dim = 8;
     Seq2SeqModel model = random_model(config, 1, /*num_tasks=*/17);
     const torch::Tensor all = model->inference_routes(torch::arange(17), 1.0);

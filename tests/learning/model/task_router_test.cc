@@ -32,7 +32,7 @@ class RouterKindTest : public ::testing::TestWithParam<std::string> {
     config_.num_experts = 3;
     config_.task_vector_dim = 16;
     config_.router_hidden_dim = 12;
-    config_.router = router_kind(GetParam());
+    config_.router = value_in(router_names(), GetParam());
   }
   bool is_transformer() const { return GetParam().starts_with("transformer"); }
 
@@ -137,7 +137,7 @@ TEST_P(RouterKindTest, ParameterCountIsTheModels) {
             static_cast<double>(count_parameters(*Seq2SeqModel(config, /*num_tasks=*/0))));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, RouterKindTest, ::testing::ValuesIn(router_names()),
+INSTANTIATE_TEST_SUITE_P(Kinds, RouterKindTest, ::testing::ValuesIn(names_of(router_names())),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "learning/model/random_model.h"
 #include "learning/model/selection.h"
+#include "learning/model/model_routes.h"
 
 namespace trivium::learning {
 namespace {

@@ -1,4 +1,5 @@
 #include "learning/reference/fixed_route.h"
+#include "learning/model/model_routes.h"
 
 #include <gtest/gtest.h>
 

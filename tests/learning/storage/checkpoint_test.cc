@@ -60,7 +60,7 @@ class CheckpointTest : public ::testing::Test {
     for (auto& [name, tensor] : tensors) tensor = tensor.clone();
     change(tensors);
     const Error error =
-        error_of([&] { model_from_tensors(checkpoint_.config, std::move(tensors), "folder"); });
+        error_of([&] { model_from_tensors(checkpoint_.config(), std::move(tensors), "folder"); });
     EXPECT_EQ(error.code(), ExitCode::kBadModel);
     return error.what();
   }
@@ -73,7 +73,7 @@ class CheckpointTest : public ::testing::Test {
 TEST_F(CheckpointTest, ComesBackWhole) {
   save_checkpoint(checkpoint_, folder_);
   const Checkpoint loaded = load_checkpoint(folder_, Verify::kHashes);
-  EXPECT_EQ(loaded.config, checkpoint_.config);
+  EXPECT_EQ(loaded.config(), checkpoint_.config());
   EXPECT_EQ(loaded.tasks.to_json(), checkpoint_.tasks.to_json());
   EXPECT_EQ(loaded.finder->to_json(), checkpoint_.finder->to_json());
   EXPECT_EQ(loaded.model->num_tasks(), 5);
@@ -175,7 +175,7 @@ TEST_F(CheckpointTest, TensorsAreRefusedByName) {
 }
 
 TEST_F(CheckpointTest, AHostileConfigAllocatesNothing) {
-  Json config = to_json(checkpoint_.config);
+  Json config = to_json(checkpoint_.config());
   config["encoder_layers"] = 200;
   config["encoder_ffn_dim"] = 65536;
   const ModelConfig huge = model_config_from_json(config, "config.json");

@@ -14,7 +14,7 @@ TEST(ExpertCopies, ARoutedCheckpointIsTheImportWithTheSameOptions) {
   const NamedTensors before = model_tensors(dense.model);
   Checkpoint routed = make_routed(dense, three_experts());
   const Checkpoint imported = import_bart(tiny_bart(), three_experts());
-  EXPECT_EQ(routed.config, imported.config);
+  EXPECT_EQ(routed.config(), imported.config());
   const NamedTensors first = model_tensors(routed.model), second = model_tensors(imported.model);
   ASSERT_EQ(first.size(), second.size());
   for (const auto& [name, tensor] : first) {
@@ -29,7 +29,7 @@ TEST(ExpertCopies, ARoutedCheckpointIsTheImportWithTheSameOptions) {
 
 TEST(ExpertCopies, ConstantRoutesReplaceTheRouter) {
   const Checkpoint routed = make_routed(import_bart(tiny_bart(), {}), three_experts());
-  const int64_t layers = routed.config.encoder_layers + routed.config.decoder_layers;
+  const int64_t layers = routed.config().encoder_layers + routed.config().decoder_layers;
   torch::Tensor weights = torch::zeros({layers, 2, 3});
   weights.select(1, 0).select(1, 2).fill_(1);
   weights.select(1, 1).fill_(1.0 / 3);
@@ -49,7 +49,7 @@ TEST(ExpertCopies, ConstantRoutesReplaceTheRouter) {
   for (auto& [name, tensor] : tensors) tensor = tensor.clone();
   tensors["route_table.weight"][1][0] = 0.9;
   try {
-    model_from_tensors(constant.config, tensors, "folder");
+    model_from_tensors(constant.config(), tensors, "folder");
     FAIL() << "weights that do not add up were taken";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kBadModel);

@@ -122,11 +122,11 @@ void expect_same_searches(const Checkpoint& checkpoint, const fs::path& file) {
     options.early_stopping = settings.value("early_stopping", false);
     options.no_repeat_ngram_size = settings.value("no_repeat_ngram_size", 0);
     options.forced_bos_id = settings.value("forced_bos_token_id", -1);
-    options.forced_eos_id = checkpoint.config.forced_eos_token_id;
-    options.start_id = checkpoint.config.decoder_start_token_id;
-    options.eos_id = checkpoint.config.eos_token_id;
+    options.forced_eos_id = checkpoint.config().forced_eos_token_id;
+    options.start_id = checkpoint.config().decoder_start_token_id;
+    options.eos_id = checkpoint.config().eos_token_id;
     const torch::Tensor ids =
-        run_search(checkpoint, golden, options, checkpoint.config.pad_token_id);
+        run_search(checkpoint, golden, options, checkpoint.config().pad_token_id);
     for (int64_t row = 0; row < ids.size(0); ++row) {
       EXPECT_TRUE(torch::equal(ids[row], golden[name][row])) << name << " " << row << "\n"
                                                              << ids[row] << golden[name][row];
@@ -171,7 +171,7 @@ TEST(ImportBart, BartBaseComputesWhatTransformersComputes) {
                                   column.data_ptr<int32_t>() + column.numel());
       const auto view = decoder.step(tokens);
       step =
-          torch::from_blob(const_cast<float*>(view.data()), {kRows, checkpoint.config.vocab_size})
+          torch::from_blob(const_cast<float*>(view.data()), {kRows, checkpoint.config().vocab_size})
               .clone();
       cache_error = std::max(cache_error, max_difference(step, logits.select(1, t)));
     }
@@ -191,7 +191,7 @@ TEST(ImportBart, TakesGenerationSettingsFromTheirOwnFile) {
       << R"({"num_beams": 7, "no_repeat_ngram_size": 3, "forced_bos_token_id": 0})";
   folder.config["num_beams"] = nullptr;
   folder.write();
-  const ModelConfig config = import_bart(folder.path(), {}).config;
+  const ModelConfig config = import_bart(folder.path(), {}).config();
   EXPECT_EQ(config.num_beams, 7);
   EXPECT_EQ(config.no_repeat_ngram_size, 3);
   EXPECT_EQ(config.forced_bos_token_id, 0);
@@ -330,12 +330,12 @@ TEST(ImportBert, MiniLmComputesWhatTransformersComputes) {
   Checkpoint checkpoint = import_bert_as_seq2seq(folder, {6, 2}, {});
   EXPECT_LT(bert_difference(checkpoint, fs::path(TRIVIUM_TEST_DATA) / "minilm.safetensors"),
             kTolerance);
-  EXPECT_EQ(checkpoint.config.eos_token_id, 102);
+  EXPECT_EQ(checkpoint.config().eos_token_id, 102);
   EXPECT_EQ(checkpoint.tokenizer->vocab_size(), 30522);
 }
 
 TEST(ImportBert, ConfigIsBertsInBartsTerms) {
-  const ModelConfig c = import_bert_as_seq2seq(tiny_bert(), {2, 1}, three_experts()).config;
+  const ModelConfig c = import_bert_as_seq2seq(tiny_bert(), {2, 1}, three_experts()).config();
   EXPECT_EQ(c.d_model, 32);
   EXPECT_EQ(c.encoder_layers, 2);
   EXPECT_EQ(c.decoder_layers, 1);

@@ -16,7 +16,7 @@ TEST_P(RouterTest, ComputesWhatPyTorchDoes) {
   const torch::Tensor vectors = golden.at(GetParam() + ".vectors");
   const torch::Tensor expected = golden.at(GetParam() + ".logits");
   RoutingConfig config;
-  config.router = router_kind(GetParam());
+  config.router = value_in(router_names(), GetParam());
   config.num_experts = expected.size(2);
   config.task_vector_dim = vectors.size(1);
   config.router_hidden_dim = 12;
@@ -41,7 +41,7 @@ TEST_P(RouterTest, ComputesWhatPyTorchDoes) {
 TEST_P(RouterTest, GoesThroughACheckpoint) {
   const Checkpoint dense = import_bart(tiny_bart(), {});
   ExpertOptions options = three_experts();
-  options.routing.router = router_kind(GetParam());
+  options.routing.router = value_in(router_names(), GetParam());
   options.routing.router_hidden_dim = 8;
   options.router_std = 0.5;
   Checkpoint routed = make_routed(dense, options);
@@ -50,8 +50,8 @@ TEST_P(RouterTest, GoesThroughACheckpoint) {
   TemporaryFolder folder;
   save_checkpoint(routed, folder.path() / "routed", {});
   Checkpoint loaded = load_checkpoint(folder.path() / "routed");
-  EXPECT_EQ(loaded.config, routed.config);
-  EXPECT_EQ(loaded.config.routing.router, router_kind(GetParam()));
+  EXPECT_EQ(loaded.config(), routed.config());
+  EXPECT_EQ(loaded.config().routing.router, value_in(router_names(), GetParam()));
   const NamedTensors before = model_tensors(routed.model), same = model_tensors(again.model),
                      after = model_tensors(loaded.model);
   ASSERT_EQ(before.size(), after.size());
@@ -67,7 +67,7 @@ TEST_P(RouterTest, GoesThroughACheckpoint) {
   EXPECT_GT(logits.std().item<double>(), 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, RouterTest, ::testing::ValuesIn(router_names()),
+INSTANTIATE_TEST_SUITE_P(Kinds, RouterTest, ::testing::ValuesIn(names_of(router_names())),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

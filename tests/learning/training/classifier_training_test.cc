@@ -42,7 +42,7 @@ ClassifierSettings toy_settings(int64_t num_experts) {
   settings.init = tiny_bert().string();
   settings.num_experts = num_experts;
   settings.step.learning_rate = 2e-3;
-  settings.step.precision = "fp32";
+  settings.step.precision = Precision::kFloat32;
   settings.step.dropout = settings.step.attention_dropout = 0;
   return settings;
 }

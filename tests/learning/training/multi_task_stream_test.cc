@@ -60,7 +60,7 @@ TEST(EncodeTrainingExamplesTest, RendersEncodesAndCutsTheTrainSplits) {
   EXPECT_EQ(tokenizer->decode(examples[0].target), "x");
   EXPECT_EQ(examples[1].source.size(), 10u);
   EXPECT_EQ(examples[1].source.back(), tokenizer->special().eos);
-  settings.templates = "all";
+  settings.templates = TemplateUse::kAll;
   settings.max_source_length = 30;
   examples = encode_training_examples(gym, prompts, {"first"}, *tokenizer, settings);
   EXPECT_EQ(tokenizer->decode(examples[0].source), "q a b c");

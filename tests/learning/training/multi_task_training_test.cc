@@ -50,9 +50,9 @@ TEST_F(TwoStageTraining, SecondStageKeepsTheRoutesAndBeginsTheExpertsAnew) {
   ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
   const Checkpoint first = load_checkpoint(run / "first_stage" / "best");
   const Checkpoint second = load_checkpoint(run / "last");
-  EXPECT_EQ(first.config.routing.selection, SelectionKind::kGumbelStraightThrough);
-  EXPECT_EQ(second.config.routing.selection, SelectionKind::kSoftmax);
-  EXPECT_EQ(second.config.routing.selection_temperature, 1);
+  EXPECT_EQ(first.config().routing.selection, SelectionKind::kGumbelStraightThrough);
+  EXPECT_EQ(second.config().routing.selection, SelectionKind::kSoftmax);
+  EXPECT_EQ(second.config().routing.selection_temperature, 1);
   EXPECT_EQ(second.tasks.names(), (std::vector<std::string>{"first", "second"}));
   const NamedTensors learned = model_tensors(first.model), kept = model_tensors(second.model);
   for (const auto& [name, tensor] : learned) {
@@ -93,7 +93,7 @@ TEST_F(TwoStageTraining, RefusesWhatItCannotDo) {
   };
   EXPECT_THAT(refusal(dense_, {.resume = true}), testing::HasSubstr("no training to resume"));
   EXPECT_THAT(refusal(toy_checkpoint(), {}), testing::HasSubstr("dense checkpoint to start from"));
-  settings_.routes = "average";
+  settings_.routes = RoutePlan::kAverage;
   EXPECT_THAT(refusal(dense_, {}), testing::HasSubstr("learned routes"));
   settings_.second_stage.steps = 0;
   EXPECT_EQ(refusal(dense_, {}), "no error");
@@ -124,14 +124,14 @@ TEST_F(TwoStageTraining, TrainingLeavesItsStartAsItIs) {
 // checkpoint as it is read again, resumed and used.
 TEST_F(TwoStageTraining, TokenGatesTrainInBothStacks) {
   settings_.second_stage.steps = 0;
-  settings_.pool = "feed_forward";
+  settings_.pool = PoolKind::kFeedForward;
   settings_.expert_noise = 0;
   settings_.optimiser.steps = 6;
   settings_.run.save_every = 6;
   const fs::path run = output("gated");
   ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
   Checkpoint trained = load_checkpoint(run / "last");
-  EXPECT_EQ(trained.config.token_experts.num_experts, 3);
+  EXPECT_EQ(trained.config().token_experts.num_experts, 3);
   EXPECT_EQ(trained.model->num_tasks(), 2);
   ASSERT_EQ(trained.model->token_gates().size(), 4u);
   for (TokenGate& gate : trained.model->token_gates()) {
@@ -143,7 +143,7 @@ TEST_F(TwoStageTraining, TokenGatesTrainInBothStacks) {
   EXPECT_FALSE(torch::equal(tensors.at("decoder.layers.1.experts.0.fc1.weight"),
                             tensors.at("decoder.layers.1.experts.1.fc1.weight")));
   // What it was given for whole layers does not fit it any more.
-  settings_.token_gates = "shared";
+  settings_.token_gates = TokenGates::kShared;
   output("other");
   EXPECT_THROW(train_on_mixture(trained, mixture_, settings_, {}), Error);
 }
@@ -152,7 +152,6 @@ TEST_F(TwoStageTraining, TokenGatesLearnTheToyTasks) {
   ModelConfig config = toy_config(1);
   config.token_experts.num_experts = 2;
   Checkpoint gated;
-  gated.config = config;
   gated.model = Seq2SeqModel(config, 2);
   gated.model->init_weights(3);
   gated.tokenizer = tiny_tokenizer();

@@ -24,8 +24,8 @@ NamedTensors copies(const Checkpoint& checkpoint) {
 class ConstantStream : public ExampleStream {
  public:
   std::vector<EncodedExample> next_batch() override { return batch_; }
-  std::string state() const override { return "{}"; }
-  void set_state(const std::string&) override {}
+  Json state() const override { return Json::object(); }
+  void set_state(const Json&) override {}
 
  private:
   std::vector<EncodedExample> batch_ = toy_stream()->next_batch();
@@ -52,7 +52,7 @@ TEST_F(ReferenceDefects, A6_FrozenRoutesAreInNoNorm) {
   const auto norm = [&](bool frozen) {
     TrainSettings settings;
     settings.freeze_routes = frozen;
-    settings.selection = "softmax";
+    settings.selection = SelectionKind::kSoftmax;
     Checkpoint checkpoint =
         routed_start(toy_checkpoint(), settings, toy_examples(), {"copy", "reverse"});
     const double full = Trainer(checkpoint, stream_, options(), nullptr).step().gradient_norm;
@@ -146,14 +146,14 @@ TEST_F(ReferenceDefects, A8_LayerNormGainsAndBiasesDoNotDecay) {
 // The reference goes on with the shape that it finds, whatever the settings say.
 TEST_F(ReferenceDefects, A11_SettingsThatDoNotFitTheCheckpointAreAnError) {
   TrainSettings settings;
-  settings.selection = "softmax";
+  settings.selection = SelectionKind::kSoftmax;
   const auto start = [&] {
     routed_start(toy_checkpoint(), settings, toy_examples(), {"copy", "reverse"});
   };
   EXPECT_EQ(error_of(start), "");
-  settings.router = "gru";
+  settings.router = RouterKind::kGru;
   EXPECT_EQ(error_of(start).substr(0, 3), "64:");
-  settings.router = "linear_layer_specific";
+  settings.router = RouterKind::kLinearLayerSpecific;
   settings.decoder_vanilla_layers = {1};
   EXPECT_EQ(error_of(start).substr(0, 3), "64:");
   settings.decoder_vanilla_layers = {};
@@ -223,7 +223,7 @@ TEST_F(ReferenceDefects, A18_TextVectorsAreOfRealEncoderStates) {
   torch::NoGradGuard no_grad;
   torch::Tensor means = torch::zeros({4, 16});
   for (const EncodedExample& example : examples) {
-    const SourceBatch alone = collate_sources({example.source}, dense.config.pad_token_id);
+    const SourceBatch alone = collate_sources({example.source}, dense.config().pad_token_id);
     means[example.task] += dense.model->encode(alone.ids, alone.mask, {})[0].mean(0) / 5;
   }
   const torch::Tensor expected = (means - means.mean(0)) / (means.std(0, false) + 1e-6);

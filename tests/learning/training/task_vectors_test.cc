@@ -61,7 +61,7 @@ TEST(TaskVectorsTest, PrincipalComponentsKeepTheDistancesThatMatter) {
 TEST(TaskVectorsTest, TextVectorsAreStandardised) {
   Checkpoint dense = dense_checkpoint();
   const torch::Tensor vectors = text_task_vectors(dense.model, toy_examples(), 2, 16);
-  ASSERT_EQ(vectors.sizes(), (std::vector<int64_t>{2, dense.config.d_model}));
+  ASSERT_EQ(vectors.sizes(), (std::vector<int64_t>{2, dense.config().d_model}));
   EXPECT_LT(vectors.mean(0).abs().max().item<double>(), 1e-5);
 }
 
@@ -121,7 +121,7 @@ TEST(FisherTest, IsTheMeanOfSquaredGradients) {
   const std::vector<EncodedExample> examples = toy_examples(4);
   const torch::Tensor all = fisher_of_task(dense, examples, 1);
   // 2 sub-layers an encoder layer, 3 a decoder layer, 8 numbers for every dimension.
-  const ModelConfig& config = dense.config;
+  const ModelConfig& config = dense.config();
   EXPECT_EQ(all.size(0),
             (2 * config.encoder_layers + 3 * config.decoder_layers) * config.d_model * 8);
   torch::Tensor sum = torch::zeros_like(all);

@@ -43,7 +43,6 @@ inline ModelConfig toy_config(int64_t num_experts = 3) {
 
 inline Checkpoint toy_checkpoint(const ModelConfig& config = toy_config()) {
   Checkpoint checkpoint;
-  checkpoint.config = config;
   checkpoint.model = Seq2SeqModel(config, config.routing.num_experts > 1 ? 2 : 0);
   checkpoint.model->init_weights(3);
   checkpoint.tokenizer = tiny_tokenizer();
@@ -98,8 +97,8 @@ class WatchedStream : public ExampleStream {
     before_(batches_++);
     return stream_->next_batch();
   }
-  std::string state() const override { return stream_->state(); }
-  void set_state(const std::string& state) override { stream_->set_state(state); }
+  Json state() const override { return stream_->state(); }
+  void set_state(const Json& state) override { stream_->set_state(state); }
 
  private:
   std::unique_ptr<ExampleStream> stream_;

@@ -59,7 +59,7 @@ class MtTagExperimentTest : public ::testing::Test {
     settings_.seeds = {1, 2};
     settings_.epochs = 1;
     settings_.fine_tune.batch_examples = 6;
-    settings_.fine_tune.precision = "fp32";
+    settings_.fine_tune.precision = learning::Precision::kFloat32;
   }
 
   TemporaryFolder folder_;

@@ -62,7 +62,7 @@ class TaskLevelExperimentTest : public ::testing::Test {
     settings_.batch_sizes = {4};
     settings_.steps = 2;
     settings_.eval_every = 1;
-    settings_.precision = "fp32";
+    settings_.precision = learning::Precision::kFloat32;
   }
 
   TemporaryFolder folder_;

@@ -1,0 +1,85 @@
+// What every training does, whatever its model: the steps of the optimiser with their checks, the
+// state that a snapshot keeps, and the loop over steps, evaluations and savings.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "learning/settings/train_settings.h"
+#include "learning/training/optimiser.h"
+#include "learning/training/snapshot.h"
+
+namespace trivium::learning {
+
+class TrainingLoop {
+ public:
+  virtual ~TrainingLoop() = default;
+  TrainingLoop(const TrainingLoop&) = delete;
+  TrainingLoop& operator=(const TrainingLoop&) = delete;
+
+  struct StepResult {
+    double loss = 0;           // mean over target tokens, or over a classifier's examples
+    double gradient_norm = 0;  // before clipping
+    int64_t examples = 0;
+    int64_t tokens = 0;  // target tokens, or a classifier's input tokens without padding
+  };
+  // One optimiser step. Error kDiverged where the loss or the gradient's norm is not finite: the
+  // weights are then those before the step.
+  StepResult step();
+
+  int64_t steps() const { return settings_.steps; }
+  int64_t steps_done() const { return step_; }
+  bool done() const { return step_ >= settings_.steps; }
+
+  // When run() calls its hooks, in steps; 0: never.
+  struct Cadence {
+    int64_t log_every = 0, evaluate_every = 0, save_every = 0;
+    const std::atomic<bool>* stop = nullptr;  // asked after each step
+  };
+  // Each may be empty. `log` and `evaluate` are called after the last step too; `save` when the
+  // loop is stopped.
+  struct Hooks {
+    std::function<void(const StepResult&)> after_step, log;
+    std::function<void()> evaluate, save;
+  };
+  // Steps to the end. Returns false when it was stopped before.
+  bool run(const Cadence& cadence, const Hooks& hooks);
+
+ protected:
+  // `model` must outlive the loop. Dropout and all else that draws from LibTorch's global generator
+  // begins anew from the settings' seed.
+  TrainingLoop(torch::nn::Module& model, const OptimiserSettings& settings, torch::Device device);
+
+  // Puts the model in training mode and adds the gradients of one step; says all of the step but
+  // its gradient norm.
+  virtual StepResult add_gradients() = 0;
+
+  // What a snapshot says of the loop, without the stream of examples; and back, with the model's
+  // weights out of `folder`. Errors as load_training_snapshot, restore_parameters and
+  // restore_generator.
+  TrainingSnapshot loop_state() const;
+  void restore(const TrainingSnapshot& snapshot, const std::filesystem::path& folder);
+
+  const OptimiserSettings& settings() const { return settings_; }
+  torch::Device device() const { return device_; }
+  AdamW& optimiser() { return optimiser_; }
+  // The mean of the losses that were added since the last clear_losses(); 0 where there are none.
+  void add_loss(double loss);
+  double mean_loss() const;
+  void clear_losses();
+
+ private:
+  torch::nn::Module& model_;
+  OptimiserSettings settings_;
+  torch::Device device_;
+  AdamW optimiser_;
+  int64_t step_ = 0;
+  double loss_sum_ = 0;
+  int64_t loss_steps_ = 0;
+};
+
+}  // namespace trivium::learning
