@@ -41,8 +41,12 @@ TEST(ExitCodesTest, HelpIsNoError) {
 
 TEST(ExitCodesTest, WrongUsageIsTwoAndPointsToTheHelp) {
   for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{}, {"genrate"}, {"generate", "--no-such-flag"}, {"routes"},
-        {"generate", "--threads", "many"}, {"export", "--checkpoint", "x"},
+       {std::vector<std::string>{},
+        {"genrate"},
+        {"generate", "--no-such-flag"},
+        {"routes"},
+        {"generate", "--threads", "many"},
+        {"export", "--checkpoint", "x"},
         {"export", "--checkpoint", "x", "--output", "y", "--storage", "int4"}}) {
     const Outcome outcome = run_program(arguments);
     EXPECT_EQ(outcome.code, 2);
@@ -110,7 +114,8 @@ TEST_F(LonelyProgramTest, WithoutTriviumTrainItsCommandsAreNotAvailable) {
 }
 
 TEST_F(LonelyProgramTest, TriviumTrainGetsTheArgumentsAndGivesItsExitCode) {
-  const fs::path train = temporary_.write("trivium-train", "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 75\n");
+  const fs::path train =
+      temporary_.write("trivium-train", "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 75\n");
   fs::permissions(train, fs::perms::owner_all);
   const Outcome outcome = run({"-q", "train", "a b.toml", "--set", "train.steps=3", ""});
   EXPECT_EQ(outcome.code, 75);

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "cli/commands/program.h"
-#include "core/inference/loaded_model.h"
 #include "core/checkpoint/tiny_checkpoint.h"
+#include "core/inference/loaded_model.h"
 
 namespace trivium::cli {
 namespace {

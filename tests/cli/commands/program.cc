@@ -61,8 +61,8 @@ Outcome run_program_at(const std::filesystem::path& program,
                              open_file(folder / "out", O_WRONLY | O_CREAT | O_TRUNC),
                              open_file(folder / "err", O_WRONLY | O_CREAT | O_TRUNC)};
   Outcome outcome;
-  outcome.code = code_of(start(program.string(), arguments, descriptors[0], descriptors[1],
-                               descriptors[2]));
+  outcome.code =
+      code_of(start(program.string(), arguments, descriptors[0], descriptors[1], descriptors[2]));
   for (const int descriptor : descriptors) ::close(descriptor);
   outcome.out = read_file(folder / "out");
   outcome.err = read_file(folder / "err");

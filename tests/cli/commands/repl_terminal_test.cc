@@ -72,8 +72,8 @@ TEST_F(ReplTerminalTest, ALineIsEditedBeforeItIsEntered) {
   // A wrong last letter; a letter that is missing in the middle; a beginning that is missing.
   EXPECT_THAT(enter(*program, "/route ofx" + kBackspace + "f"),
               HasSubstr("routes after answers: off"));
-  EXPECT_THAT(enter(*program, "/rute brief" + kLeft + kLeft + kLeft + kLeft + kLeft + kLeft + kLeft +
-                                  kLeft + kLeft + "o"),
+  EXPECT_THAT(enter(*program, "/rute brief" + kLeft + kLeft + kLeft + kLeft + kLeft + kLeft +
+                                  kLeft + kLeft + kLeft + "o"),
               HasSubstr("routes after answers: brief"));
   EXPECT_THAT(enter(*program, "oute full" + kCtrlA + "/r"),
               HasSubstr("routes after answers: full"));
@@ -102,8 +102,9 @@ TEST_F(ReplTerminalTest, APasteOfSeveralLinesIsOneLineThatWaitsForEnter) {
   EXPECT_THAT(program->raw(), HasSubstr("\x1b[?2004h")) << "the terminal is asked to mark pastes";
   program->type("\x1b[200~/set max_length=8\nsample=true\r\nseed=3\x1b[201~");
   // Nothing was entered yet: what is typed goes on behind it.
-  EXPECT_THAT(enter(*program, " top_k=4"), AllOf(HasSubstr("max_length=8 "), HasSubstr("sample=true"),
-                                                 HasSubstr("seed=3"), HasSubstr("top_k=4")));
+  EXPECT_THAT(enter(*program, " top_k=4"),
+              AllOf(HasSubstr("max_length=8 "), HasSubstr("sample=true"), HasSubstr("seed=3"),
+                    HasSubstr("top_k=4")));
   EXPECT_EQ(history(), "/set max_length=8 sample=true  seed=3 top_k=4\n");
 }
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
+#include "core/base/temporary_folder.h"
 #include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium::cli {

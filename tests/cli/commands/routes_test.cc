@@ -1,11 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "cli/commands/program.h"
-#include "core/routes/route_file.h"
 #include "core/checkpoint/tiny_checkpoint.h"
+#include "core/routes/route_file.h"
 
 namespace trivium::cli {
 namespace {
@@ -65,8 +65,7 @@ class RoutesTest : public ::testing::Test {
 TEST_F(RoutesTest, ShowsEveryTask) {
   const Outcome table = routes("show", {});
   ASSERT_EQ(table.code, 0) << table.err;
-  EXPECT_THAT(table.out,
-              AllOf(HasSubstr("sst2"), HasSubstr("mnli"), HasSubstr("dec 2")));
+  EXPECT_THAT(table.out, AllOf(HasSubstr("sst2"), HasSubstr("mnli"), HasSubstr("dec 2")));
   EXPECT_THAT(table.out, Not(HasSubstr("enc 1")));  // an ordinary layer
   const Outcome json = routes("show", {"--json"});
   ASSERT_EQ(json.code, 0) << json.err;
@@ -108,12 +107,13 @@ TEST_F(RoutesTest, DrawsWhichExpertEachTokenTakes) {
   const std::string gated = output("gated");
   save_checkpoint(tiny_checkpoint(TinyModel::kTokenGates), gated);
   const auto gates = [&](const std::string& checkpoint, const std::vector<std::string>& more) {
-    std::vector<std::string> all = {"routes", "gates", "--checkpoint", checkpoint, "--threads", "1"};
+    std::vector<std::string> all = {"routes",   "gates",     "--checkpoint",
+                                    checkpoint, "--threads", "1"};
     all.insert(all.end(), more.begin(), more.end());
     return run_program(all);
   };
-  const Outcome outcome = gates(gated, {"--text", "ab c", "--tasks", "mnli", "sst2", "-o",
-                                        output("gates.html")});
+  const Outcome outcome =
+      gates(gated, {"--text", "ab c", "--tasks", "mnli", "sst2", "-o", output("gates.html")});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const std::string page = read_file(output("gates.html"));
   EXPECT_THAT(page, AllOf(HasSubstr("Gates of " + gated), HasSubstr("##b"), HasSubstr("mnli"),

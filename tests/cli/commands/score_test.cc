@@ -1,10 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
-#include "core/inference/loaded_model.h"
+#include "core/base/temporary_folder.h"
 #include "core/checkpoint/tiny_checkpoint.h"
+#include "core/inference/loaded_model.h"
 
 namespace trivium::cli {
 namespace {

@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
+#include "core/base/temporary_folder.h"
 #include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium::cli {
@@ -45,9 +45,8 @@ TEST_F(TaskTest, ShowsWhatACheckpointKnowsOfATask) {
   const TaskRoute route = tiny_checkpoint().info.routes->used[1];
   EXPECT_EQ(json.at("route").at("encoder"),
             (Json{0, TaskRoute::main_expert(route.encoder[1]) + 1}));
-  EXPECT_EQ(json.at("route").at("decoder"),
-            (Json{TaskRoute::main_expert(route.decoder[0]) + 1,
-                  TaskRoute::main_expert(route.decoder[1]) + 1}));
+  EXPECT_EQ(json.at("route").at("decoder"), (Json{TaskRoute::main_expert(route.decoder[0]) + 1,
+                                                  TaskRoute::main_expert(route.decoder[1]) + 1}));
   const std::string text = show({"mnli"}).out;
   EXPECT_THAT(text, AllOf(HasSubstr("task         mnli\n"), HasSubstr("family       made up\n"),
                           HasSubstr("route        {")));

@@ -19,8 +19,8 @@ class TerminalProgram {
   // Presses keys: "\r" is Enter, "\x03" Ctrl-C, "\x1b[A" the arrow up.
   void type(const std::string& keys);
   // What was printed until `text` has come, with the text and without escape sequences, from where
-  // the last call ended. Where it does not come within a minute: all that has come, with "[no TEXT]"
-  // behind it.
+  // the last call ended. Where it does not come within a minute: all that has come, with "[no
+  // TEXT]" behind it.
   std::string read_until(const std::string& text);
   // What was printed so far, with its escape sequences.
   const std::string& raw() const { return raw_; }

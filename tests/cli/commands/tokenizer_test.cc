@@ -59,19 +59,19 @@ TEST(TokenizerCommandTest, TrainsAVocabularyThatItThenReads) {
     corpus += "the cat sat on the mat and saw the rat number " + std::to_string(i) + "\n";
   }
   const std::string output = (folder.path() / "vocabulary").string();
-  const Outcome outcome =
-      tokenizer("train", "", {"--input", folder.write("corpus.txt", corpus).string(), "--output",
-                              output, "--vocab-size", "60"});
+  const Outcome outcome = tokenizer("train", "",
+                                    {"--input", folder.write("corpus.txt", corpus).string(),
+                                     "--output", output, "--vocab-size", "60"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const std::string text = "the rat sat on the cat\n";
   const Outcome ids = tokenizer("encode", text, {"--checkpoint", output});
   ASSERT_EQ(ids.code, 0) << ids.err;
   EXPECT_LT(split(trim(ids.out), ' ').size(), 20u) << "words of the corpus are few tokens";
   EXPECT_EQ(tokenizer("decode", ids.out, {"--checkpoint", output}).out, text);
-  EXPECT_EQ(tokenizer("train", "", {"--input", (folder.path() / "nothing").string(), "--output",
-                                    output})
-                .code,
-            66);
+  EXPECT_EQ(
+      tokenizer("train", "", {"--input", (folder.path() / "nothing").string(), "--output", output})
+          .code,
+      66);
 }
 
 }  // namespace

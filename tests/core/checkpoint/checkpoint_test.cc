@@ -102,7 +102,8 @@ TEST_F(CheckpointTest, SavingWhatWasReadGivesTheSameBytes) {
     save_checkpoint(checkpoint_, temporary.path() / "1", options);
     const OpenCheckpoint open = open_checkpoint(temporary.path() / "1");
     TinyCheckpoint again{open.info, {}};
-    for (const std::string& name : open.files->names()) again.tensors[name] = open.files->read(name);
+    for (const std::string& name : open.files->names())
+      again.tensors[name] = open.files->read(name);
     save_checkpoint(again, temporary.path() / "2", options);
     // The manifest holds every file's hash.
     EXPECT_EQ(read_file(temporary.path() / "1" / "manifest.json"),
@@ -134,7 +135,8 @@ TEST_F(CheckpointTest, EveryTruncationAndMissingFileIsNamed) {
     std::ofstream(folder_ / name, std::ios::binary) << whole;
   }
   EXPECT_EQ(refusal(Verify::kHashes), "");
-  EXPECT_THAT(error_of([&] { open_checkpoint(temporary_.path() / "nothing"); }), StartsWith("66: "));
+  EXPECT_THAT(error_of([&] { open_checkpoint(temporary_.path() / "nothing"); }),
+              StartsWith("66: "));
 }
 
 TEST_F(CheckpointTest, HashesFindAFlippedBitAnywhere) {
@@ -152,8 +154,9 @@ TEST_F(CheckpointTest, HashesFindAFlippedBitAnywhere) {
 
 TEST_F(CheckpointTest, TensorsThatDoNotFitAreRefusedByName) {
   const std::string name = "decoder.layers.1.experts.2.fc1.weight";
-  EXPECT_THAT(refusal_after([&](TinyCheckpoint& c) { c.tensors.erase(name); }),
-              AllOf(StartsWith("76: " + folder_.string()), HasSubstr("\"" + name + "\" is missing")));
+  EXPECT_THAT(
+      refusal_after([&](TinyCheckpoint& c) { c.tensors.erase(name); }),
+      AllOf(StartsWith("76: " + folder_.string()), HasSubstr("\"" + name + "\" is missing")));
   EXPECT_THAT(refusal_after([&](TinyCheckpoint& c) { c.info.config.decoder_ffn_dim += 8; }),
               HasSubstr("decoder.layers.0.experts.0.fc1"));
   EXPECT_THAT(refusal_after([&](TinyCheckpoint& c) { c.tensors["extra"] = tensor_of({1}, {1}); }),
@@ -210,8 +213,9 @@ TEST_F(CheckpointTest, ACheckpointWithoutRoutesSaysWhatWritesThem) {
   // As it was written before there was a routes.json.
   resave([](const fs::path& staging) { fs::remove(staging / kRoutesFile); });
   EXPECT_FALSE(fs::exists(folder_ / kRoutesFile));
-  EXPECT_THAT(refusal(), AllOf(StartsWith("76: " + folder_.string() + " was saved without routes"),
-                               HasSubstr("trivium routes resolve --checkpoint " + folder_.string())));
+  EXPECT_THAT(refusal(),
+              AllOf(StartsWith("76: " + folder_.string() + " was saved without routes"),
+                    HasSubstr("trivium routes resolve --checkpoint " + folder_.string())));
   EXPECT_EQ(refusal(Verify::kHashes, Needs::kNothing), "");
   EXPECT_FALSE(open_checkpoint(folder_, Verify::kSizes, Needs::kNothing).info.routes.has_value());
 }

@@ -70,7 +70,7 @@ TEST(ModelShapesTest, HoldsAsManyNumbersAsTheConfigurationCounts) {
     for (auto place = shapes.begin(); place != shapes.end();) {
       const bool is_of_tasks = place->first.ends_with("gate.weight");
       place = is_of_tasks || place->first == "final_logits_bias" ? shapes.erase(place)
-                                                                  : std::next(place);
+                                                                 : std::next(place);
     }
     EXPECT_EQ(elements_of(shapes), parameter_count(config));
   }
@@ -111,8 +111,9 @@ TEST(ModelShapesTest, TensorsAreRefusedByName) {
   EXPECT_EQ(refusal(config, bad), "76: folder: tensor \"" + name + "\" is missing");
   bad = good;
   bad[name] = {32, 48};
-  EXPECT_EQ(refusal(config, bad), "76: folder: tensor \"" + name +
-                                      "\" has the shape [32, 48], but config.json asks for [48, 32]");
+  EXPECT_EQ(refusal(config, bad),
+            "76: folder: tensor \"" + name +
+                "\" has the shape [32, 48], but config.json asks for [48, 32]");
   bad = good;
   bad["decoder.layers.1.experts.3.fc1.weight"] = good.at(name);
   EXPECT_THAT(refusal(config, bad),

@@ -54,9 +54,10 @@ class TensorFilesTest : public ::testing::Test {
 
 TensorsByName some_tensors() {
   Rng rng(1);
-  return {{"big", random_tensor(rng, {256, 96})},        {"bias", random_tensor(rng, {96})},
-          {"big.3d", random_tensor(rng, {128, 16, 16})}, {"one_row", random_tensor(rng, {1, 20000})},
-          {"small", random_tensor(rng, {64, 128})},      {"scalar", tensor_of({2.5f}, {})}};
+  return {
+      {"big", random_tensor(rng, {256, 96})},        {"bias", random_tensor(rng, {96})},
+      {"big.3d", random_tensor(rng, {128, 16, 16})}, {"one_row", random_tensor(rng, {1, 20000})},
+      {"small", random_tensor(rng, {64, 128})},      {"scalar", tensor_of({2.5f}, {})}};
 }
 
 TensorsByName read_all(const fs::path& folder) {
@@ -266,8 +267,9 @@ TEST_F(TensorFilesTest, RefusesBadIndexes) {
   };
   for (const Json& shard : {Json("../a.safetensors"), Json("/tmp/a.safetensors"),
                             Json(".safetensors"), Json("pytorch_model.bin"), Json(5)}) {
-    EXPECT_THAT(changed("x", shard), AllOf(StartsWith("76: "), HasSubstr("the shard of tensor \"x\""),
-                                           HasSubstr("must be the name of a .safetensors")))
+    EXPECT_THAT(changed("x", shard),
+                AllOf(StartsWith("76: "), HasSubstr("the shard of tensor \"x\""),
+                      HasSubstr("must be the name of a .safetensors")))
         << shard;
   }
   EXPECT_THAT(changed("x", "b.safetensors"), HasSubstr("\"x\" is not in \"b.safetensors\""));
@@ -327,9 +329,9 @@ TEST_F(TensorFilesTest, ReadingAFileThatShrankIsAnError) {
 TEST(IsFiniteTest, FindsANanOrAnInfinityInAnyPlace) {
   EXPECT_TRUE(is_finite(tensor_of({}, {0})));
   EXPECT_TRUE(is_finite(tensor_of({0, -0.0f, 0x1p-149f, 0x1.fffffep127f}, {4})));
-  for (const float bad : {std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity(),
-                          std::numeric_limits<float>::quiet_NaN()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+        std::numeric_limits<float>::quiet_NaN()}) {
     for (size_t at = 0; at < 37; ++at) {
       std::vector<float> values(37, 1.0f);
       values[at] = bad;

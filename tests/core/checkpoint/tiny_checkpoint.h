@@ -67,15 +67,15 @@ inline ModelConfig tiny_config(TinyModel kind) {
     config.routing.encoder_vanilla_layers = {0};
     config.routing.task_vector_dim = 8;
     config.routing.router_hidden_dim = 6;
-    config.routing.selection = kind == TinyModel::kSoft ? SelectionKind::kSoftmax
-                                                        : SelectionKind::kGumbelStraightThrough;
+    config.routing.selection =
+        kind == TinyModel::kSoft ? SelectionKind::kSoftmax : SelectionKind::kGumbelStraightThrough;
   }
   return config;
 }
 
 // N(0, init_std) weights, zero biases, unit LayerNorms; task vectors and token gates N(0, 1).
-inline std::map<std::string, HostTensor> tiny_weights(const ModelConfig& config,
-                                                        int64_t num_tasks, uint64_t seed) {
+inline std::map<std::string, HostTensor> tiny_weights(const ModelConfig& config, int64_t num_tasks,
+                                                      uint64_t seed) {
   Rng rng(seed);
   std::map<std::string, HostTensor> tensors;
   for (const auto& [name, shape] : model_shapes(config, num_tasks)) {

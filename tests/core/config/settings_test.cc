@@ -136,12 +136,12 @@ TEST_F(SettingsTest, ChecksRangesAndChoices) {
 
 TEST_F(SettingsTest, RefusesOtherTypes) {
   for (const char* line :
-       {"part.rate = \"1\"",        "part.rate = true",       "part.rate = [1]",
-        "part.count = 1.5",         "part.count = 1.0",       "part.count = true",
-        "part.count = \"3\"",       "part.flag = 1",          "part.flag = \"true\"",
-        "other.name = 5",           "other.name = true",      "other.layers = 3",
-        "other.layers = [1.5]",     "other.layers = [true]",  "other.layers = [\"a\"]",
-        "other.layers = [[1]]",     "other.words = \"a\"",    "other.words = [1]",
+       {"part.rate = \"1\"",        "part.rate = true",        "part.rate = [1]",
+        "part.count = 1.5",         "part.count = 1.0",        "part.count = true",
+        "part.count = \"3\"",       "part.flag = 1",           "part.flag = \"true\"",
+        "other.name = 5",           "other.name = true",       "other.layers = 3",
+        "other.layers = [1.5]",     "other.layers = [true]",   "other.layers = [\"a\"]",
+        "other.layers = [[1]]",     "other.words = \"a\"",     "other.words = [1]",
         "other.words = [\"a\", 1]", "part.count = 1979-05-27", "other.weights = [true]",
         "other.weights = 1"}) {
     EXPECT_THAT(error_for(line),

@@ -1,5 +1,5 @@
-// The CPU's engine by its interface: its logits against a plain model in double (plain_transformer.h),
-// and that nothing in a row's answer depends on its company.
+// The CPU's engine by its interface: its logits against a plain model in double
+// (plain_transformer.h), and that nothing in a row's answer depends on its company.
 #include "core/engine/engine.h"
 
 #include <gmock/gmock.h>
@@ -263,8 +263,9 @@ std::string refusal(const ModelConfig& asks, const ModelConfig& has) {
 TEST(CpuEngineTest, RefusesTensorsOfAnotherShapeByName) {
   ModelConfig config = engine_config(1);
   config.decoder_ffn_dim = 44;
-  EXPECT_EQ(refusal(config, engine_config(1)),
-            "76: tensor \"decoder.layers.0.fc1.weight\" has another shape than config.json asks for");
+  EXPECT_EQ(
+      refusal(config, engine_config(1)),
+      "76: tensor \"decoder.layers.0.fc1.weight\" has another shape than config.json asks for");
   config = engine_config(1);
   config.max_position_embeddings = 25;
   EXPECT_THAT(refusal(config, engine_config(1)), HasSubstr("\"encoder.embed_positions.weight\""));

@@ -6,7 +6,8 @@ namespace trivium {
 namespace {
 
 TEST(ExpertPlanTest, SortsUsesByExpertAndKeepsTheOrderOfRows) {
-  const std::vector<ActiveExpert> first = {{0, 1}}, last = {{2, 1}}, both = {{0, 0.25f}, {2, 0.75f}};
+  const std::vector<ActiveExpert> first = {{0, 1}}, last = {{2, 1}},
+                                  both = {{0, 0.25f}, {2, 0.75f}};
   const std::vector<const std::vector<ActiveExpert>*> routes = {&last, &first, &both, &last};
   const ExpertPlan plan = plan_experts(routes, 3, 2);
   EXPECT_EQ(plan.rows, (std::vector<int32_t>{1, 2, 0, 2, 3}));

@@ -63,7 +63,8 @@ TEST_P(LayerStepsTest, AnEncoderLayerIsThePlainOne) {
   LayerScratch scratch(ComputeType::kFloat32, 2);
   encoder_layer(context(), encoder_shape(config), parts, segments, hidden.data(), scratch);
   for (size_t s = 0; s < 3; ++s) {
-    const PlainWeights layer{read, "encoder.layers.1.experts." + std::to_string(s < 2 ? 2 : 0) + "."};
+    const PlainWeights layer{read,
+                             "encoder.layers.1.experts." + std::to_string(s < 2 ? 2 : 0) + "."};
     expect_near(hidden.data(), segments[s].begin,
                 plain_layer(config, sequences[s], nullptr, layer));
   }
@@ -148,10 +149,11 @@ TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
     std::vector<DecoderRow> rows;
     for (size_t row = 0; row < 3; ++row) {
       append(hidden, {inputs[row][step]});
-      rows.push_back({cache.keys(0), std::span(cells[row]).first(step + 1),
-                      &packed[source_of[row]], 0});
+      rows.push_back(
+          {cache.keys(0), std::span(cells[row]).first(step + 1), &packed[source_of[row]], 0});
     }
-    decoder_layer_step(context(), decoder_shape(config), parts, cache, rows, hidden.data(), scratch);
+    decoder_layer_step(context(), decoder_shape(config), parts, cache, rows, hidden.data(),
+                       scratch);
     for (size_t row = 0; row < 3; ++row) {
       const PlainRows seen(inputs[row].begin(),
                            inputs[row].begin() + static_cast<int64_t>(step) + 1);
@@ -170,13 +172,12 @@ TEST_P(LayerStepsTest, RowsWithoutAPartAreABug) {
   std::vector<float> hidden(3 * 24, 1);
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 2};
   const std::vector<Segment> segments = {{0, 3, 0}};
-  EXPECT_THROW(encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(),
-                             scratch),
-               std::logic_error);
+  EXPECT_THROW(
+      encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(), scratch),
+      std::logic_error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Sets, LayerStepsTest,
-                         ::testing::ValuesIn(available_instruction_sets()),
+INSTANTIATE_TEST_SUITE_P(Sets, LayerStepsTest, ::testing::ValuesIn(available_instruction_sets()),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace

@@ -57,8 +57,8 @@ inline void plain_norm(PlainRows& rows, const PlainWeights& layer, const std::st
       variance += (x - mean) * (x - mean) / static_cast<double>(row.size());
     }
     for (size_t i = 0; i < row.size(); ++i) {
-      row[i] = (row[i] - mean) / std::sqrt(variance + eps) * gain.values.get()[i] +
-               bias.values.get()[i];
+      row[i] =
+          (row[i] - mean) / std::sqrt(variance + eps) * gain.values.get()[i] + bias.values.get()[i];
     }
   }
 }
@@ -105,8 +105,8 @@ inline PlainRows plain_gate(const ModelConfig& config, const PlainWeights& layer
   PlainRows gate(static_cast<size_t>(experts.num_experts), PlainRow(width, 0));
   if (experts.gate_embedding_dim == 0) {
     const HostTensor all = layer.tensor("gate.weight");
-    const float* own = all.values.get() + (all.shape[0] == 1 ? 0 : row) * experts.num_experts *
-                                              config.d_model;
+    const float* own =
+        all.values.get() + (all.shape[0] == 1 ? 0 : row) * experts.num_experts * config.d_model;
     for (size_t i = 0; i < gate.size() * width; ++i) gate[i / width][i % width] = own[i];
     return gate;
   }
@@ -194,7 +194,8 @@ inline PlainRows plain_stack(const ModelConfig& config, const TensorReader& read
                              const PlainRows* memory, const TaskRoute& route,
                              std::vector<std::vector<PlainChoice>>* choices = nullptr) {
   const auto width = static_cast<size_t>(config.d_model);
-  const HostTensor tokens = read("shared.weight"), positions = read(stack + "embed_positions.weight");
+  const HostTensor tokens = read("shared.weight"),
+                   positions = read(stack + "embed_positions.weight");
   const double scale = config.scale_embedding ? std::sqrt(static_cast<double>(width)) : 1;
   PlainRows hidden(ids.size(), PlainRow(width));
   for (size_t row = 0; row < ids.size(); ++row) {

@@ -25,8 +25,7 @@ class GateMapTest : public ::testing::Test {
 TEST_F(GateMapTest, IsWhatThePlainModelsGatesChoose) {
   const ModelConfig& config = checkpoint_.info.config;
   const std::vector<int32_t> target = {3, 2};
-  const GateMap map =
-      gate_map(*engine(), *checkpoint_.info.tokenizer, source_, target, 1, "mnli");
+  const GateMap map = gate_map(*engine(), *checkpoint_.info.tokenizer, source_, target, 1, "mnli");
   EXPECT_EQ(map.task, "mnli");
   EXPECT_EQ(map.num_experts, 3);
   ASSERT_EQ(map.stacks.size(), 2u);
@@ -37,8 +36,7 @@ TEST_F(GateMapTest, IsWhatThePlainModelsGatesChoose) {
   const TensorReader read = checkpoint_.reader();
   const TaskRoute route = dense_route(config, 1);
   std::vector<std::vector<PlainChoice>> encoder, decoder;
-  const PlainRows memory =
-      plain_stack(config, read, "encoder.", source_, nullptr, route, &encoder);
+  const PlainRows memory = plain_stack(config, read, "encoder.", source_, nullptr, route, &encoder);
   plain_stack(config, read, "decoder.", target, &memory, route, &decoder);
   for (const size_t stack : {0u, 1u}) {
     const auto& expected = stack == 0 ? encoder : decoder;
@@ -89,10 +87,9 @@ class SilentEngine : public Engine {
 
 TEST_F(GateMapTest, AnEngineThatCannotTellIsAnError) {
   SilentEngine silent(engine());
-  EXPECT_THAT(error_of([&] {
-                gate_map(silent, *checkpoint_.info.tokenizer, source_, {}, 0, "sst2");
-              }),
-              StartsWith("69: "));
+  EXPECT_THAT(
+      error_of([&] { gate_map(silent, *checkpoint_.info.tokenizer, source_, {}, 0, "sst2"); }),
+      StartsWith("69: "));
 }
 
 }  // namespace

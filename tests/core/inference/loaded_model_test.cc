@@ -83,7 +83,9 @@ TEST_F(LoadedModelTest, TakesATextWithNamedFieldsApart) {
 
 TEST_F(LoadedModelTest, NamesAFieldThatIsMissing) {
   const LoadedModel model = load(tiny_checkpoint());
-  EXPECT_THAT(error_of([&] { model.resolve_fields("mnli", {{"premise", "the sun shines"}}); }),
+  EXPECT_THAT(error_of([&] {
+                model.resolve_fields("mnli", {{"premise", "the sun shines"}});
+              }),
               AllOf(StartsWith("65: "), HasSubstr("\"hypothesis\"")));
 }
 
@@ -104,7 +106,9 @@ TEST_F(LoadedModelTest, AnUntrainedModelAnswersWithoutTasks) {
   EXPECT_EQ(resolved.source, TaskSource::kNone);
   EXPECT_EQ(resolved.prompt.text, "a film");
   EXPECT_EQ(resolved.prompt.route, model.route(-1));
-  EXPECT_THAT(error_of([&] { model.resolve_fields("", {{"text", "a film"}}); }),
+  EXPECT_THAT(error_of([&] {
+                model.resolve_fields("", {{"text", "a film"}});
+              }),
               AllOf(StartsWith("65: "), HasSubstr("needs a task")));
 }
 

@@ -44,9 +44,9 @@ TEST(ModelRoutesTest, AWeightMayBeRoundedAndAnExpertLeftOut) {
 }
 
 TEST(ModelRoutesTest, RefusesOtherJson) {
-  for (const char* text : {"[]", "3", "{}", R"({"tasks": []})", R"({"temperature": 1})",
-                           R"({"temperature": 1, "tasks": []})",
-                           R"({"temperature": "warm", "tasks": [{}]})"}) {
+  for (const char* text :
+       {"[]", "3", "{}", R"({"tasks": []})", R"({"temperature": 1})",
+        R"({"temperature": 1, "tasks": []})", R"({"temperature": "warm", "tasks": [{}]})"}) {
     EXPECT_THAT(refusal(Json::parse(text)),
                 AllOf(StartsWith("76: routes.json: "), HasSubstr("\"temperature\""),
                       HasSubstr("\"tasks\"")))
@@ -82,10 +82,9 @@ TEST(ModelRoutesTest, RefusesWeightsThatAreNoDistribution) {
   const Json null;  // what JSON makes of a NaN
   for (const Json& weights : {Json{0.5, 0.5, 0.5}, Json{0.2, 0.2, 0.2}, Json{1.5, -0.5, 0},
                               Json{2, -1, 0}, Json{null, 0.5, 0.5}, Json{1e39, 0, 0}}) {
-    EXPECT_THAT(refusal_after([&](Json& json) {
-                  json["tasks"][0]["used"]["decoder"][0] = weights;
-                }),
-                AllOf(StartsWith("76: routes.json, task 1"), HasSubstr("decoder")))
+    EXPECT_THAT(
+        refusal_after([&](Json& json) { json["tasks"][0]["used"]["decoder"][0] = weights; }),
+        AllOf(StartsWith("76: routes.json, task 1"), HasSubstr("decoder")))
         << weights;
   }
 }

@@ -34,8 +34,7 @@ TEST(RouteDumpTest, HoldsEveryTasksRouteByFamily) {
     for (size_t p = 0; p < dump.places.size(); ++p) {
       for (size_t e = 0; e < 3; ++e) {
         const size_t task = rows.at(row.task);
-        EXPECT_EQ(row.used[dump.column(p, e)],
-                  weights_at(routes.used[task], dump.places[p])[e]);
+        EXPECT_EQ(row.used[dump.column(p, e)], weights_at(routes.used[task], dump.places[p])[e]);
         EXPECT_EQ(row.likely[dump.column(p, e)],
                   weights_at(routes.likely[task], dump.places[p])[e]);
       }
