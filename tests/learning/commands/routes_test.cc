@@ -10,9 +10,9 @@ namespace trivium::learning {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 using cli::Outcome;
 using cli::run_program;
+using ::testing::HasSubstr;
 
 class RoutesTest : public ::testing::Test {
  protected:

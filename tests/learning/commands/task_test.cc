@@ -1,18 +1,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "cli/commands/program.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 using cli::Outcome;
 using cli::run_program;
+using ::testing::HasSubstr;
 
 class TaskTest : public ::testing::Test {
  protected:

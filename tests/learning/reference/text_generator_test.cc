@@ -1,20 +1,20 @@
+// Answers of the LibTorch model: by its own engine, and by the fast one in batches.
 #include "core/inference/text_generator.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <set>
 
-#include "core/inference/tensor_reader.h"
+#include "learning/model/model_routes.h"
 #include "learning/model/random_model.h"
+#include "learning/reference/tensor_reader.h"
+#include "learning/reference/torch_engine.h"
 
-namespace trivium {
+namespace trivium::learning {
 namespace {
 
 // A random model of three experts over the 100 word pieces of tests/golden/tiny_bert.
-class TextGeneratorTest : public ::testing::Test {
+class TorchTextGeneratorTest : public ::testing::Test {
  protected:
   static ModelConfig make_config(const SpecialTokens& special) {
     ModelConfig config = small_config(3);
@@ -27,7 +27,7 @@ class TextGeneratorTest : public ::testing::Test {
     return config;
   }
 
-  TextGeneratorTest() {
+  TorchTextGeneratorTest() {
     // Generation ends at different lengths: without it, a random model seldom says eos.
     model_->named_buffers()["final_logits_bias"][0][special().eos] = 4;
     search_.num_beams = 1;
@@ -43,7 +43,7 @@ class TextGeneratorTest : public ::testing::Test {
 
   const SpecialTokens& special() const { return tokenizer_->special(); }
   TextGenerator generator(GeneratorOptions options = {}) {
-    return TextGenerator(model_, tokenizer_, options);
+    return TextGenerator(torch_engine(model_), tokenizer_, options);
   }
 
   // The uncached model's logits after `ids` (start token first) for one prompt: [vocab_size].
@@ -73,7 +73,7 @@ class TextGeneratorTest : public ::testing::Test {
   std::vector<Prompt> prompts_;
 };
 
-TEST_F(TextGeneratorTest, ReferenceDefectA15_AnswersAreTheUncachedModelsGreedyOnes) {
+TEST_F(TorchTextGeneratorTest, ReferenceDefectA15_AnswersAreTheUncachedModelsGreedyOnes) {
   const std::vector<Answer> answers = generator().generate(prompts_, search_);
   ASSERT_EQ(answers.size(), prompts_.size());
   size_t finished = 0;
@@ -101,7 +101,7 @@ TEST_F(TextGeneratorTest, ReferenceDefectA15_AnswersAreTheUncachedModelsGreedyOn
   EXPECT_LT(finished, prompts_.size());
 }
 
-TEST_F(TextGeneratorTest, BatchingDoesNotChangeAnswers) {
+TEST_F(TorchTextGeneratorTest, BatchingDoesNotChangeAnswers) {
   for (int beams : {1, 3}) {
     search_.num_beams = beams;
     const auto together = generator().generate(prompts_, search_);
@@ -115,42 +115,9 @@ TEST_F(TextGeneratorTest, BatchingDoesNotChangeAnswers) {
   EXPECT_TRUE(generator().generate({}, search_).empty());
 }
 
-TEST_F(TextGeneratorTest, StreamingEndsInTheGreedyAnswer) {
-  const auto answers = generator().generate(prompts_, search_);
-  for (size_t i = 0; i < prompts_.size(); ++i) {
-    std::vector<std::string> texts;
-    const Answer answer = generator().stream(prompts_[i], search_, [&](const std::string& text) {
-      texts.push_back(text);
-      return true;
-    });
-    expect_same(answer, answers[i]);
-    EXPECT_EQ(static_cast<int64_t>(texts.size()), answer.target_tokens);
-    EXPECT_EQ(texts.empty() ? "" : texts.back(), answer.text);
-  }
-  search_.num_beams = 2;
-  EXPECT_THROW(generator().stream(prompts_[0], search_, {}), std::logic_error);
-}
-
-TEST_F(TextGeneratorTest, StreamingStopsWhenTold) {
-  model_->named_buffers()["final_logits_bias"][0][special().eos] = -100;
-  int calls = 0;
-  const Answer answer =
-      generator().stream(prompts_[0], search_, [&](const std::string&) { return ++calls < 3; });
-  EXPECT_EQ(calls, 3);
-  EXPECT_EQ(answer.target_tokens, 3);
-  EXPECT_FALSE(answer.finished);
-}
-
-TEST_F(TextGeneratorTest, GenerationStopsBetweenBatches) {
-  std::atomic<bool> stop = true;
-  const auto answers = generator({.stop = &stop}).generate(prompts_, search_);
-  ASSERT_EQ(answers.size(), prompts_.size());
-  for (const Answer& answer : answers) EXPECT_EQ(answer.source_tokens, 0);
-}
-
 // Twelve prompts of four routes through three places; the answers come in the prompts' order.
-TEST_F(TextGeneratorTest, ContinuousBatchesGiveEachPromptItsAnswer) {
-  const auto engine = engine_backend(model_->config(), {}, reader_of(model_));
+TEST_F(TorchTextGeneratorTest, ContinuousBatchesGiveEachPromptItsAnswer) {
+  const auto engine = make_engine(model_->config(), {}, reader_of(model_));
   ASSERT_TRUE(engine->batches_continuously());
   for (const int beams : {1, 3}) {
     search_.num_beams = beams;
@@ -164,60 +131,7 @@ TEST_F(TextGeneratorTest, ContinuousBatchesGiveEachPromptItsAnswer) {
   }
 }
 
-// What a stop leaves over is what had not ended, not the whole batch.
-TEST_F(TextGeneratorTest, AStopKeepsTheAnswersThatHadEnded) {
-  std::atomic<bool> stop = false;
-  model_->named_buffers()["final_logits_bias"][0][special().eos] = 100;  // every answer is empty
-  class StoppingBackend : public Backend {
-   public:
-    StoppingBackend(std::shared_ptr<Backend> backend, std::atomic<bool>& stop)
-        : backend_(std::move(backend)), stop_(stop) {}
-    const ModelConfig& config() const override { return backend_->config(); }
-    bool batches_continuously() const override { return true; }
-    std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
-                                       const std::vector<const TaskRoute*>& routes, int64_t places,
-                                       int64_t positions) override {
-      return std::make_unique<Decoder>(backend_->start(sources, routes, places, positions), stop_);
-    }
-
-   private:
-    // Asks for the stop when the second places are filled.
-    class Decoder : public StepDecoder {
-     public:
-      Decoder(std::unique_ptr<StepDecoder> decoder, std::atomic<bool>& stop)
-          : decoder_(std::move(decoder)), stop_(stop) {}
-      int64_t vocab_size() const override { return decoder_->vocab_size(); }
-      int64_t rows() const override { return decoder_->rows(); }
-      int64_t waiting() const override { return decoder_->waiting(); }
-      int64_t admit() override {
-        stop_ = true;
-        return decoder_->admit();
-      }
-      std::span<const float> step(std::span<const int32_t> tokens) override {
-        return decoder_->step(tokens);
-      }
-      void select_rows(std::span<const int32_t> parents) override {
-        decoder_->select_rows(parents);
-      }
-
-     private:
-      std::unique_ptr<StepDecoder> decoder_;
-      std::atomic<bool>& stop_;
-    };
-    std::shared_ptr<Backend> backend_;
-    std::atomic<bool>& stop_;
-  };
-  const auto engine = engine_backend(model_->config(), {}, reader_of(model_));
-  TextGenerator stopped(std::make_shared<StoppingBackend>(engine, stop), tokenizer_,
-                        {.batch_size = 5, .stop = &stop});
-  const auto answers = stopped.generate(prompts_, search_);
-  const auto ended = std::count_if(answers.begin(), answers.end(), [](const Answer& answer) {
-    return answer.finished && answer.source_tokens > 0;
-  });
-  EXPECT_EQ(ended, 5);
-}
-
-TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
+TEST_F(TorchTextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
   std::vector<std::vector<std::string>> options(prompts_.size());
   for (size_t i = 0; i < prompts_.size(); ++i) {
     options[i] = {"a", "a b", "h g f e d c", "b a"};
@@ -241,60 +155,5 @@ TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
   }
 }
 
-TEST_F(TextGeneratorTest, EveryPromptFollowsItsOwnRoute) {
-  // One text by four routes in one batch; each is the dense model of that route's experts.
-  std::vector<Prompt> prompts;
-  for (int64_t task = 0; task < 4; ++task) {
-    prompts.push_back({"a b c", route_of_task(model_, task, 1)});
-  }
-  prompts.push_back({"a b c", {{{0, 0, 1}, {0, 1, 0}}, {{0, 0, 1}, {1, 0, 0}}}});  // pinned
-  const auto answers = generator().generate(prompts, search_);
-  std::set<std::pair<std::string, double>> distinct;
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    Seq2SeqModel dense = dense_part(model_, [&](bool encoder, int64_t layer) {
-      const TaskRoute& route = prompts[i].route;
-      return TaskRoute::main_expert(encoder ? route.encoder[layer] : route.decoder[layer]);
-    });
-    TextGenerator alone(dense, tokenizer_, {});
-    expect_same(answers[i], alone.generate({{"a b c", route_of_task(dense, -1, 1)}}, search_)[0]);
-    distinct.insert({answers[i].text, answers[i].score});
-  }
-  EXPECT_GT(distinct.size(), 2u);  // routes matter
-}
-
-TEST_F(TextGeneratorTest, LongPromptsAreCutAndSaySo) {
-  std::string text;
-  for (int i = 0; i < 30; ++i) text += "a ";
-  const TaskRoute route = route_of_task(model_, 0, 1);
-  const auto answers = generator().generate({{text, route}, {"a", route}}, search_);
-  EXPECT_TRUE(answers[0].truncated);
-  EXPECT_EQ(answers[0].source_tokens, 24);  // all that the model has positions for
-  EXPECT_FALSE(answers[1].truncated);
-  EXPECT_EQ(generator({.max_source_length = 6}).generate({{text, route}}, search_)[0].source_tokens,
-            6);
-}
-
-TEST_F(TextGeneratorTest, DefaultSearchIsTheConfigurations) {
-  ModelConfig config = make_config(special());
-  config.num_beams = 3;
-  config.max_length = 17;
-  config.no_repeat_ngram_size = 2;
-  config.length_penalty = 0.5;
-  config.early_stopping = true;
-  config.forced_bos_token_id = 2;
-  config.forced_eos_token_id = 3;
-  const SearchOptions search =
-      TextGenerator(Seq2SeqModel(config, 1), tokenizer_, {}).default_search();
-  EXPECT_EQ(search.num_beams, 3);
-  EXPECT_EQ(search.max_length, 17);
-  EXPECT_EQ(search.no_repeat_ngram_size, 2);
-  EXPECT_EQ(search.length_penalty, 0.5);
-  EXPECT_TRUE(search.early_stopping);
-  EXPECT_EQ(search.start_id, special().eos);
-  EXPECT_EQ(search.eos_id, special().eos);
-  EXPECT_EQ(search.forced_bos_id, 2);
-  EXPECT_EQ(search.forced_eos_id, 3);
-}
-
 }  // namespace
-}  // namespace trivium
+}  // namespace trivium::learning
