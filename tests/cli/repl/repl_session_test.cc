@@ -138,7 +138,11 @@ TEST_F(ReplSessionTest, PinsALayerAndShowsWhatChanged) {
 }
 
 TEST_F(ReplSessionTest, ComparesRoutes) {
-  EXPECT_THAT(say("/compare sst2 mnli"), HasSubstr("take"));
+  const size_t differ = differing_layers(model_->route(0), model_->route(1)).size();
+  ASSERT_GT(differ, 0u);
+  EXPECT_THAT(say("/compare sst2 mnli"),
+              HasSubstr("different experts in " + std::to_string(differ) + " of 3 layers"));
+  EXPECT_THAT(say("/compare mnli mnli"), HasSubstr("the same expert in all 3 layers"));
   EXPECT_THAT(error_of("/compare sst2"), HasSubstr("name two tasks"));
   EXPECT_THAT(error_of("/compare sst2 mnlj"), HasSubstr("did you mean mnli"));
 }
