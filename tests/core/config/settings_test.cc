@@ -14,13 +14,20 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
+enum class Colour { kRed, kGreen };
+
+const EnumNames<Colour>& colour_names() {
+  static const EnumNames<Colour> names = {{"red", Colour::kRed}, {"green", Colour::kGreen}};
+  return names;
+}
+
 // One setting of each type.
 struct SampleSettings : Settings {
   double rate = 0.1;
   int64_t count = 7;
   bool flag = true;
   std::string name = "some text";
-  std::string colour = "red";
+  Colour colour = Colour::kRed;
   std::vector<int64_t> layers = {1, 2};
   std::vector<std::string> words = {"a", "b"};
   std::vector<double> weights = {0.5, 2};
@@ -30,7 +37,7 @@ struct SampleSettings : Settings {
     v.integer("part.count", count, -5, 100, "an integer");
     v.flag("part.flag", flag, "a flag");
     v.text("other.name", name, {}, "any text");
-    v.text("other.colour", colour, {"red", "green"}, "one of some");
+    v.choice("other.colour", colour, colour_names(), "one of some");
     v.integers("other.layers", layers, "integers");
     v.texts("other.words", words, "texts");
     v.numbers("other.weights", weights, "numbers");
@@ -76,7 +83,7 @@ TEST_F(SettingsTest, ReadsEveryType) {
   expected.count = -5;
   expected.flag = false;
   expected.name = "x = \"y\"";
-  expected.colour = "green";
+  expected.colour = Colour::kGreen;
   expected.layers = {};
   expected.words = {"c"};
   expected.weights = {1, 0.25};
@@ -100,7 +107,7 @@ TEST_F(SettingsTest, OverridesComeAfterTheFile) {
   EXPECT_EQ(settings.count, 1);
   EXPECT_FALSE(settings.flag);
   EXPECT_EQ(settings.name, "runs/some folder");  // bare words are a string
-  EXPECT_EQ(settings.colour, "green");
+  EXPECT_EQ(settings.colour, Colour::kGreen);
   EXPECT_EQ(settings.layers, (std::vector<int64_t>{4, 5}));
   EXPECT_EQ(settings.words, std::vector<std::string>{"x"});
   EXPECT_EQ(load("", {"other.name="}).name, "");
@@ -172,7 +179,7 @@ TEST_F(SettingsTest, RoundTrips) {
   settings.count = -5;
   settings.flag = false;
   settings.name = "line\nquote\" 'single' back\\slash \xc3\xa9 \t # [x]";
-  settings.colour = "green";
+  settings.colour = Colour::kGreen;
   settings.layers = {-1, 0, INT64_MAX};
   settings.weights = {0.1 + 0.2, -1e300, 0};
   settings.words = {"", "'''", "\"\"\"", "two\nlines"};
