@@ -1,63 +1,19 @@
 #include "layering_test/layering.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <regex>
 #include <set>
 
+#include "layering_test/rooms.h"
+
 namespace trivium {
 namespace {
 
-struct Room {
-  std::set<std::string> may_include;  // besides itself
-  bool may_use_torch = false;
-};
-
-// The whole rule, lowest room first. docs/architecture.md says why each room is where it is.
-const std::map<std::string, Room>& rooms() {
-  static const std::map<std::string, Room> table = {
-      {"base", {{}, false}},
-      {"config", {{"base"}, false}},
-      {"tokenizers", {{"base"}, false}},
-      {"metrics", {{"base"}, false}},
-      {"kernels", {{"base"}, false}},
-      {"data", {{"base"}, false}},
-      {"generation", {{"base", "kernels"}, false}},
-      {"engine", {{"base", "config", "kernels", "generation"}, false}},
-      {"model", {{"base", "config", "kernels", "generation"}, true}},
-      {"checkpoint", {{"base", "config", "tokenizers", "data", "model"}, true}},
-      {"inference",
-       {{"base", "config", "tokenizers", "kernels", "data", "generation", "engine", "model",
-         "checkpoint"},
-        true}},
-      {"evaluation",
-       {{"base", "config", "tokenizers", "metrics", "data", "generation", "model", "checkpoint",
-         "inference"},
-        true}},
-      {"training",
-       {{"base", "config", "tokenizers", "metrics", "data", "generation", "model", "checkpoint",
-         "inference", "evaluation"},
-        true}},
-      {"adaptation",
-       {{"base", "config", "tokenizers", "metrics", "data", "generation", "model", "checkpoint",
-         "inference", "evaluation", "training"},
-        true}},
-      {"analysis",
-       {{"base", "config", "metrics", "data", "generation", "model", "checkpoint", "inference",
-         "evaluation"},
-        true}},
-      {"experiments",
-       {{"base", "config", "metrics", "data", "generation", "model", "checkpoint", "inference",
-         "evaluation", "training", "adaptation", "analysis"},
-        true}},
-      {"commands",
-       {{"base", "config", "tokenizers", "metrics", "kernels", "data", "generation", "model",
-         "checkpoint", "inference", "evaluation", "training", "adaptation",
-         "analysis", "experiments"},
-        true}},
-      {"main.cc", {{"base", "commands"}, false}},
-  };
-  return table;
+const std::set<std::string>& areas() {
+  static const std::set<std::string> names = {"core", "cli", "learning", "research"};
+  return names;
 }
 
 const std::set<std::string>& torch_folders() {
@@ -65,11 +21,53 @@ const std::set<std::string>& torch_folders() {
   return folders;
 }
 
-// "src/model/layers.h" -> "model"; nothing outside src/.
+bool starts_with(const std::string& text, const std::string& begin) {
+  return text.rfind(begin, 0) == 0;
+}
+
+const Room* find_room(const std::string& name) {
+  const auto place = std::find_if(rooms().begin(), rooms().end(),
+                                  [&](const Room& room) { return room.name == name; });
+  return place == rooms().end() ? nullptr : &*place;
+}
+
+bool may_use_torch(const Room& room) {
+  return starts_with(room.name, "learning/") || starts_with(room.name, "research/");
+}
+
+// CUDA's own headers and libraries are known to these folders alone.
+bool may_use_cuda(const std::string& path) {
+  return starts_with(path, "src/core/kernels/cuda/") || starts_with(path, "src/core/engine/cuda/");
+}
+
+bool is_of_cuda(const std::string& header) {
+  return header.find('/') == std::string::npos &&
+         (starts_with(header, "cuda") || starts_with(header, "cublas") || header == "mma.h");
+}
+
+// "core/base/error.h" -> "core/base"; what has less than two folders is itself.
+std::string first_two_folders(const std::string& path) {
+  const size_t area = path.find('/');
+  if (area == std::string::npos) return path;
+  const size_t room = path.find('/', area + 1);
+  return room == std::string::npos ? path : path.substr(0, room);
+}
+
+// "src/learning/model/layers.h" -> "learning/model"; nothing outside src/.
 std::optional<std::string> room_of(const std::string& path) {
-  if (path.rfind("src/", 0) != 0) return std::nullopt;
-  const size_t begin = 4;
-  return path.substr(begin, path.find('/', begin) - begin);
+  if (!starts_with(path, "src/")) return std::nullopt;
+  return first_two_folders(path.substr(4));
+}
+
+// The room that an include is from; nothing for what is not the project's.
+std::optional<std::string> room_included(const std::string& header) {
+  if (areas().count(header.substr(0, header.find('/'))) == 0) return std::nullopt;
+  return first_two_folders(header);
+}
+
+bool may_include(const Room& room, const std::string& other) {
+  return std::find(room.may_include.begin(), room.may_include.end(), other) !=
+         room.may_include.end();
 }
 
 bool ends_with(const std::string& text, const std::string& end) {
@@ -85,13 +83,13 @@ class Checker {
     for (const SourceFile& file : files_) {
       const std::optional<std::string> name = room_of(file.path);
       if (!name || file.path == "src/CMakeLists.txt") continue;
-      const auto room = rooms().find(*name);
-      if (room == rooms().end()) {
-        report(file.path, "src/" + *name + " is not a room of the table in layering.cc");
+      const Room* room = find_room(*name);
+      if (room == nullptr) {
+        report(file.path, "src/" + *name + " is not a room of the table in rooms.cc");
       } else if (ends_with(file.path, "/CMakeLists.txt")) {
-        check_links(file, room->first, room->second);
+        check_links(file, *room);
       } else {
-        check_includes(file, room->first, room->second);
+        check_includes(file, *room);
       }
     }
     check_that_includes_are_linked();
@@ -103,20 +101,24 @@ class Checker {
     violations_.push_back(where + ": " + what);
   }
 
-  // Which room each library is in: trivium_library(NAME ...) makes trivium_NAME.
+  // Which room each library is in: trivium_room(core/base ...) makes trivium_core_base.
   void find_libraries() {
-    static const std::regex library(R"(trivium_library\(\s*(\w+))");
+    static const std::regex library(R"(trivium_room\(\s*([\w/]+))");
     for (const SourceFile& file : files_) {
       const std::optional<std::string> room = room_of(file.path);
       if (!room || !ends_with(file.path, "/CMakeLists.txt")) continue;
       for (std::sregex_iterator match(file.text.begin(), file.text.end(), library), end;
            match != end; ++match) {
-        room_of_library_["trivium_" + (*match)[1].str()] = *room;
+        const std::string named = (*match)[1].str();
+        if (named != *room) report(file.path, "makes the room " + named + " in src/" + *room);
+        std::string name = "trivium_" + named;
+        std::replace(name.begin(), name.end(), '/', '_');
+        room_of_library_[name] = *room;
       }
     }
   }
 
-  void check_includes(const SourceFile& file, const std::string& name, const Room& room) {
+  void check_includes(const SourceFile& file, const Room& room) {
     static const std::regex include(R"re(^\s*#\s*include\s*([<"])([^>"]+)[>"].*)re");
     static const std::regex condition(R"(^\s*#\s*(if|ifdef|ifndef)\b.*)");
     const bool is_header = ends_with(file.path, ".h") || ends_with(file.path, ".cuh");
@@ -129,50 +131,57 @@ class Checker {
         report(where, "a header may not depend on the preprocessor's conditions");
       }
       if (!std::regex_match(line, match, include)) continue;
-      const std::string folder = match[2].str().substr(0, match[2].str().find('/'));
-      if (rooms().count(folder) != 0) {
-        if (folder == name) continue;
-        included_[name].emplace(folder, where);
-        if (room.may_include.count(folder) == 0) {
-          report(where, name + " may not include from " + folder);
-        }
-      } else if (torch_folders().count(folder) != 0) {
-        if (!room.may_use_torch) report(where, name + " may not include LibTorch");
-      } else if (match[1] == "\"") {
-        report(where, "include the project's headers as \"room/file.h\" and others in <>");
+      check_include(file, room, where, match[2], match[1] == "\"");
+    }
+  }
+
+  void check_include(const SourceFile& file, const Room& room, const std::string& where,
+                     const std::string& header, bool in_quotes) {
+    const std::optional<std::string> other = room_included(header);
+    if (other) {
+      if (*other == room.name) return;
+      included_[room.name].emplace(*other, where);
+      if (!may_include(room, *other)) report(where, room.name + " may not include from " + *other);
+    } else if (torch_folders().count(header.substr(0, header.find('/'))) != 0) {
+      if (!may_use_torch(room)) report(where, room.name + " may not include LibTorch");
+    } else if (is_of_cuda(header)) {
+      if (!may_use_cuda(file.path)) {
+        report(where, "only src/core/kernels/cuda and src/core/engine/cuda may include CUDA");
       }
+    } else if (in_quotes) {
+      report(where, "include the project's headers as \"area/room/file.h\" and others in <>");
     }
   }
 
   // Every trivium_X named in a room's CMakeLists.txt counts as linked, whatever command names it.
-  void check_links(const SourceFile& file, const std::string& name, const Room& room) {
+  void check_links(const SourceFile& file, const Room& room) {
     static const std::regex library(R"(\btrivium_\w+)");
     static const std::regex comment("#[^\n]*");
     const std::string text = std::regex_replace(file.text, comment, "");
     for (std::sregex_iterator match(text.begin(), text.end(), library), end; match != end;
          ++match) {
       const std::string linked = match->str();
-      if (linked == "trivium_library") continue;
+      if (linked == "trivium_room") continue;
       const auto found = room_of_library_.find(linked);
       if (linked == "trivium_torch") {
-        if (!room.may_use_torch) report(file.path, name + " may not link LibTorch");
+        if (!may_use_torch(room)) report(file.path, room.name + " may not link LibTorch");
       } else if (found == room_of_library_.end()) {
         report(file.path, "no room makes the library " + linked);
-      } else if (found->second != name) {
-        links_[name].insert(found->second);
-        if (room.may_include.count(found->second) == 0) {
-          report(file.path, name + " may not link " + linked);
+      } else if (found->second != room.name) {
+        links_[room.name].insert(found->second);
+        if (!may_include(room, found->second)) {
+          report(file.path, room.name + " may not link " + linked);
         }
       }
     }
   }
 
   void check_that_includes_are_linked() {
-    for (const auto& [name, folders] : included_) {
-      if (name == "main.cc") continue;  // linked in src/CMakeLists.txt
-      for (const auto& [folder, where] : folders) {
-        if (links_[name].count(folder) != 0) continue;
-        report(where, "includes from " + folder + ", but src/" + name +
+    for (const auto& [name, others] : included_) {
+      if (ends_with(name, ".cc")) continue;  // a main file, linked in src/CMakeLists.txt
+      for (const auto& [other, where] : others) {
+        if (links_[name].count(other) != 0) continue;
+        report(where, "includes from " + other + ", but src/" + name +
                           "/CMakeLists.txt does not name its library in DEPS");
       }
     }

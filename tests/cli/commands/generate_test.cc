@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "cli/commands/program.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 #include "core/inference/loaded_model.h"
-#include "core/inference/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
@@ -47,7 +47,7 @@ TEST_F(GenerateTest, PrintsTextTaskAndRoute) {
   EXPECT_TRUE(lines[0].at("text").is_string());
   EXPECT_TRUE(lines[0].at("score").is_number());
   EXPECT_EQ(lines[0].at("truncated"), false);
-  const LoadedModel model(model_, torch::kCPU);
+  const LoadedModel model(model_, EngineOptions{});
   const TaskRoute& route = model.route(0);
   EXPECT_EQ(lines[0].at("route"),
             (Json{{"encoder", {0, TaskRoute::main_expert(route.encoder[1]) + 1}},
@@ -155,10 +155,10 @@ TEST_F(GenerateTest, MixedBatchesGiveTheSameAsOneByOne) {
 
 TEST_F(GenerateTest, OnlyASoftRouteHasWeights) {
   EXPECT_FALSE(json_lines(generate({}, "a film\n").out).at(0).at("route").contains("weights"));
-  save_checkpoint(tiny_checkpoint(3, SelectionKind::kSoftmax), model_);
+  save_checkpoint(tiny_checkpoint(TinyModel::kSoft), model_);
   const Json soft = json_lines(generate({}, "a film\n").out).at(0).at("route");
   EXPECT_EQ(soft.at("weights").at("decoder").at(1).size(), 3u);
-  save_checkpoint(tiny_checkpoint(1), model_);
+  save_checkpoint(tiny_checkpoint(TinyModel::kDense), model_);
   EXPECT_TRUE(json_lines(generate({}, "a film\n").out).at(0).at("route").is_null());
 }
 

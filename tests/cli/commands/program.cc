@@ -15,9 +15,10 @@
 namespace trivium::cli {
 namespace {
 
-// Starts the program with these descriptors as its standard ones; 0, 1 and 2 stay what they are.
-int start(const std::vector<std::string>& arguments, int in, int out, int err) {
-  std::vector<char*> argv = {const_cast<char*>(TRIVIUM_PROGRAM)};
+// Starts a program with these descriptors as its standard ones; 0, 1 and 2 stay what they are.
+int start(const std::string& program, const std::vector<std::string>& arguments, int in, int out,
+          int err) {
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const int process = ::fork();
@@ -47,6 +48,11 @@ int open_file(const std::filesystem::path& path, int flags) {
 }  // namespace
 
 Outcome run_program(const std::vector<std::string>& arguments, const std::string& input) {
+  return run_program_at(TRIVIUM_PROGRAM, arguments, input);
+}
+
+Outcome run_program_at(const std::filesystem::path& program,
+                       const std::vector<std::string>& arguments, const std::string& input) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("trivium_run_" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
@@ -55,7 +61,8 @@ Outcome run_program(const std::vector<std::string>& arguments, const std::string
                              open_file(folder / "out", O_WRONLY | O_CREAT | O_TRUNC),
                              open_file(folder / "err", O_WRONLY | O_CREAT | O_TRUNC)};
   Outcome outcome;
-  outcome.code = code_of(start(arguments, descriptors[0], descriptors[1], descriptors[2]));
+  outcome.code =
+      code_of(start(program.string(), arguments, descriptors[0], descriptors[1], descriptors[2]));
   for (const int descriptor : descriptors) ::close(descriptor);
   outcome.out = read_file(folder / "out");
   outcome.err = read_file(folder / "err");
@@ -75,7 +82,7 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments) {
   if (::pipe2(input, O_CLOEXEC) != 0 || ::pipe2(output, O_CLOEXEC) != 0) {
     throw std::runtime_error("no pipe");
   }
-  process_ = start(arguments, input[0], output[1], STDERR_FILENO);
+  process_ = start(TRIVIUM_PROGRAM, arguments, input[0], output[1], STDERR_FILENO);
   ::close(input[0]);
   ::close(output[1]);
   input_ = input[1];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct Outcome {
 
 // `trivium ARGUMENTS < input`.
 Outcome run_program(const std::vector<std::string>& arguments, const std::string& input = "");
+
+// The same of a program that is elsewhere.
+Outcome run_program_at(const std::filesystem::path& program,
+                       const std::vector<std::string>& arguments, const std::string& input = "");
 
 // The lines of JSON in `text`.
 std::vector<Json> json_lines(const std::string& text);

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "core/base/temporary_folder.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
@@ -73,13 +73,13 @@ TEST_F(ReplTest, AnswersAtOnceToACoProcess) {
   program.write("/route off\n");
   EXPECT_EQ(program.read_line(), "routes after answers: off");
   program.write("/pin e2=1\n");
-  EXPECT_THAT(program.read_line(), HasSubstr("e"));
+  EXPECT_EQ(program.read_line(), "1 pin from the next prompt on");
   program.close_input();
   EXPECT_EQ(program.wait(), 0);
 }
 
 TEST_F(ReplTest, ADenseModelHasNoRouteToShow) {
-  save_checkpoint(tiny_checkpoint(1), model_);
+  save_checkpoint(tiny_checkpoint(TinyModel::kDense), model_);
   const Outcome outcome = repl("a witty film\n/route\n");
   EXPECT_EQ(outcome.code, 65);
   EXPECT_THAT(outcome.err, HasSubstr("error: line 2: this model is dense"));

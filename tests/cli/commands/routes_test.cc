@@ -1,16 +1,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "cli/commands/program.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 #include "core/routes/route_file.h"
-#include "core/inference/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -64,12 +65,12 @@ class RoutesTest : public ::testing::Test {
 TEST_F(RoutesTest, ShowsEveryTask) {
   const Outcome table = routes("show", {});
   ASSERT_EQ(table.code, 0) << table.err;
-  EXPECT_THAT(table.out,
-              ::testing::AllOf(HasSubstr("sst2"), HasSubstr("mnli"), HasSubstr("dec 2")));
+  EXPECT_THAT(table.out, AllOf(HasSubstr("sst2"), HasSubstr("mnli"), HasSubstr("dec 2")));
   EXPECT_THAT(table.out, Not(HasSubstr("enc 1")));  // an ordinary layer
   const Outcome json = routes("show", {"--json"});
   ASSERT_EQ(json.code, 0) << json.err;
-  EXPECT_EQ(route_dump_from_json(Json::parse(json.out), "it").tasks.size(), 3u);
+  const CheckpointInfo info = tiny_checkpoint().info;
+  EXPECT_EQ(Json::parse(json.out), to_json(dump_routes(*info.routes, info.config, info.tasks)));
 }
 
 TEST_F(RoutesTest, DrawsAPageAndAPicture) {
@@ -102,14 +103,31 @@ TEST_F(RoutesTest, CorrelatesFeatures) {
   EXPECT_EQ(Json::parse(json.out).at("tasks"), 3);
 }
 
-TEST_F(RoutesTest, DisablesExperts) {
-  const Outcome json = routes("disable", {"--gym", gym_.string(), "--json", "--random", "2"});
-  ASSERT_EQ(json.code, 0) << json.err;
-  EXPECT_TRUE(Json::parse(json.out).at("pairs").is_array());
+TEST_F(RoutesTest, DrawsWhichExpertEachTokenTakes) {
+  const std::string gated = output("gated");
+  save_checkpoint(tiny_checkpoint(TinyModel::kTokenGates), gated);
+  const auto gates = [&](const std::string& checkpoint, const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"routes",   "gates",     "--checkpoint",
+                                    checkpoint, "--threads", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  };
+  const Outcome outcome =
+      gates(gated, {"--text", "ab c", "--tasks", "mnli", "sst2", "-o", output("gates.html")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string page = read_file(output("gates.html"));
+  EXPECT_THAT(page, AllOf(HasSubstr("Gates of " + gated), HasSubstr("##b"), HasSubstr("mnli"),
+                          HasSubstr("sst2"), Not(HasSubstr("gsm8k_answer"))));
+  EXPECT_EQ(gates(gated, {"-o", output("gates.html")}).code, 73);
+  EXPECT_EQ(gates(gated, {"--tasks", "sst9", "-o", output("b.html")}).code, 66);
+  const Outcome routed = gates(model_, {"-o", output("b.html")});
+  EXPECT_EQ(routed.code, 2);
+  EXPECT_THAT(routed.err, HasSubstr("this model has no token gates"));
+  EXPECT_FALSE(fs::exists(output("b.html")));
 }
 
 TEST_F(RoutesTest, DenseModelsHaveNone) {
-  save_checkpoint(tiny_checkpoint(1), output("dense"));
+  save_checkpoint(tiny_checkpoint(TinyModel::kDense), output("dense"));
   const Outcome outcome = run_program({"routes", "show", "--checkpoint", output("dense")});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("the model is dense"));

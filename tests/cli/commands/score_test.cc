@@ -1,10 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
+#include "core/base/temporary_folder.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 #include "core/inference/loaded_model.h"
-#include "core/inference/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
@@ -28,7 +28,7 @@ TEST_F(ScoreTest, GivesTheModelsLogLikelihoods) {
   EXPECT_EQ(outcome.code, 0);
   const std::vector<Json> lines = json_lines(outcome.out);
   ASSERT_EQ(lines.size(), 2u);
-  LoadedModel model(model_, torch::kCPU);
+  LoadedModel model(model_, EngineOptions{});
   const Prompt prompt = model.resolve("sst2", "a film").prompt;
   const auto expected = model.generator().score({prompt}, {{"bad", "good", "so so"}}).at(0);
   const auto found = lines[0].at("log_likelihoods").get<std::vector<double>>();

@@ -1,32 +1,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/base/file.h"
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
-#include "core/inference/loaded_model.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "core/base/temporary_folder.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
 
-namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class TaskTest : public ::testing::Test {
  protected:
   TaskTest() { save_checkpoint(tiny_checkpoint(), model_); }
 
-  Outcome add(const std::vector<std::string>& more) const {
-    std::vector<std::string> all = {
-        "task", "add", "riddles", "--checkpoint", model_, "--output", out_, "--threads", "1"};
-    all.insert(all.end(), more.begin(), more.end());
-    return run_program(all);
-  }
-
   TemporaryFolder temporary_;
   std::string model_ = (temporary_.path() / "model").string();
-  std::string out_ = (temporary_.path() / "out").string();
 };
 
 TEST_F(TaskTest, ListsWhatACheckpointKnows) {
@@ -34,73 +24,35 @@ TEST_F(TaskTest, ListsWhatACheckpointKnows) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json json = Json::parse(outcome.out);
   EXPECT_EQ(json.at("routes"), "router");
+  ASSERT_EQ(json.at("tasks").size(), 3u);
   EXPECT_EQ(json.at("tasks").at(1).at("task"), "mnli");
-  EXPECT_THAT(run_program({"task", "list", "--checkpoint", model_}).out, HasSubstr("3 tasks"));
+  EXPECT_EQ(json.at("tasks").at(0).at("labels"), (Json{"negative", "positive"}));
+  EXPECT_THAT(run_program({"task", "list", "--checkpoint", model_}).out,
+              AllOf(HasSubstr("3 tasks; routes: router\n"), HasSubstr("\ngsm8k_answer ")));
 }
 
-TEST_F(TaskTest, AddsATaskByItsDescription) {
-  const Outcome outcome = add({"--description", "how many apples are left"});
+TEST_F(TaskTest, ShowsWhatACheckpointKnowsOfATask) {
+  const auto show = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"task", "show", "--checkpoint", model_};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  };
+  const Outcome outcome = show({"mnli", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("riddles: near gsm8k_answer"));
-  const Outcome answer = run_program(
-      {"generate", "--checkpoint", out_, "--task", "riddles", "--threads", "1"}, "what is it\n");
-  EXPECT_EQ(answer.code, 0) << answer.err;
-  EXPECT_EQ(add({"--description", "x"}).code, 73);
-}
-
-TEST_F(TaskTest, AddsATaskByItsExamples) {
-  const fs::path file = temporary_.path() / "examples.jsonl";
-  write_file_atomically(file,
-                        "{\"inputs\": \"a b\", \"targets\": \"yes\"}\n"
-                        "{\"inputs\": \"c d\", \"targets\": [\"no\"]}\n");
-  const Outcome outcome = add({"--examples", file.string(), "--steps", "3"});
-  ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("loss on 2 examples: "));
-  EXPECT_TRUE(LoadedModel(out_, torch::kCPU).tasks().has("riddles"));
-}
-
-TEST_F(TaskTest, RefusesWhatItCannotRead) {
-  const fs::path file = temporary_.path() / "examples.jsonl";
-  write_file_atomically(file, "{\"inputs\": \"a b\", \"targets\": \"yes\"}\n{\"inputs\": 3}\n");
-  const Outcome outcome = add({"--examples", file.string()});
-  EXPECT_EQ(outcome.code, 65);
-  EXPECT_THAT(outcome.err, HasSubstr("examples.jsonl:2"));
-  EXPECT_EQ(add({}).code, 2);
-  EXPECT_FALSE(fs::exists(out_));
-}
-
-TEST_F(TaskTest, MakesVectorsOfAGymsTasks) {
-  const fs::path gym = temporary_.path() / "gym";
-  const std::string dense = (temporary_.path() / "dense").string();
-  save_checkpoint(tiny_checkpoint(1), dense);
-  for (const std::string name : {"one", "two", "three"}) {
-    fs::create_directories(gym / name);
-    write_file_atomically(gym / name / "task.json", Json{{"name", name},
-                                                         {"family", "f"},
-                                                         {"fields", {"text", "label"}},
-                                                         {"inputs", {"text"}},
-                                                         {"target", "label"},
-                                                         {"labels", Json::array()},
-                                                         {"metric", "accuracy"}}
-                                                        .dump());
-    for (const char* split : {"train.jsonl", "dev.jsonl", "test.jsonl"}) {
-      write_file_atomically(gym / name / split,
-                            Json{{"text", "words of " + name}, {"label", name}}.dump() + "\n");
-    }
-  }
-  write_file_atomically(gym / "split.json", R"({"seen": ["one", "two"], "unseen": ["three"]})");
-  for (const std::string kind : {"random", "text", "text_tuned", "fisher"}) {
-    const std::string file = (temporary_.path() / (kind + ".safetensors")).string();
-    const Outcome outcome =
-        run_program({"task", "vector", "--gym", gym.string(), "--kind", kind, "--checkpoint", dense,
-                     "--dim", "2", "--steps", "1", "--output", file, "--threads", "1"});
-    ASSERT_EQ(outcome.code, 0) << kind << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("3 tasks, 2 numbers each"));
-  }
-  EXPECT_EQ(run_program({"task", "vector", "--gym", gym.string(), "--kind", "text", "--checkpoint",
-                         model_, "--output", out_})
-                .code,
-            2);
+  const Json json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("task"), "mnli");
+  EXPECT_EQ(json.at("labels"), (Json{"entailment", "neutral", "contradiction"}));
+  const TaskRoute route = tiny_checkpoint().info.routes->used[1];
+  EXPECT_EQ(json.at("route").at("encoder"),
+            (Json{0, TaskRoute::main_expert(route.encoder[1]) + 1}));
+  EXPECT_EQ(json.at("route").at("decoder"), (Json{TaskRoute::main_expert(route.decoder[0]) + 1,
+                                                  TaskRoute::main_expert(route.decoder[1]) + 1}));
+  const std::string text = show({"mnli"}).out;
+  EXPECT_THAT(text, AllOf(HasSubstr("task         mnli\n"), HasSubstr("family       made up\n"),
+                          HasSubstr("route        {")));
+  const Outcome unknown = show({"mnlj"});
+  EXPECT_EQ(unknown.code, 66);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean mnli?"));
 }
 
 }  // namespace

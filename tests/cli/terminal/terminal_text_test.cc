@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "core/base/text.h"
 #include "cli/repl/answer_stream.h"
+#include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {

@@ -12,8 +12,8 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/rng.h"
-#include "core/checkpoint/safetensors_header.h"
 #include "core/base/temporary_folder.h"
+#include "core/checkpoint/safetensors_header.h"
 
 namespace trivium {
 namespace {

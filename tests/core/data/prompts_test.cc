@@ -1,10 +1,10 @@
 // PromptTemplate, PromptLibrary, and the project's own prompts/ folder.
 #include <gmock/gmock.h>
 
+#include "core/base/temporary_folder.h"
 #include "core/base/text.h"
 #include "core/data/gym.h"
 #include "core/data/prompt_template.h"
-#include "core/base/temporary_folder.h"
 
 namespace trivium {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "core/data/gym.h"
 #include "core/base/temporary_folder.h"
+#include "core/data/gym.h"
 
 namespace trivium {
 namespace {

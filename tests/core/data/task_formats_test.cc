@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "core/data/gym.h"
 #include "core/base/temporary_folder.h"
+#include "core/data/gym.h"
 
 namespace trivium {
 namespace {

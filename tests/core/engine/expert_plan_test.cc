@@ -6,7 +6,8 @@ namespace trivium {
 namespace {
 
 TEST(ExpertPlanTest, SortsUsesByExpertAndKeepsTheOrderOfRows) {
-  const std::vector<ActiveExpert> first = {{0, 1}}, last = {{2, 1}}, both = {{0, 0.25f}, {2, 0.75f}};
+  const std::vector<ActiveExpert> first = {{0, 1}}, last = {{2, 1}},
+                                  both = {{0, 0.25f}, {2, 0.75f}};
   const std::vector<const std::vector<ActiveExpert>*> routes = {&last, &first, &both, &last};
   const ExpertPlan plan = plan_experts(routes, 3, 2);
   EXPECT_EQ(plan.rows, (std::vector<int32_t>{1, 2, 0, 2, 3}));
@@ -16,20 +17,6 @@ TEST(ExpertPlanTest, SortsUsesByExpertAndKeepsTheOrderOfRows) {
   EXPECT_EQ(plan.uses, (std::vector<int32_t>{2, -1, 0, -1, 1, 3, 4, -1}));
   EXPECT_EQ(plan.counts, (std::vector<int32_t>{2, 0, 3}));
   EXPECT_FALSE(plan.is_plain());
-  ASSERT_EQ(plan.tiles.size(), 2u);
-  EXPECT_EQ(plan.tiles[1].expert, 2);
-  EXPECT_EQ(plan.tiles[1].first, 2);
-  EXPECT_EQ(plan.tiles[1].count, 3);
-}
-
-TEST(ExpertPlanTest, CutsAnExpertsRowsIntoTiles) {
-  const std::vector<ActiveExpert> one = {{1, 1}};
-  const std::vector<const std::vector<ActiveExpert>*> routes(130, &one);
-  const ExpertPlan plan = plan_experts(routes, 2, 1);
-  EXPECT_EQ(plan.tile_rows, 64);
-  ASSERT_EQ(plan.tiles.size(), 3u);
-  EXPECT_EQ(plan.tiles[2].first, 128);
-  EXPECT_EQ(plan.tiles[2].count, 2);
 }
 
 TEST(ExpertPlanTest, IsPlainWhereAllRowsTakeOneExpertAlone) {
@@ -38,6 +25,23 @@ TEST(ExpertPlanTest, IsPlainWhereAllRowsTakeOneExpertAlone) {
   EXPECT_TRUE(plan_experts(Routes{&one, &one}, 3, 1).is_plain());
   EXPECT_FALSE(plan_experts(Routes{&one, &half}, 3, 1).is_plain());
   EXPECT_FALSE(plan_experts(Routes{&one, &other}, 3, 1).is_plain());
+}
+
+TEST(ExpertPlanTest, LeavesOutExpertsBelowTheThreshold) {
+  EXPECT_EQ(active_experts({0.2f, 0.5f, 0.3f}, 0).size(), 3u);
+  const std::vector<ActiveExpert> two = active_experts({0.2f, 0.5f, 0.3f}, 0.25f);
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[0].expert, 1);
+  EXPECT_EQ(two[1].expert, 2);
+  EXPECT_FLOAT_EQ(two[0].weight, 0.625f);
+  EXPECT_FLOAT_EQ(two[1].weight, 0.375f);
+  const std::vector<ActiveExpert> main = active_experts({0.3f, 0.4f, 0.3f}, 0.9f);
+  ASSERT_EQ(main.size(), 1u);
+  EXPECT_EQ(main[0].expert, 1);
+  EXPECT_EQ(main[0].weight, 1);
+  const std::vector<ActiveExpert> zero = active_experts({0, 0.25f, 0.75f}, 0);
+  ASSERT_EQ(zero.size(), 2u) << "an expert without weight is not run";
+  EXPECT_EQ(zero[0].weight, 0.25f);
 }
 
 TEST(ExpertPlanTest, ARouteOfAnotherModelIsABug) {

@@ -3,12 +3,12 @@
 
 #include <cmath>
 #include <functional>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "core/base/rng.h"
-#include "core/engine/cpu/engine.h"
+#include "core/base/random_tensor.h"
+#include "core/engine/engine.h"
 
 namespace trivium {
 
@@ -37,7 +37,12 @@ inline std::vector<int64_t> tensor_shape(const ModelConfig& config, const std::s
   const int64_t width = config.d_model;
   const int64_t inner =
       name.starts_with("encoder") ? config.encoder_ffn_dim : config.decoder_ffn_dim;
-  if (ends("gate.weight")) return {2, config.token_experts.num_experts, width};
+  const TokenExpertConfig& tokens = config.token_experts;
+  if (ends("gate.weight")) {
+    return {tokens.gates == TokenGates::kShared ? 1 : 2, tokens.num_experts, width};
+  }
+  if (ends("gate.generator")) return {tokens.num_experts * width, tokens.gate_embedding_dim};
+  if (ends("gate_embeddings.weight")) return {2, tokens.gate_embedding_dim};
   if (ends("shared.weight")) return {config.vocab_size, width};
   if (ends("final_logits_bias")) return {1, config.vocab_size};
   if (ends("embed_positions.weight")) return {config.max_position_embeddings + 2, width};
@@ -53,23 +58,26 @@ inline std::vector<int64_t> tensor_shape(const ModelConfig& config, const std::s
 inline TensorReader random_weights(const ModelConfig& config) {
   return [config](const std::string& name) {
     const std::vector<int64_t> shape = tensor_shape(config, name);
-    int64_t count = 1;
-    for (const int64_t size : shape) count *= size;
     Rng rng(std::hash<std::string>{}(name));
     const bool is_gain = name.find("norm") != std::string::npos && name.ends_with("weight");
     const double scale = shape.size() == 2 && shape[0] > 1
                              ? 1.5 / std::sqrt(static_cast<double>(shape.back()))
                              : 0.3;
-    const std::shared_ptr<float> values(new float[static_cast<size_t>(count)],
-                                        std::default_delete<float[]>());
-    for (int64_t i = 0; i < count; ++i) {
-      values.get()[i] = static_cast<float>((is_gain ? 1 : 0) + scale * rng.normal());
-    }
-    return HostTensor{values, shape};
+    return random_tensor(rng, shape, scale, is_gain);
   };
 }
 
 enum class Routes { kDense, kOneHot, kSoft, kTokenGates };
+
+// Random ids that are no special tokens, as many as `length`.
+inline std::vector<int32_t> random_ids(const ModelConfig& config, int64_t length, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<int32_t> ids(static_cast<size_t>(length));
+  for (int32_t& id : ids) {
+    id = static_cast<int32_t>(4 + rng.below(static_cast<uint64_t>(config.vocab_size) - 4));
+  }
+  return ids;
+}
 
 // A route of `config`'s pools.
 inline TaskRoute random_route(const ModelConfig& config, Routes kind, uint64_t seed) {

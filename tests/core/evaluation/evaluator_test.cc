@@ -7,15 +7,13 @@
 
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium {
 namespace {
 
 class EvaluatorTest : public ::testing::Test {
  protected:
-  EvaluatorTest() { checkpoint_.model->eval(); }
-
   // A task whose examples have these answers, and all of them as options.
   static EvaluationTask task_of(const std::string& metric,
                                 const std::vector<std::string>& answers) {
@@ -32,9 +30,11 @@ class EvaluatorTest : public ::testing::Test {
     return evaluator.evaluate(task, route_, mode);
   }
 
-  Checkpoint checkpoint_ = tiny_checkpoint();
-  TextGenerator generator_{checkpoint_.model, checkpoint_.tokenizer, {}};
-  TaskRoute route_ = route_of_task(checkpoint_.model, 0, 1.0);
+  TinyCheckpoint checkpoint_ = tiny_checkpoint();
+  TextGenerator generator_{make_engine(checkpoint_.info.config, {}, checkpoint_.reader()),
+                           checkpoint_.info.tokenizer,
+                           {}};
+  TaskRoute route_ = checkpoint_.info.routes->used[0];
 };
 
 // A gym with one task, "pick", whose records are {text, choices, label}.

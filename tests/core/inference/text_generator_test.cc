@@ -7,54 +7,75 @@
 #include <filesystem>
 #include <set>
 
-#include "core/inference/tensor_reader.h"
-#include "learning/model/random_model.h"
+#include "core/checkpoint/squeeze.h"
+#include "core/checkpoint/tiny_checkpoint.h"
+#include "core/engine/plain_transformer.h"
 
 namespace trivium {
 namespace {
 
+// An engine that takes a batch whole, one after the other: no source takes another's place.
+class WholeBatches : public Engine {
+ public:
+  explicit WholeBatches(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  const ModelConfig& config() const override { return engine_->config(); }
+  std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
+                                     const std::vector<const TaskRoute*>& routes, int64_t places,
+                                     int64_t positions) override {
+    EXPECT_EQ(places, static_cast<int64_t>(sources.size()));
+    return engine_->start(sources, routes, places, positions);
+  }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+};
+
 // A random model of three experts over the 100 word pieces of tests/golden/tiny_bert.
 class TextGeneratorTest : public ::testing::Test {
  protected:
-  static ModelConfig make_config(const SpecialTokens& special) {
-    ModelConfig config = small_config(3);
-    config.vocab_size = 100;
-    config.pad_token_id = special.pad;
-    config.bos_token_id = special.bos;
-    config.eos_token_id = config.decoder_start_token_id = special.eos;
-    config.forced_eos_token_id = -1;
-    config.routing.selection = SelectionKind::kGumbelStraightThrough;
-    return config;
-  }
-
   TextGeneratorTest() {
+    config_.max_position_embeddings = 24;
+    config_.forced_eos_token_id = -1;
+    weights_ = tiny_weights(config_, 4, 6);
+    routes_ = tiny_routes(config_, 4, 6).used;
     // Generation ends at different lengths: without it, a random model seldom says eos.
-    model_->named_buffers()["final_logits_bias"][0][special().eos] = 4;
+    set_eos_bias(4);
     search_.num_beams = 1;
     search_.max_length = 12;
     search_.start_id = search_.eos_id = special().eos;
-    for (int64_t i = 0; i < 12; ++i) {
+    for (size_t i = 0; i < 12; ++i) {
       std::string text;
-      for (int64_t n = 1 + i * 7 % 11; n > 0; --n)
+      for (size_t n = 1 + i * 7 % 11; n > 0; --n) {
         text += std::string(1, "abcdefgh"[(i + n) % 8]) + " ";
-      prompts_.push_back({text, route_of_task(model_, i % 4, 1)});
+      }
+      prompts_.push_back({text, routes_[i % 4]});
     }
   }
 
   const SpecialTokens& special() const { return tokenizer_->special(); }
+
+  // Of the weights as they are now.
+  std::shared_ptr<Engine> engine() const {
+    return make_engine(config_, {}, TinyCheckpoint{{}, weights_}.reader());
+  }
   TextGenerator generator(GeneratorOptions options = {}) {
-    return TextGenerator(model_, tokenizer_, options);
+    return TextGenerator(engine(), tokenizer_, options);
+  }
+  TextGenerator whole_batches(GeneratorOptions options = {}) {
+    return TextGenerator(std::make_shared<WholeBatches>(engine()), tokenizer_, options);
   }
 
-  // The uncached model's logits after `ids` (start token first) for one prompt: [vocab_size].
-  torch::Tensor logits_after(const Prompt& prompt, const std::vector<int32_t>& ids) {
-    torch::NoGradGuard no_grad;
-    const SourceBatch source =
-        collate_sources({tokenizer_->encode_with_special(prompt.text, 24)}, special().pad);
-    const torch::Tensor logits =
-        forward_logits(model_, source, collate_sources({ids}, special().pad).ids,
-                       routing_weights({&prompt.route}, model_->config(), torch::kCPU));
-    return logits[0][static_cast<int64_t>(ids.size()) - 1];
+  void set_eos_bias(float bias) {
+    std::vector<float> values(100, 0.0f);
+    values[static_cast<size_t>(special().eos)] = bias;
+    weights_["final_logits_bias"] = tensor_of(values, {1, 100});
+  }
+
+  // The plain model's log-probabilities after `ids` (start token first) for a prompt.
+  PlainRow log_probabilities(const Prompt& prompt, const std::vector<int32_t>& ids) const {
+    const TensorReader read = TinyCheckpoint{{}, weights_}.reader();
+    const std::vector<int32_t> source = tokenizer_->encode_with_special(prompt.text, 24);
+    return plain_log_softmax(plain_logits(config_, read, source, ids, prompt.route).back());
   }
 
   static void expect_same(const Answer& a, const Answer& b) {
@@ -68,12 +89,14 @@ class TextGeneratorTest : public ::testing::Test {
 
   std::shared_ptr<const Tokenizer> tokenizer_ =
       load_tokenizer(std::filesystem::path(TRIVIUM_TEST_DATA) / "tiny_bert");
-  Seq2SeqModel model_ = random_model(make_config(tokenizer_->special()), 6);
+  ModelConfig config_ = tiny_config(TinyModel::kOneHot);
+  std::map<std::string, HostTensor> weights_;
+  std::vector<TaskRoute> routes_;  // of four tasks
   SearchOptions search_;
   std::vector<Prompt> prompts_;
 };
 
-TEST_F(TextGeneratorTest, ReferenceDefectA15_AnswersAreTheUncachedModelsGreedyOnes) {
+TEST_F(TextGeneratorTest, ReferenceDefectA15_AnswersAreThePlainModelsGreedyOnes) {
   const std::vector<Answer> answers = generator().generate(prompts_, search_);
   ASSERT_EQ(answers.size(), prompts_.size());
   size_t finished = 0;
@@ -82,9 +105,10 @@ TEST_F(TextGeneratorTest, ReferenceDefectA15_AnswersAreTheUncachedModelsGreedyOn
     double score = 0;
     bool ended = false;
     while (!ended && ids.size() < 12) {
-      const torch::Tensor log_probability = torch::log_softmax(logits_after(prompts_[i], ids), 0);
-      const auto best = log_probability.argmax().item<int32_t>();
-      score += log_probability[best].item<double>();
+      const PlainRow log_probability = log_probabilities(prompts_[i], ids);
+      const auto place = std::max_element(log_probability.begin(), log_probability.end());
+      const auto best = static_cast<int32_t>(place - log_probability.begin());
+      score += *place;
       ended = best == special().eos;
       if (!ended) ids.push_back(best);
     }
@@ -106,10 +130,17 @@ TEST_F(TextGeneratorTest, BatchingDoesNotChangeAnswers) {
     search_.num_beams = beams;
     const auto together = generator().generate(prompts_, search_);
     const auto alone = generator({.batch_size = 1}).generate(prompts_, search_);
+    // Three places, which waiting prompts of four routes take one after the other.
+    const auto few = generator({.batch_size = 3}).generate(prompts_, search_);
     const auto by_tokens = generator({.batch_tokens = 20}).generate(prompts_, search_);
+    const auto whole = whole_batches().generate(prompts_, search_);
+    const auto whole_by_tokens = whole_batches({.batch_tokens = 20}).generate(prompts_, search_);
     for (size_t i = 0; i < prompts_.size(); ++i) {
       expect_same(together[i], alone[i]);
+      expect_same(together[i], few[i]);
       expect_same(together[i], by_tokens[i]);
+      expect_same(together[i], whole[i]);
+      expect_same(together[i], whole_by_tokens[i]);
     }
   }
   EXPECT_TRUE(generator().generate({}, search_).empty());
@@ -132,7 +163,7 @@ TEST_F(TextGeneratorTest, StreamingEndsInTheGreedyAnswer) {
 }
 
 TEST_F(TextGeneratorTest, StreamingStopsWhenTold) {
-  model_->named_buffers()["final_logits_bias"][0][special().eos] = -100;
+  set_eos_bias(-100);
   int calls = 0;
   const Answer answer =
       generator().stream(prompts_[0], search_, [&](const std::string&) { return ++calls < 3; });
@@ -148,36 +179,20 @@ TEST_F(TextGeneratorTest, GenerationStopsBetweenBatches) {
   for (const Answer& answer : answers) EXPECT_EQ(answer.source_tokens, 0);
 }
 
-// Twelve prompts of four routes through three places; the answers come in the prompts' order.
-TEST_F(TextGeneratorTest, ContinuousBatchesGiveEachPromptItsAnswer) {
-  const auto engine = engine_backend(model_->config(), {}, reader_of(model_));
-  ASSERT_TRUE(engine->batches_continuously());
-  for (const int beams : {1, 3}) {
-    search_.num_beams = beams;
-    const auto expected = generator().generate(prompts_, search_);
-    TextGenerator continuous(engine, tokenizer_, {.batch_size = 3});
-    const auto found = continuous.generate(prompts_, search_);
-    for (size_t i = 0; i < prompts_.size(); ++i) expect_same(found[i], expected[i]);
-    TextGenerator by_tokens(engine, tokenizer_, {.batch_tokens = 20});
-    const auto few = by_tokens.generate(prompts_, search_);
-    for (size_t i = 0; i < prompts_.size(); ++i) expect_same(few[i], expected[i]);
-  }
-}
-
 // What a stop leaves over is what had not ended, not the whole batch.
 TEST_F(TextGeneratorTest, AStopKeepsTheAnswersThatHadEnded) {
   std::atomic<bool> stop = false;
-  model_->named_buffers()["final_logits_bias"][0][special().eos] = 100;  // every answer is empty
-  class StoppingBackend : public Backend {
+  set_eos_bias(100);  // every answer is empty
+  class StoppingEngine : public Engine {
    public:
-    StoppingBackend(std::shared_ptr<Backend> backend, std::atomic<bool>& stop)
-        : backend_(std::move(backend)), stop_(stop) {}
-    const ModelConfig& config() const override { return backend_->config(); }
+    StoppingEngine(std::shared_ptr<Engine> engine, std::atomic<bool>& stop)
+        : engine_(std::move(engine)), stop_(stop) {}
+    const ModelConfig& config() const override { return engine_->config(); }
     bool batches_continuously() const override { return true; }
     std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
                                        const std::vector<const TaskRoute*>& routes, int64_t places,
                                        int64_t positions) override {
-      return std::make_unique<Decoder>(backend_->start(sources, routes, places, positions), stop_);
+      return std::make_unique<Decoder>(engine_->start(sources, routes, places, positions), stop_);
     }
 
    private:
@@ -204,11 +219,10 @@ TEST_F(TextGeneratorTest, AStopKeepsTheAnswersThatHadEnded) {
       std::unique_ptr<StepDecoder> decoder_;
       std::atomic<bool>& stop_;
     };
-    std::shared_ptr<Backend> backend_;
+    std::shared_ptr<Engine> engine_;
     std::atomic<bool>& stop_;
   };
-  const auto engine = engine_backend(model_->config(), {}, reader_of(model_));
-  TextGenerator stopped(std::make_shared<StoppingBackend>(engine, stop), tokenizer_,
+  TextGenerator stopped(std::make_shared<StoppingEngine>(engine(), stop), tokenizer_,
                         {.batch_size = 5, .stop = &stop});
   const auto answers = stopped.generate(prompts_, search_);
   const auto ended = std::count_if(answers.begin(), answers.end(), [](const Answer& answer) {
@@ -232,7 +246,7 @@ TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
         double expected = 0;
         std::vector<int32_t> ids = {special().eos};
         for (int32_t id : tokenizer_->encode_with_special(options[i][j], 24)) {
-          expected += torch::log_softmax(logits_after(prompts_[i], ids), 0)[id].item<double>();
+          expected += log_probabilities(prompts_[i], ids)[static_cast<size_t>(id)];
           ids.push_back(id);
         }
         EXPECT_NEAR(scores[i][j], expected, 1e-3) << i << " " << options[i][j];
@@ -241,22 +255,24 @@ TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
   }
 }
 
+// One text by five routes in one batch; each is the dense model of that route's experts.
 TEST_F(TextGeneratorTest, EveryPromptFollowsItsOwnRoute) {
-  // One text by four routes in one batch; each is the dense model of that route's experts.
   std::vector<Prompt> prompts;
-  for (int64_t task = 0; task < 4; ++task) {
-    prompts.push_back({"a b c", route_of_task(model_, task, 1)});
-  }
-  prompts.push_back({"a b c", {{{0, 0, 1}, {0, 1, 0}}, {{0, 0, 1}, {1, 0, 0}}}});  // pinned
+  for (const TaskRoute& route : routes_) prompts.push_back({"a b c", route});
+  prompts.push_back({"a b c", {{{1}, {0, 1, 0}}, {{0, 0, 1}, {1, 0, 0}}}});  // pinned
   const auto answers = generator().generate(prompts, search_);
   std::set<std::pair<std::string, double>> distinct;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : weights_) names.push_back(name);
+  ModelConfig dense = config_;
+  dense.routing = {};
   for (size_t i = 0; i < prompts.size(); ++i) {
-    Seq2SeqModel dense = dense_part(model_, [&](bool encoder, int64_t layer) {
-      const TaskRoute& route = prompts[i].route;
-      return TaskRoute::main_expert(encoder ? route.encoder[layer] : route.decoder[layer]);
-    });
-    TextGenerator alone(dense, tokenizer_, {});
-    expect_same(answers[i], alone.generate({{"a b c", route_of_task(dense, -1, 1)}}, search_)[0]);
+    const std::map<std::string, std::string> squeezed = squeezed_names(names, prompts[i].route);
+    const TensorReader read = [&](const std::string& name) {
+      return weights_.at(squeezed.at(name));
+    };
+    TextGenerator alone(make_engine(dense, {}, read), tokenizer_, {});
+    expect_same(answers[i], alone.generate({{"a b c", dense_route(dense)}}, search_)[0]);
     distinct.insert({answers[i].text, answers[i].score});
   }
   EXPECT_GT(distinct.size(), 2u);  // routes matter
@@ -265,7 +281,7 @@ TEST_F(TextGeneratorTest, EveryPromptFollowsItsOwnRoute) {
 TEST_F(TextGeneratorTest, LongPromptsAreCutAndSaySo) {
   std::string text;
   for (int i = 0; i < 30; ++i) text += "a ";
-  const TaskRoute route = route_of_task(model_, 0, 1);
+  const TaskRoute& route = routes_[0];
   const auto answers = generator().generate({{text, route}, {"a", route}}, search_);
   EXPECT_TRUE(answers[0].truncated);
   EXPECT_EQ(answers[0].source_tokens, 24);  // all that the model has positions for
@@ -275,25 +291,28 @@ TEST_F(TextGeneratorTest, LongPromptsAreCutAndSaySo) {
 }
 
 TEST_F(TextGeneratorTest, DefaultSearchIsTheConfigurations) {
-  ModelConfig config = make_config(special());
-  config.num_beams = 3;
-  config.max_length = 17;
-  config.no_repeat_ngram_size = 2;
-  config.length_penalty = 0.5;
-  config.early_stopping = true;
-  config.forced_bos_token_id = 2;
-  config.forced_eos_token_id = 3;
-  const SearchOptions search =
-      TextGenerator(Seq2SeqModel(config, 1), tokenizer_, {}).default_search();
+  config_.num_beams = 3;
+  config_.max_length = 17;
+  config_.no_repeat_ngram_size = 2;
+  config_.length_penalty = 0.5;
+  config_.early_stopping = true;
+  config_.decoder_start_token_id = 5;
+  config_.forced_bos_token_id = 2;
+  config_.forced_eos_token_id = 4;
+  const SearchOptions search = generator().default_search();
   EXPECT_EQ(search.num_beams, 3);
   EXPECT_EQ(search.max_length, 17);
   EXPECT_EQ(search.no_repeat_ngram_size, 2);
   EXPECT_EQ(search.length_penalty, 0.5);
   EXPECT_TRUE(search.early_stopping);
-  EXPECT_EQ(search.start_id, special().eos);
+  EXPECT_EQ(search.start_id, 5);
   EXPECT_EQ(search.eos_id, special().eos);
   EXPECT_EQ(search.forced_bos_id, 2);
-  EXPECT_EQ(search.forced_eos_id, 3);
+  EXPECT_EQ(search.forced_eos_id, 4);
+  const SearchOptions greedy = generator().greedy_search(9);
+  EXPECT_EQ(greedy.num_beams, 1);
+  EXPECT_EQ(greedy.max_length, 9);
+  EXPECT_EQ(greedy.start_id, 5);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "core/base/rng.h"
-#include "core/kernels/elementary.h"
 #include "core/kernels/cuda_device.h"
+#include "core/kernels/elementary.h"
 
 namespace trivium {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "core/base/rng.h"
-#include "core/kernels/elementary.h"
 #include "core/kernels/cuda_device.h"
+#include "core/kernels/elementary.h"
 
 namespace trivium {
 namespace {

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "core/base/temporary_folder.h"
-#include "learning/model/random_model.h"
+#include "core/routes/small_routes.h"
 
 namespace trivium {
 namespace {
@@ -16,73 +16,58 @@ using ::testing::StartsWith;
 
 const std::vector<std::string> kTasks = {"d", "c", "b", "a"}, kFamilies = {"y", "x", "y", "x"};
 
-ModelConfig config_of(SelectionKind selection) {
-  ModelConfig config = small_config(3);
-  config.routing.encoder_vanilla_layers = {0};
-  config.routing.selection = selection;
-  return config;
+RouteDump small_dump() {
+  return dump_routes(small_routes(), small_routed_config(), kTasks, kFamilies);
 }
 
 TEST(RouteDumpTest, HoldsEveryTasksRouteByFamily) {
-  torch::NoGradGuard no_grad;
-  for (SelectionKind kind : {SelectionKind::kSoftmax, SelectionKind::kGumbelStraightThrough}) {
-    Seq2SeqModel model = random_model(config_of(kind));
-    const RouteDump dump = dump_routes(model, kTasks, kFamilies, 0.5);
-    EXPECT_EQ(dump.places, (std::vector<LayerPlace>{{false, 1}, {true, 0}, {true, 1}}));
-    EXPECT_EQ(dump.temperature, 0.5);
-    ASSERT_EQ(dump.tasks.size(), 4u);
-    std::string order;
-    const std::map<std::string, int64_t> rows = {{"d", 0}, {"c", 1}, {"b", 2}, {"a", 3}};
-    for (const RouteRow& row : dump.tasks) {
-      order += row.family + row.task + ' ';
-      const TaskRoute route = route_of_task(model, rows.at(row.task), 0.5);
-      const torch::Tensor likely =
-          model->router_logits(torch::full({1}, rows.at(row.task), torch::kInt64)).softmax(-1);
-      for (size_t p = 0; p < dump.places.size(); ++p) {
-        for (size_t e = 0; e < 3; ++e) {
-          EXPECT_FLOAT_EQ(row.used[dump.column(p, e)], weights_at(route, dump.places[p])[e]);
-          // Layer 0 of the tensor is the ordinary one.
-          EXPECT_NEAR(row.likely[dump.column(p, e)],
-                      likely[static_cast<int64_t>(p) + 1][0][static_cast<int64_t>(e)].item<float>(),
-                      1e-6);
-        }
+  const RouteDump dump = small_dump();
+  EXPECT_EQ(dump.places, (std::vector<LayerPlace>{{false, 1}, {true, 0}, {true, 1}}));
+  EXPECT_EQ(dump.num_experts, 3u);
+  EXPECT_EQ(dump.temperature, 0.5);
+  ASSERT_EQ(dump.tasks.size(), 4u);
+  std::string order;
+  const std::map<std::string, size_t> rows = {{"d", 0}, {"c", 1}, {"b", 2}, {"a", 3}};
+  const ModelRoutes routes = small_routes();
+  for (const RouteRow& row : dump.tasks) {
+    order += row.family + row.task + ' ';
+    for (size_t p = 0; p < dump.places.size(); ++p) {
+      for (size_t e = 0; e < 3; ++e) {
+        const size_t task = rows.at(row.task);
+        EXPECT_EQ(row.used[dump.column(p, e)], weights_at(routes.used[task], dump.places[p])[e]);
+        EXPECT_EQ(row.likely[dump.column(p, e)],
+                  weights_at(routes.likely[task], dump.places[p])[e]);
       }
     }
-    EXPECT_EQ(order, "xa xc yb yd ");
   }
-}
-
-TEST(RouteDumpTest, ATableIsWhatIsUsed) {
-  ModelConfig config = config_of(SelectionKind::kSoftmax);
-  config.routing.route_source = RouteSource::kTable;
-  Seq2SeqModel model(config, 4);
-  const RouteDump dump = dump_routes(model, kTasks, kFamilies, 1);
-  EXPECT_EQ(dump.tasks[0].likely, dump.tasks[0].used);
-  EXPECT_FLOAT_EQ(dump.tasks[0].used[0], 1.0f / 3);
+  EXPECT_EQ(order, "xa xc yb yd ");
 }
 
 TEST(RouteDumpTest, DenseModelsHaveNone) {
-  Seq2SeqModel model = random_model(small_config(1));
-  EXPECT_THAT(error_of([&] { dump_routes(model, {}, {}, 1); }),
+  EXPECT_THAT(error_of([&] { dump_routes(ModelRoutes(), ModelConfig(), {}, {}); }),
               StartsWith("2: the model is dense"));
 }
 
 TEST(RouteDumpTest, JsonAndBack) {
-  Seq2SeqModel model = random_model(config_of(SelectionKind::kSoftmax));
-  const RouteDump dump = dump_routes(model, kTasks, kFamilies, 0.5);
+  const RouteDump dump = small_dump();
   const RouteDump back = route_dump_from_json(to_json(dump), "here");
   EXPECT_EQ(back.places, dump.places);
-  EXPECT_EQ(back.tasks.size(), dump.tasks.size());
-  for (size_t c = 0; c < dump.columns(); ++c) {
-    EXPECT_NEAR(back.tasks[1].likely[c], dump.tasks[1].likely[c], 5.1e-5);
+  ASSERT_EQ(back.tasks.size(), dump.tasks.size());
+  EXPECT_EQ(back.temperature, 0.5);
+  for (size_t row = 0; row < dump.tasks.size(); ++row) {
+    EXPECT_EQ(back.tasks[row].task, dump.tasks[row].task);
+    EXPECT_EQ(back.tasks[row].family, dump.tasks[row].family);
+    for (size_t c = 0; c < dump.columns(); ++c) {
+      EXPECT_NEAR(back.tasks[row].likely[c], dump.tasks[row].likely[c], 5.1e-5);
+      EXPECT_NEAR(back.tasks[row].used[c], dump.tasks[row].used[c], 5.1e-5);
+    }
   }
   EXPECT_EQ(to_json(back), to_json(dump));
   EXPECT_EQ(dump.column_name(4), "decoder 1, expert 2");
 }
 
 TEST(RouteDumpTest, RefusesOtherJson) {
-  Seq2SeqModel model = random_model(config_of(SelectionKind::kSoftmax));
-  const Json good = to_json(dump_routes(model, kTasks, kFamilies, 0.5));
+  const Json good = to_json(small_dump());
   const auto error = [](const Json& json) {
     return error_of([&] { route_dump_from_json(json, "f.jsonl:3"); });
   };

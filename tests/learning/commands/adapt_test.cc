@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "cli/commands/program.h"
 #include "core/inference/loaded_model.h"
 #include "core/inference/tiny_checkpoint.h"
 

@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/base/file.h"
 #include "cli/commands/program.h"
+#include "core/base/file.h"
 #include "core/base/temporary_folder.h"
 
 namespace trivium::learning {

@@ -1,5 +1,5 @@
 // The engine on a CUDA device against the engine on the CPU: logits, scans, ids and scores,
-// whatever the route. Also runs on tests/kernels/cuda_on_host.
+// whatever the route. Also runs on tests/core/kernels/cuda_on_host.
 #include "core/engine/cuda/cuda_decoder.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/engine/cpu/engine_decoder.h"
+#include "core/engine/cpu/cpu_decoder.h"
 #include "core/engine/random_weights.h"
 #include "core/generation/search.h"
 #include "core/kernels/cuda_device.h"
@@ -15,10 +15,10 @@
 namespace trivium {
 namespace {
 
-EngineOptions options_of(ComputeType type, int cuda_device) {
+EngineOptions options_of(ComputeType type, DeviceKind kind) {
   EngineOptions options;
   options.type = type;
-  options.cuda_device = cuda_device;
+  options.device.kind = kind;
   return options;
 }
 
@@ -35,8 +35,8 @@ ModelConfig config_of(Routes kind) {
 struct Pair {
   explicit Pair(Routes kind, ComputeType type = ComputeType::kFloat32, size_t num_sources = 5)
       : config(config_of(kind)),
-        cpu(config, options_of(ComputeType::kFloat32, -1), random_weights(config)),
-        gpu(config, options_of(type, 0), random_weights(config)) {
+        cpu(config, options_of(ComputeType::kFloat32, DeviceKind::kCpu), random_weights(config)),
+        gpu(config, options_of(type, DeviceKind::kCuda), random_weights(config)) {
     Rng rng(5);
     for (size_t i = 0; i < num_sources; ++i) {
       ids.emplace_back();
@@ -49,7 +49,7 @@ struct Pair {
   }
 
   ModelConfig config;
-  Engine cpu;
+  CpuEngine cpu;
   CudaEngine gpu;
   std::vector<std::vector<int32_t>> ids;
   std::vector<TaskRoute> routes;
@@ -86,7 +86,7 @@ TEST_P(CudaDecoderTest, HasTheLogitsOfTheCpu) {
   TRIVIUM_NEEDS_CUDA();
   Pair pair(GetParam());
   // With room for one position, so that the cache must grow.
-  EngineDecoder expected(pair.cpu, pair.sources, 5, 1);
+  CpuDecoder expected(pair.cpu, pair.sources, 5, 1);
   CudaDecoder found(pair.gpu, pair.sources, 1);
   const std::vector<std::vector<int32_t>> parents = {{0, 1, 2, 3, 4},
                                                      {0, 0, 1, 1, 2, 3, 4},
@@ -146,7 +146,7 @@ TEST_P(CudaDecoderTest, GreedyAndBeamSearchGiveTheSameIds) {
     options.num_beams = beams;
     options.max_length = 10;
     options.no_repeat_ngram_size = 3;
-    EngineDecoder on_cpu(pair.cpu, pair.sources, 5, 100);
+    CpuDecoder on_cpu(pair.cpu, pair.sources, 5, 100);
     CudaDecoder on_gpu(pair.gpu, pair.sources, 100);
     const auto expected = search(on_cpu, options), found = search(on_gpu, options);
     ASSERT_EQ(expected.size(), found.size());
@@ -160,7 +160,7 @@ TEST_P(CudaDecoderTest, GreedyAndBeamSearchGiveTheSameIds) {
 TEST_P(CudaDecoderTest, Bfloat16StaysNear) {
   TRIVIUM_NEEDS_CUDA();
   Pair pair(GetParam(), ComputeType::kBfloat16);
-  EngineDecoder expected(pair.cpu, pair.sources, 5, 10);
+  CpuDecoder expected(pair.cpu, pair.sources, 5, 10);
   CudaDecoder found(pair.gpu, pair.sources, 10);
   double largest = 0;
   for (int step = 0; step < 4; ++step) {
@@ -231,7 +231,7 @@ TEST(CudaEngineTest, RefusesWhatItsKernelsDoNotCompute) {
                                    std::pair{ComputeType::kFloat32, ExitCode::kUnavailable}}) {
     try {
       config.decoder_ffn_dim = type == ComputeType::kInt8 ? 40 : 42;
-      CudaEngine engine(config, options_of(type, 0), random_weights(config));
+      CudaEngine engine(config, options_of(type, DeviceKind::kCuda), random_weights(config));
       FAIL() << "no error";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), code);

@@ -1,4 +1,4 @@
-// A small random checkpoint that knows three tasks.
+// A small random checkpoint that knows three tasks, with its LibTorch model.
 #pragma once
 
 #include <filesystem>
@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "learning/storage/checkpoint.h"
 #include "core/data/prompt_template.h"
+#include "learning/storage/checkpoint.h"
 
-namespace trivium {
+namespace trivium::learning {
 
 inline Task tiny_task(const std::string& name, std::vector<std::string> inputs,
                       std::vector<std::string> labels) {
@@ -27,8 +27,7 @@ inline Task tiny_task(const std::string& name, std::vector<std::string> inputs,
 // model for num_experts 1. The vocabulary has the letters of the alphabet.
 inline Checkpoint tiny_checkpoint(int64_t num_experts = 3,
                                   SelectionKind selection = SelectionKind::kGumbelStraightThrough) {
-  Checkpoint checkpoint;
-  ModelConfig& config = checkpoint.config;
+  ModelConfig config;
   config.vocab_size = 100;
   config.max_position_embeddings = 200;
   config.d_model = 32;
@@ -46,6 +45,7 @@ inline Checkpoint tiny_checkpoint(int64_t num_experts = 3,
   config.routing.selection = selection;
   config.routing.task_vector_dim = 8;
   config.routing.router_hidden_dim = 6;
+  Checkpoint checkpoint;
   checkpoint.model = Seq2SeqModel(config, num_experts > 1 ? 3 : 0);
   checkpoint.model->init_weights(/*seed=*/7);
   checkpoint.tokenizer = load_tokenizer(std::filesystem::path(TRIVIUM_TEST_DATA) / "tiny_bert");
@@ -63,4 +63,4 @@ inline Checkpoint tiny_checkpoint(int64_t num_experts = 3,
   return checkpoint;
 }
 
-}  // namespace trivium
+}  // namespace trivium::learning

@@ -3,10 +3,10 @@
 
 #include <memory>
 
+#include "core/base/host_tensor.h"
 #include "learning/storage/checkpoint.h"
-#include "core/engine/cpu/engine_weights.h"
 
-namespace trivium {
+namespace trivium::learning {
 
 inline TensorReader reader_of(const Seq2SeqModel& model) {
   return [tensors = model_tensors(model)](const std::string& name) {
@@ -16,4 +16,4 @@ inline TensorReader reader_of(const Seq2SeqModel& model) {
   };
 }
 
-}  // namespace trivium
+}  // namespace trivium::learning

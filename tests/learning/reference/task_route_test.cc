@@ -1,18 +1,12 @@
-#include "core/routes/task_route.h"
-
+// The routes that a LibTorch model gives its tasks, and plain routes as the model takes them.
 #include <gtest/gtest.h>
 
+#include "learning/model/model_routes.h"
 #include "learning/model/random_model.h"
 #include "learning/model/selection.h"
 
-namespace trivium {
+namespace trivium::learning {
 namespace {
-
-TEST(TaskRouteTest, MainExpertIsTheFirstOfTheLargest) {
-  EXPECT_EQ(TaskRoute::main_expert({0.2f, 0.5f, 0.3f}), 1);
-  EXPECT_EQ(TaskRoute::main_expert({0.4f, 0.4f, 0.2f}), 0);
-  EXPECT_EQ(TaskRoute::main_expert({1.0f}), 0);
-}
 
 TEST(TaskRouteTest, RouteOfATaskIsTheRoutersChoice) {
   torch::NoGradGuard no_grad;
@@ -97,10 +91,38 @@ TEST(TaskRouteTest, RoutesOfOtherModelsAreCaught) {
   }
 }
 
-TEST(TaskRouteTest, JsonIsRounded) {
-  const TaskRoute route{{{1}}, {{1.0f / 3, 0.66666f, 0.00001f}}};
-  EXPECT_EQ(to_json(route).dump(), R"({"encoder":[[1.0]],"decoder":[[0.3333,0.6667,0.0]]})");
+TEST(ModelRoutesTest, AreWhatTheRouterGivesEveryTask) {
+  torch::NoGradGuard no_grad;
+  for (SelectionKind kind : {SelectionKind::kSoftmax, SelectionKind::kGumbelStraightThrough}) {
+    ModelConfig config = small_config(3);
+    config.routing.encoder_vanilla_layers = {0};
+    config.routing.selection = kind;
+    config.routing.selection_temperature = 0.5;
+    Seq2SeqModel model = random_model(config);
+    const ModelRoutes routes = model_routes(model);
+    EXPECT_EQ(routes.temperature, 0.5);
+    ASSERT_EQ(routes.used.size(), 4u);
+    ASSERT_EQ(routes.likely.size(), 4u);
+    for (int64_t task = 0; task < 4; ++task) {
+      EXPECT_EQ(routes.used[task], route_of_task(model, task, 0.5));
+      const torch::Tensor likely =
+          model->router_logits(torch::full({1}, task, torch::kInt64)).softmax(-1);
+      EXPECT_EQ(routes.likely[task].encoder[0], std::vector<float>{1.0f});  // an ordinary layer
+      for (int64_t e = 0; e < 3; ++e) {
+        EXPECT_NEAR(routes.likely[task].encoder[1][e], likely[1][0][e].item<float>(), 1e-6);
+        EXPECT_NEAR(routes.likely[task].decoder[1][e], likely[3][0][e].item<float>(), 1e-6);
+      }
+    }
+  }
+}
+
+TEST(ModelRoutesTest, ATableIsWhatIsUsed) {
+  ModelConfig config = small_config(3);
+  config.routing.route_source = RouteSource::kTable;
+  const ModelRoutes routes = model_routes(Seq2SeqModel(config, 4));
+  EXPECT_EQ(routes.likely, routes.used);
+  EXPECT_FLOAT_EQ(routes.used[0].encoder[0][0], 1.0f / 3);
 }
 
 }  // namespace
-}  // namespace trivium
+}  // namespace trivium::learning
