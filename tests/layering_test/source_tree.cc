@@ -13,9 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kTopLevel = {
-    "CMakeLists.txt", "CHANGELOG.md", "LICENSE", "README.md", "checkpoints", "configs",
-    "docs",           "prompts",      "src",     "tests",     "tools"};
+constexpr std::array kTopLevel = {"CMakeLists.txt", "CHANGELOG.md", "CONTRIBUTING.md",
+                                  "LICENSE",        "README.md",    "checkpoints",
+                                  "cmake",          "configs",      "docs",
+                                  "prompts",        "src",          "tests",
+                                  "tools"};
 
 template <size_t N>
 bool contains(const std::array<const char*, N>& values, std::string_view value) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -64,7 +65,9 @@ bool asks_for_train_command(const std::vector<std::string>& arguments) {
 }
 
 void start_train_program(const std::vector<std::string>& arguments) {
-  const std::filesystem::path program = program_folder() / "trivium-train";
+  const char* named = std::getenv("TRIVIUM_TRAIN");
+  const std::filesystem::path program =
+      named != nullptr && *named != '\0' ? named : program_folder() / "trivium-train";
   if (!std::filesystem::exists(program)) {
     throw Error(ExitCode::kUnavailable,
                 "this needs trivium-train, which is not beside the program; in the source tree "

@@ -1,4 +1,5 @@
-// Where the program's own files are: prompts/, configs/ and checkpoints/, and the program beside it.
+// Where the program's own files are: prompts/, configs/ and checkpoints/, and the program beside
+// it.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +10,7 @@ namespace trivium::cli {
 // The folder that this program was started from.
 std::filesystem::path program_folder();
 
-// The folder that holds prompts/, configs/ and checkpoints/: $TRIVIUM_HOME, else ../share/trivium
-// beside an installed program, else the source tree around a build folder. Error kMissingInput
-// where there is none.
+// The folder that holds prompts/, configs/ and checkpoints/ (core/base/home.h).
 std::filesystem::path home_folder();
 
 // The checkpoint that commands use when none is named: the one shipped in checkpoints/.

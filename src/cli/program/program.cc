@@ -1,10 +1,17 @@
 #include "cli/program/program.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <filesystem>
+#include <iostream>
 #include <new>
 #include <string>
 
+#include "cli/program/build_info.h"
+#include "cli/program/completion.h"
+#include "cli/program/manual.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 
@@ -16,7 +23,8 @@ constexpr const char* kDescription =
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 internal error, 2 wrong usage, 64 bad configuration, 65 bad data,\n"
     "66 missing input, 69 device or program not available, 70 training diverged, 73 refuses to\n"
-    "overwrite, 74 read or write failure, 75 stopped and resumable, 76 bad checkpoint, 130 Ctrl-C.\n"
+    "overwrite, 74 read or write failure, 75 stopped and resumable, 76 bad checkpoint, 130 "
+    "Ctrl-C.\n"
     "TRIVIUM COMMAND --help describes a command.";
 
 int fail(ExitCode code, const std::string& message) {
@@ -24,29 +32,35 @@ int fail(ExitCode code, const std::string& message) {
   return static_cast<int>(code);
 }
 
-}  // namespace
+// "trivium" or "trivium-train", though people start the second as the first.
+std::string program_name() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "trivium" : program.filename().string();
+}
 
-int run_program(int argc, char** argv,
-                const std::function<void(CLI::App& app, int& status)>& add_commands) {
-  int status = 0;
-  CLI::App app(kDescription, "trivium");
-  app.footer(kFooter);
-  app.require_subcommand(1);
-  app.fallthrough();
-  bool quiet = false, verbose = false;
-  app.add_flag("-q,--quiet", quiet, "only warnings and errors on standard error");
-  app.add_flag("-v,--verbose", verbose, "more on standard error");
-  app.parse_complete_callback([&] {
-    init_logging(quiet     ? Verbosity::kQuiet
-                 : verbose ? Verbosity::kDebug
-                           : Verbosity::kNormal);
+// What the packages' man pages and completions are made with. Not for users: hidden from the help.
+void add_hidden_commands(CLI::App& app) {
+  app.add_subcommand("man", "write the man page")->group("")->callback([&app] {
+    std::cout << man_page(app, program_name(), build_info().version);
   });
+  CLI::App* completion = app.add_subcommand("completion", "write what completes commands");
+  completion->group("")->require_subcommand(1);
+  completion->add_subcommand("bash", "for bash")->callback([&app] {
+    std::cout << bash_completion(app, program_name());
+  });
+}
+
+int run(CLI::App& app, int argc, char** argv,
+        const std::function<void(CLI::App& app, int& status)>& add_commands) {
+  int status = 0;
   try {
     add_commands(app, status);
+    add_hidden_commands(app);
     app.parse(argc, argv);
     return status;
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     return fail(ExitCode::kUsage, std::string(e.what()) + "; see trivium --help");
   } catch (const Error& e) {
     return fail(e.code(), e.what());
@@ -55,6 +69,39 @@ int run_program(int argc, char** argv,
   } catch (const std::exception& e) {
     return fail(ExitCode::kInternal, std::string("internal error: ") + e.what());
   }
+}
+
+// Writes out what is still in the buffers of standard output. A result that did not get there (a
+// full disk) is not done, whatever the command returned.
+int flush_output(int status) {
+  errno = 0;
+  std::cout.flush();
+  std::fflush(stdout);
+  const int error = errno;
+  if ((std::cout && std::ferror(stdout) == 0) || status != 0) return status;
+  std::string message = "cannot write standard output";
+  if (error != 0) message += std::string(": ") + std::strerror(error);
+  return fail(ExitCode::kIo, message);
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv,
+                const std::function<void(CLI::App& app, int& status)>& add_commands) {
+  CLI::App app(kDescription, "trivium");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.fallthrough();
+  bool quiet = false, verbose = false;
+  app.add_flag("-q,--quiet", quiet, "only warnings and errors on standard error");
+  app.add_flag("-v,--verbose", verbose, "more on standard error");
+  app.set_version_flag(
+      "--version", [] { return version_text(program_name()); },
+      "how this program was built, and what it runs on here");
+  app.parse_complete_callback([&] {
+    init_logging(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kDebug : Verbosity::kNormal);
+  });
+  return flush_output(run(app, argc, argv, add_commands));
 }
 
 }  // namespace trivium::cli
