@@ -137,7 +137,7 @@ void run_dynamics(const RoutesFlags& flags) {
 void run_correlate(const RoutesFlags& flags) {
   const CheckpointInfo info = info_of(flags.checkpoint);
   const Gym gym(flags.features.gym);
-  const PromptLibrary prompts(home_folder() / "prompts");
+  const PromptLibrary prompts(prompts_folder());
   const CorrelationReport report = correlate(
       dump_of(info), features_of_tasks(info.tasks, gym, prompts, flags.features.labels));
   print(flags.features.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));

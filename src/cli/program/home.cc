@@ -14,6 +14,10 @@ fs::path program_folder() {
 
 fs::path home_folder() { return trivium::home_folder(program_folder()); }
 
+std::filesystem::path prompts_folder(const std::string& named) {
+  return named.empty() ? home_folder() / "prompts" : std::filesystem::path(named);
+}
+
 std::string default_checkpoint() {
   return (home_folder() / "checkpoints" / "trivium-small").string();
 }

@@ -13,6 +13,10 @@ std::filesystem::path program_folder();
 // The folder that holds prompts/, configs/ and checkpoints/ (core/base/home.h).
 std::filesystem::path home_folder();
 
+// The folder of prompt templates: `named`, or the shipped one where that is "". Every command finds
+// its templates by this rule.
+std::filesystem::path prompts_folder(const std::string& named = "");
+
 // The checkpoint that commands use when none is named: the one shipped in checkpoints/.
 std::string default_checkpoint();
 

@@ -73,6 +73,7 @@ Gym::Gym(const fs::path& folder) : folder_(folder) {
   }
   for (const auto& [name, task] : descriptions_) names_.push_back(name);
   const fs::path split_path = folder / "split.json";
+  if (!fs::exists(split_path)) return;
   const Json split = read_json_file(split_path);
   for (const char* part : {"seen", "dev", "unseen", "extra"}) {
     parts_[part] = split.contains(part) ? names_at(split, part, split_path.string())
@@ -88,6 +89,11 @@ Gym::Gym(const fs::path& folder) : folder_(folder) {
 
 std::vector<std::string> Gym::tasks_of(const std::string& part) const {
   if (part == "all") return names_;
+  if (parts_.empty()) {
+    throw Error(ExitCode::kMissingInput,
+                folder_.string() + " has no split.json, which would name its part \"" + part +
+                    "\"; name tasks (--tasks A,B, or data.tasks), or take the part all");
+  }
   const auto found = parts_.find(part);
   if (found == parts_.end()) {
     throw Error(ExitCode::kUsage,

@@ -10,16 +10,17 @@
 
 namespace trivium {
 
-// A gym folder: split.json and, per task, a folder with task.json and train/dev/test.jsonl.
+// A gym folder: per task a folder with task.json and train/dev/test.jsonl, and split.json, which
+// names parts of the tasks.
 class Gym {
  public:
-  // Reads split.json and every task.json; records are read by load_task. Error kMissingInput /
+  // Reads split.json, where there is one, and every task.json; records are read by load_task. Error kMissingInput /
   // kBadData.
   explicit Gym(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
   // The names in a part of split.json ("seen", "dev", "unseen", "extra"), or every name for "all".
-  // Error kUsage for another part.
+  // Error kUsage for another part, kMissingInput where the gym has no split.json.
   std::vector<std::string> tasks_of(const std::string& part) const;
   // Every task's name, sorted.
   const std::vector<std::string>& task_names() const { return names_; }
@@ -35,7 +36,7 @@ class Gym {
   std::filesystem::path folder_;
   std::vector<std::string> names_;
   std::map<std::string, Task> descriptions_;
-  std::map<std::string, std::vector<std::string>> parts_;
+  std::map<std::string, std::vector<std::string>> parts_;  // empty without split.json
 };
 
 // CrossFit's layout: <folder>/<task>_<k>_<seed>_{train,dev,test}.tsv with input TAB target [TAB

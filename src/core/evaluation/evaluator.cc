@@ -72,11 +72,15 @@ EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examp
 
 EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
                                     const std::string& name, Split split, size_t limit) {
-  const Task task = gym.load_task(name);
+  return make_evaluation_task(gym.load_task(name), prompts, split, limit);
+}
+
+EvaluationTask make_evaluation_task(const Task& task, const PromptLibrary& prompts, Split split,
+                                    size_t limit) {
   const auto prompt = prompts.templates_of(task).at(0);
   const std::vector<Record>& records = task.records.at(split);
   if (records.empty()) {
-    throw Error(ExitCode::kBadData, "task " + name + " has no examples in this split");
+    throw Error(ExitCode::kBadData, "task " + task.name + " has no examples in this split");
   }
   const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
   std::vector<Example> examples, train;

@@ -30,7 +30,11 @@ struct EvaluationTask {
 EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examples,
                                     const std::vector<Example>& train);
 
-// Renders the split with the task's first template; `limit` > 0 takes the first so many examples.
+// Renders the split of a task with its records by the task's first template; `limit` > 0 takes the
+// first so many examples. Error kBadData where the split is empty.
+EvaluationTask make_evaluation_task(const Task& task, const PromptLibrary& prompts, Split split,
+                                    size_t limit = 0);
+// The same of a task that is not in memory.
 EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
                                     const std::string& name, Split split, size_t limit = 0);
 

@@ -16,7 +16,7 @@ FewShotTask load_few_shot_task(const Gym& gym, const PromptLibrary& prompts,
   TaskCatalog catalog;
   catalog.add(result.task, prompts);
   result.entry = catalog.find(name);
-  result.test = load_evaluation_task(gym, prompts, name, Split::kTest, test_limit);
+  result.test = make_evaluation_task(result.task, prompts, Split::kTest, test_limit);
   return result;
 }
 

@@ -59,7 +59,7 @@ class Adaptation {
   explicit Adaptation(AdaptFlags flags)
       : flags_(std::move(flags)),
         gym_(flags_.gym),
-        prompts_(cli::home_folder() / "prompts"),
+        prompts_(cli::prompts_folder()),
         checkpoint_(load_checkpoint(flags_.checkpoint)) {
     for (const std::string& task : flags_.tasks) gym_.describe(task);  // unknown: before any work
     if (!flags_.base.empty()) base_ = read_scores(flags_.base);

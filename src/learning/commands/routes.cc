@@ -35,7 +35,7 @@ void run_disable(const DisableFlags& flags) {
   Seq2SeqModel reference = load_checkpoint(model.folder()).model;
   reference->eval();
   const Gym gym(flags.features.gym);
-  const PromptLibrary prompts(cli::home_folder() / "prompts");
+  const PromptLibrary prompts(cli::prompts_folder());
   const FeatureTable features =
       cli::features_of_tasks(model.tasks(), gym, prompts, flags.features.labels);
   const CorrelationReport correlations = correlate(model.route_dump(), features);

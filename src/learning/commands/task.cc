@@ -73,7 +73,7 @@ torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
   settings.max_source_length = flags.max_source_length;
   settings.max_target_length = flags.max_target_length;
   const std::vector<EncodedExample> examples = encode_training_examples(
-      gym, PromptLibrary(cli::home_folder() / "prompts"), tasks, *dense.tokenizer, settings);
+      gym, PromptLibrary(cli::prompts_folder()), tasks, *dense.tokenizer, settings);
   if (flags.kind == VectorKind::kFisher) {
     const int64_t dim = flags.dim > 0 ? flags.dim : std::min<int64_t>(128, count - 1);
     return fisher_task_vectors(dense, examples, count, dim, flags.seed);

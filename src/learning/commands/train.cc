@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/commands/commands.h"
+#include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "learning/settings/train_settings.h"
 #include "learning/model/device.h"
@@ -25,6 +26,7 @@ int run_train(const TrainFlags& flags) {
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);
+  settings.prompts = cli::prompts_folder(settings.prompts).string();
   const torch::Device device = parse_device(flags.device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));

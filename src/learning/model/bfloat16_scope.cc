@@ -7,6 +7,8 @@ namespace trivium::learning {
 Bfloat16Scope::Bfloat16Scope(bool enabled, torch::DeviceType device)
     : enabled_(enabled), device_(device) {
   if (!enabled_) return;
+  was_enabled_ = at::autocast::is_autocast_enabled(device_);
+  old_type_ = at::autocast::get_autocast_dtype(device_);
   at::autocast::set_autocast_enabled(device_, true);
   at::autocast::set_autocast_dtype(device_, at::kBFloat16);
   at::autocast::increment_nesting();
@@ -15,7 +17,8 @@ Bfloat16Scope::Bfloat16Scope(bool enabled, torch::DeviceType device)
 Bfloat16Scope::~Bfloat16Scope() {
   if (!enabled_) return;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(device_, false);
+  at::autocast::set_autocast_enabled(device_, was_enabled_);
+  at::autocast::set_autocast_dtype(device_, old_type_);
 }
 
 bool in_bfloat16_scope(const torch::Tensor& like) {

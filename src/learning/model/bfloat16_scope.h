@@ -5,7 +5,8 @@
 
 namespace trivium::learning {
 
-// Matrix products in bfloat16 while in scope; weights and their gradients stay float32.
+// Matrix products in bfloat16 while in scope; weights and their gradients stay float32. Scopes may
+// lie in one another: the end of one restores what it found.
 class Bfloat16Scope {
  public:
   Bfloat16Scope(bool enabled, torch::DeviceType device);
@@ -16,6 +17,8 @@ class Bfloat16Scope {
  private:
   bool enabled_;
   torch::DeviceType device_;
+  bool was_enabled_ = false;
+  torch::ScalarType old_type_ = torch::kFloat32;
 };
 
 // Whether a scope is open for tensors on the device of `like`.

@@ -132,7 +132,7 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.text("data.gym", gym, {}, "folder of the collection of tasks");
   v.text("data.part", part, {}, "part of its split.json to train on");
   v.texts("data.tasks", tasks, "these tasks instead of a part");
-  v.text("data.prompts", prompts, {}, "folder of the prompt templates");
+  v.text("data.prompts", prompts, {}, "folder of the prompt templates; empty: the shipped ones");
   v.choice("data.templates", templates, kTemplateNames,
          "a task's first template, or each of them in turn");
   v.integer("data.max_source_length", max_source_length, 8, 1 << 20, "input ids, cut on the right");

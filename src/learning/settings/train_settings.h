@@ -125,7 +125,7 @@ struct TrainSettings : Settings {
   std::string gym = "../shared/gym";
   std::string part = "seen";
   std::vector<std::string> tasks;
-  std::string prompts = "prompts";
+  std::string prompts;  // "": the shipped ones
   TemplateUse templates = TemplateUse::kFirst;
   int64_t max_source_length = 128;
   int64_t max_target_length = 64;

@@ -16,24 +16,38 @@ std::vector<SampleItem> sample_items(const std::vector<EncodedExample>& examples
 
 }  // namespace
 
+std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
+                                                     const PromptLibrary& prompts,
+                                                     const Tokenizer& tokenizer,
+                                                     const TrainSettings& settings) {
+  auto templates = prompts.templates_of(task);
+  if (settings.templates == TemplateUse::kFirst) templates.resize(1);
+  const std::vector<Record>& records = task.records.at(Split::kTrain);
+  const auto limit = static_cast<size_t>(settings.examples_per_task);
+  const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
+  std::vector<EncodedExample> examples;
+  for (size_t i = 0; i < count; ++i) {
+    const Example rendered = templates[i % templates.size()]->render(task, records[i]);
+    EncodedExample example;
+    example.task = row;
+    example.source = tokenizer.encode_with_special(
+        rendered.input, static_cast<size_t>(settings.max_source_length));
+    example.target = tokenizer.encode_with_special(
+        rendered.targets.at(0), static_cast<size_t>(settings.max_target_length));
+    examples.push_back(std::move(example));
+  }
+  return examples;
+}
+
 std::vector<EncodedExample> encode_training_examples(const Gym& gym, const PromptLibrary& prompts,
                                                      const std::vector<std::string>& tasks,
                                                      const Tokenizer& tokenizer,
                                                      const TrainSettings& settings) {
   std::vector<EncodedExample> examples;
-  for (size_t t = 0; t < tasks.size(); ++t) {
-    const Task task = gym.load_task(tasks[t], static_cast<size_t>(settings.examples_per_task));
-    auto templates = prompts.templates_of(task);
-    if (settings.templates == TemplateUse::kFirst) templates.resize(1);
-    const std::vector<Record>& records = task.records.at(Split::kTrain);
-    for (size_t i = 0; i < records.size(); ++i) {
-      const Example rendered = templates[i % templates.size()]->render(task, records[i]);
-      EncodedExample example;
-      example.task = static_cast<int64_t>(t);
-      example.source = tokenizer.encode_with_special(
-          rendered.input, static_cast<size_t>(settings.max_source_length));
-      example.target = tokenizer.encode_with_special(
-          rendered.targets.at(0), static_cast<size_t>(settings.max_target_length));
+  for (size_t row = 0; row < tasks.size(); ++row) {
+    const Task task = gym.load_task(tasks[row], static_cast<size_t>(settings.examples_per_task));
+    for (EncodedExample& example : encode_training_examples(
+             task, static_cast<int64_t>(row), prompts, tokenizer, settings)) {
       examples.push_back(std::move(example));
     }
   }

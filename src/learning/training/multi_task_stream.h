@@ -13,8 +13,14 @@
 
 namespace trivium::learning {
 
-// Renders and encodes the train splits of `tasks`; example.task is the index in `tasks`. With
-// data.templates = "all" a task's examples take its templates in turn.
+// Renders and encodes the train split of a task with its records, the first
+// data.examples_per_task of them; example.task is `row`. With data.templates = "all" the examples
+// take the task's templates in turn.
+std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
+                                                     const PromptLibrary& prompts,
+                                                     const Tokenizer& tokenizer,
+                                                     const TrainSettings& settings);
+// The same of all `tasks`, whose rows are their places in the list.
 std::vector<EncodedExample> encode_training_examples(const Gym& gym, const PromptLibrary& prompts,
                                                      const std::vector<std::string>& tasks,
                                                      const Tokenizer& tokenizer,

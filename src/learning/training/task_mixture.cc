@@ -18,11 +18,15 @@ TaskMixture load_task_mixture(const TrainSettings& settings, const Tokenizer& to
     const Task task = gym.load_task(name);
     mixture.catalog.add(task, prompts);
     texts.push_back(finder_texts(task, prompts.templates_of(task), prompts.description_of(name)));
-    mixture.dev.push_back(load_evaluation_task(gym, prompts, name, Split::kDev,
+    mixture.dev.push_back(make_evaluation_task(task, prompts, Split::kDev,
                                                static_cast<size_t>(settings.eval_examples)));
+    for (EncodedExample& example :
+         encode_training_examples(task, static_cast<int64_t>(mixture.dev.size()) - 1, prompts,
+                                  tokenizer, settings)) {
+      mixture.examples.push_back(std::move(example));
+    }
   }
   mixture.finder = TaskFinder::train(texts);
-  mixture.examples = encode_training_examples(gym, prompts, mixture.tasks, tokenizer, settings);
   spdlog::info("{} training examples", mixture.examples.size());
   return mixture;
 }

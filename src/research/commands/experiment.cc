@@ -73,6 +73,7 @@ int run_task_level(const ExperimentFlags& flags) {
       flags.config.empty() ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
                            : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
+  settings.prompts = cli::prompts_folder(settings.prompts).string();
   if (!flags.tried) settings.tried.clear();
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();

@@ -15,7 +15,7 @@ struct TaskLevelSettings : Settings {
   // [experiment]
   std::string init;  // the dense checkpoint that every method starts from
   std::string gym = "../shared/gym";
-  std::string prompts = "prompts";
+  std::string prompts;  // "": the shipped ones
   std::string methods_folder = "configs/task_level";
   std::vector<std::string> methods = {"vanilla",       "instance_random", "task_random_1",
                                       "task_random_2", "average",         "learned",
