@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/engine/expert_plan.h"
 
 namespace trivium {
 namespace {
@@ -132,32 +135,26 @@ StackEmbedding read_embedding(const LayerReader& reader, const ModelConfig& conf
           reader.norm("layernorm_embedding", d_model)};
 }
 
-// Every expert of a stack; `read_expert(reader)` reads one.
-template <typename Expert, typename ReadExpert>
-std::vector<std::vector<Expert>> read_layers(const TensorReader& read, ComputeType type,
-                                             const std::string& stack, int64_t layers,
-                                             const std::vector<int64_t>& experts,
-                                             const ReadExpert& read_expert) {
-  std::vector<std::vector<Expert>> result(static_cast<size_t>(layers));
-  for (int64_t l = 0; l < layers; ++l) {
-    const std::string layer = stack + ".layers." + std::to_string(l) + ".";
-    for (int64_t e = 0; e < experts[l]; ++e) {
-      const std::string prefix =
-          experts[l] == 1 ? layer : layer + "experts." + std::to_string(e) + ".";
-      result[l].push_back(read_expert(LayerReader(read, type, prefix)));
-    }
-  }
-  return result;
+// What stands before the names of an expert's tensors.
+std::string prefix_of(const char* stack, size_t layer, size_t expert, size_t num_experts) {
+  const std::string prefix = std::string(stack) + ".layers." + std::to_string(layer) + ".";
+  return num_experts == 1 ? prefix : prefix + "experts." + std::to_string(expert) + ".";
 }
 
-int64_t bytes_of(const DecoderExpert& expert) {
-  int64_t bytes = 0;
-  const FeedForwardWeights::Expert& inner = expert.feed_forward.experts.front();
-  for (const PackedLinear* linear :
-       {&expert.qkv, &expert.out, &expert.cross_query, &expert.cross_out, &inner.fc1, &inner.fc2}) {
-    bytes += linear->weights.bytes() + 4 * linear->bias.size();
+template <typename Expert>
+bool is_loaded(const Expert& expert) {
+  return expert.qkv.weights.columns() > 0;
+}
+
+// Places for the experts of every layer.
+template <typename Expert, typename IsPool>
+std::vector<std::vector<Expert>> empty_layers(int64_t layers, int64_t num_experts,
+                                              const IsPool& is_pool) {
+  std::vector<std::vector<Expert>> result;
+  for (int64_t l = 0; l < layers; ++l) {
+    result.emplace_back(static_cast<size_t>(is_pool(l) ? num_experts : 1));
   }
-  return bytes;
+  return result;
 }
 
 }  // namespace
@@ -182,11 +179,11 @@ float FeedForwardWeights::factor(float probability) const {
 }
 
 EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType compute,
-                             const TensorReader& read)
-    : config(model_config), type(compute) {
-  const int64_t d_model = config.d_model;
+                             TensorReader read)
+    : config(model_config), type(compute), read_(std::move(read)) {
+  const int64_t d_model = config.d_model, num_experts = config.routing.num_experts;
   {
-    const LayerReader top(read, type, "");
+    const LayerReader top(read_, type, "");
     const HostTensor table = top.tensor("shared.weight", {config.vocab_size, d_model});
     tokens = PackedMatrix(type, config.vocab_size, d_model);
     tokens.set_columns(0, config.vocab_size, table.values.get(), d_model);
@@ -194,37 +191,76 @@ EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType comput
     std::copy_n(bias.values.get(), config.vocab_size,
                 logits_bias.reserve(tokens.num_groups() * kBlock));
   }
-  encoder_embedding = read_embedding(LayerReader(read, type, "encoder."), config);
-  decoder_embedding = read_embedding(LayerReader(read, type, "decoder."), config);
-  std::vector<int64_t> encoder_experts, decoder_experts;
-  for (int64_t l = 0; l < config.encoder_layers; ++l) {
-    encoder_experts.push_back(config.encoder_layer_is_pool(l) ? config.routing.num_experts : 1);
-  }
-  for (int64_t l = 0; l < config.decoder_layers; ++l) {
-    decoder_experts.push_back(config.decoder_layer_is_pool(l) ? config.routing.num_experts : 1);
-  }
-  HostTensor gate_embeddings;
+  encoder_embedding = read_embedding(LayerReader(read_, type, "encoder."), config);
+  decoder_embedding = read_embedding(LayerReader(read_, type, "decoder."), config);
   if (config.token_experts.num_experts > 1 && config.token_experts.gate_embedding_dim > 0) {
-    gate_embeddings = read("gate_embeddings.weight");
-    check_rows(gate_embeddings, {config.token_experts.gate_embedding_dim},
+    gate_embeddings_ = read_("gate_embeddings.weight");
+    check_rows(gate_embeddings_, {config.token_experts.gate_embedding_dim},
                "gate_embeddings.weight");
   }
-  encoder =
-      read_layers<EncoderExpert>(read, type, "encoder", config.encoder_layers, encoder_experts,
-                                 [&](const LayerReader& reader) {
-                                   return read_encoder_expert(reader, config, gate_embeddings);
-                                 });
-  decoder =
-      read_layers<DecoderExpert>(read, type, "decoder", config.decoder_layers, decoder_experts,
-                                 [&](const LayerReader& reader) {
-                                   return read_decoder_expert(reader, config, gate_embeddings);
-                                 });
+  encoder = empty_layers<EncoderExpert>(config.encoder_layers, num_experts, [&](int64_t l) {
+    return config.encoder_layer_is_pool(l);
+  });
+  decoder = empty_layers<DecoderExpert>(config.decoder_layers, num_experts, [&](int64_t l) {
+    return config.decoder_layer_is_pool(l);
+  });
+  for (size_t l = 0; l < encoder.size(); ++l) {
+    if (encoder[l].size() == 1) load_encoder(l, 0);
+  }
+  for (size_t l = 0; l < decoder.size(); ++l) {
+    if (decoder[l].size() == 1) load_decoder(l, 0);
+  }
+}
+
+void EngineWeights::load_encoder(size_t layer, size_t expert) {
+  EncoderExpert& place = encoder[layer].at(expert);
+  if (is_loaded(place)) return;
+  const std::string prefix = prefix_of("encoder", layer, expert, encoder[layer].size());
+  place = read_encoder_expert(LayerReader(read_, type, prefix), config, gate_embeddings_);
+}
+
+void EngineWeights::load_decoder(size_t layer, size_t expert) {
+  DecoderExpert& place = decoder[layer].at(expert);
+  if (is_loaded(place)) return;
+  const std::string prefix = prefix_of("decoder", layer, expert, decoder[layer].size());
+  place = read_decoder_expert(LayerReader(read_, type, prefix), config, gate_embeddings_);
+}
+
+void EngineWeights::load(const TaskRoute& route, float expert_threshold) {
+  check(route.encoder.size() == encoder.size() && route.decoder.size() == decoder.size(),
+        "the route is of another model");
+  for (size_t l = 0; l < encoder.size(); ++l) {
+    check(route.encoder[l].size() <= encoder[l].size(), "the route is of another model");
+    for (const ActiveExpert& active : active_experts(route.encoder[l], expert_threshold)) {
+      load_encoder(l, static_cast<size_t>(active.expert));
+    }
+  }
+  for (size_t l = 0; l < decoder.size(); ++l) {
+    check(route.decoder[l].size() <= decoder[l].size(), "the route is of another model");
+    for (const ActiveExpert& active : active_experts(route.decoder[l], expert_threshold)) {
+      load_decoder(l, static_cast<size_t>(active.expert));
+    }
+  }
+}
+
+void EngineWeights::load_all() {
+  for (size_t l = 0; l < encoder.size(); ++l) {
+    for (size_t e = 0; e < encoder[l].size(); ++e) load_encoder(l, e);
+  }
+  for (size_t l = 0; l < decoder.size(); ++l) {
+    for (size_t e = 0; e < decoder[l].size(); ++e) load_decoder(l, e);
+  }
 }
 
 int64_t EngineWeights::step_bytes() const {
-  int64_t bytes = tokens.bytes() + 4 * logits_bias.size();
-  for (const auto& layer : decoder) bytes += bytes_of(layer.front());
-  return bytes;
+  const auto linear_bytes = [&](int64_t columns, int64_t depth) {
+    const int64_t padded = (columns + kBlock - 1) / kBlock * kBlock;  // of the bias
+    return PackedMatrix::bytes_of(type, columns, depth) + 4 * padded;
+  };
+  const int64_t width = config.d_model, d_ffn = config.decoder_ffn_dim;
+  const int64_t layer = linear_bytes(3 * width, width) + 3 * linear_bytes(width, width) +
+                        linear_bytes(d_ffn, width) + linear_bytes(width, d_ffn);
+  return tokens.bytes() + 4 * logits_bias.size() + config.decoder_layers * layer;
 }
 
 }  // namespace trivium

@@ -3,14 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "core/base/host_tensor.h"
 #include "core/config/model_config.h"
 #include "core/kernels/packed_matrix.h"
+#include "core/routes/task_route.h"
 
 namespace trivium {
 
@@ -65,9 +63,18 @@ struct StackEmbedding {
   LayerNormWeights norm;
 };
 
-struct EngineWeights {
-  // Error kBadModel when a tensor has another shape than `config` asks for; what `read` throws.
-  EngineWeights(const ModelConfig& config, ComputeType type, const TensorReader& read);
+// What every route needs is read at once; an expert of a pool when the first route uses it, so that a
+// program that answers for a few tasks holds, and waits for, their experts only.
+class EngineWeights {
+ public:
+  // `read` is kept for the experts. Error kBadModel when a tensor has another shape than `config`
+  // asks for; what `read` throws.
+  EngineWeights(const ModelConfig& config, ComputeType type, TensorReader read);
+
+  // Reads the experts that a route's active ones (active_experts) are, where they are not there yet.
+  // A route of another model is a bug; errors as above.
+  void load(const TaskRoute& route, float expert_threshold);
+  void load_all();
 
   ModelConfig config;
   ComputeType type;
@@ -75,12 +82,20 @@ struct EngineWeights {
   PackedMatrix tokens;  // [vocab_size, d_model]
   AlignedBuffer<float> logits_bias;
   StackEmbedding encoder_embedding, decoder_embedding;
-  std::vector<std::vector<EncoderExpert>> encoder;  // [encoder_layers][num_experts or 1]
+  // [encoder_layers][num_experts or 1]; an expert that was not read yet is empty.
+  std::vector<std::vector<EncoderExpert>> encoder;
   std::vector<std::vector<DecoderExpert>> decoder;
 
   // Bytes of weights that one decoding step of a row along a one-hot route reads: the physical
   // limit of decoding one row at a time is the memory's bandwidth over this.
   int64_t step_bytes() const;
+
+ private:
+  void load_encoder(size_t layer, size_t expert);
+  void load_decoder(size_t layer, size_t expert);
+
+  TensorReader read_;
+  HostTensor gate_embeddings_;  // of gates made from embeddings
 };
 
 }  // namespace trivium

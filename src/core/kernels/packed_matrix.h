@@ -55,6 +55,8 @@ class PackedMatrix {
   const float* scales() const { return scales_.data(); }
   const int32_t* column_sums() const { return column_sums_.data(); }
   int64_t bytes() const;
+  // The same of a matrix that is not there.
+  static int64_t bytes_of(ComputeType type, int64_t columns, int64_t depth);
 
  private:
   ComputeType type_ = ComputeType::kFloat32;

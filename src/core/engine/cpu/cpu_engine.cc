@@ -20,6 +20,7 @@ CpuEngine::CpuEngine(const ModelConfig& config, const EngineOptions& options, co
 std::unique_ptr<StepDecoder> CpuEngine::start(const std::vector<std::vector<int32_t>>& sources,
                                               const std::vector<const TaskRoute*>& routes,
                                               int64_t places, int64_t positions) {
+  for (const TaskRoute* route : routes) weights_.load(*route, options_.expert_threshold);
   return std::make_unique<CpuDecoder>(*this, engine_sources(sources, routes), places, positions);
 }
 

@@ -36,6 +36,12 @@ const ModelConfig& supported(const ModelConfig& config, ComputeType type) {
   return config;
 }
 
+EngineWeights whole_weights(const ModelConfig& config, ComputeType type, const TensorReader& read) {
+  EngineWeights weights(config, type, read);
+  weights.load_all();
+  return weights;
+}
+
 // A use attends over its source's uses of the same expert, which lie side by side.
 CudaPlan place_encoder_plan(DeviceArena& arena, const ExpertPlan& plan,
                             const std::vector<int32_t>& positions) {
@@ -69,7 +75,7 @@ ExpertPlan plan_positions(std::span<const EngineSource> sources,
 
 CudaEngine::CudaEngine(const ModelConfig& config, const EngineOptions& options,
                        const TensorReader& read)
-    : CudaEngine(EngineWeights(supported(config, options.type), options.type, read), options) {}
+    : CudaEngine(whole_weights(supported(config, options.type), options.type, read), options) {}
 
 CudaEngine::CudaEngine(const EngineWeights& packed, const EngineOptions& options)
     : config_(packed.config),
