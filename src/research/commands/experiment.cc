@@ -74,7 +74,12 @@ int run_task_level(const ExperimentFlags& flags) {
                            : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
-  if (!flags.tried) settings.tried.clear();
+  if (!flags.tried) {
+    settings.tried.clear();
+  } else if (settings.tried.empty()) {
+    throw Error(ExitCode::kUsage, "--tried: " + config.string() + " names no file experiment.tried");
+  }
+  const TaskLevelPlan plan = read_task_level_plan(settings.plan);
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();
   TaskLevelExperiment experiment(settings, &cli::stop_requested());
@@ -82,13 +87,14 @@ int run_task_level(const ExperimentFlags& flags) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
   }
-  const ReportDocument report = task_level_report(experiment.runs(), settings, command_line(flags),
-                                                  learned_routes(experiment, settings));
+  const ReportDocument report =
+      task_level_report(plan, experiment.runs(), experiment.tried(), settings, command_line(flags),
+                        learned_routes(experiment, settings));
   report.write(settings.output, "task_level");
   ReportDocument summary("Task-level mixtures of experts: ways to route");
-  summary.table(comparison_table(experiment.runs(), settings.methods));
-  summary.table(claims_table(experiment.runs(), settings.methods));
-  if (flags.tried) summary.table(tried_table(experiment.runs(), settings));
+  summary.table(comparison_table(plan, experiment.runs(), settings.methods));
+  summary.table(claims_table(plan, experiment.runs(), settings.methods));
+  if (flags.tried) summary.table(tried_table(plan, experiment.runs(), experiment.tried()));
   cli::ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
   spdlog::info("wrote {}/task_level.md and .html", settings.output);
   return 0;

@@ -55,7 +55,7 @@ int run_mt_tag(const MtTagFlags& flags) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
   }
-  const std::vector<ResultTable> tables = mt_tag_tables(settings);
+  const std::vector<ResultTable>& tables = experiment.tables();
   mt_tag_report(tables, experiment.runs(), settings, command_line(flags))
       .write(settings.output, "mt_tag");
   ReportDocument summary("Token-level experts with task-aware gates");

@@ -20,7 +20,7 @@ namespace trivium::research {
 
 class MtTagExperiment {
  public:
-  // Error kConfig, kMissingInput.
+  // Reads the plan and all settings of its variants. Error kConfig, kMissingInput.
   MtTagExperiment(const MtTagSettings& settings, const std::atomic<bool>* stop);
 
   // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/seedN/multi_task, its
@@ -29,7 +29,11 @@ class MtTagExperiment {
   // Error kConfig where results of other settings are there.
   bool run();
 
-  // One a variant and seed of training that are done, in the plan's order. Single-Task has one.
+  const MtTagPlan& plan() const { return plan_; }
+  // Those of the plan that the settings ask for.
+  const std::vector<ResultTable>& tables() const { return tables_; }
+  // One a variant and seed of training that are done, in the plan's order. A variant that is
+  // trained on no mixture has one.
   const std::vector<MtTagRun>& runs() const { return runs_; }
 
  private:
@@ -64,7 +68,9 @@ class MtTagExperiment {
   MtTagSettings settings_;
   const std::atomic<bool>* stop_;
   Gym gym_;
+  MtTagPlan plan_;
   std::vector<ResultTable> tables_;
+  std::vector<MtTagVariant> variants_;
   std::shared_ptr<Tokenizer> tokenizer_;
   std::map<std::string, TaskData> data_;
   std::vector<MtTagRun> runs_;

@@ -36,6 +36,7 @@ class PlanReader {
     read_methods();
     const PlanTable variants = root_.table("variants");
     for (const std::string& name : variants.keys()) {
+      variants.check_folder_name(name, name);
       plan_.variants.push_back(variant_of(name, variants.table(name)));
     }
     for (const PlanTable& table : root_.tables("table")) {
@@ -86,19 +87,13 @@ class PlanReader {
 
   MtTagVariant variant_of(const std::string& name, const PlanTable& table) const {
     table.allow_only({"title", "method", "overrides", "mixture"});
-    if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.')) {
-      table.fail("title", "a variant's name is that of a folder, which \"" + name + "\" cannot be");
-    }
     MtTagVariant variant;
     variant.name = name;
     variant.title = table.text("title");
     variant.method = table.text("method");
     table.check_known("method", variant.method, method_names_, "method");
     variant.multi_task = multi_task_.at(variant.method);
-    variant.overrides = table.texts("overrides");
-    for (const std::string& text : variant.overrides) {
-      if (text.find('=') == std::string::npos) table.fail("overrides", "write \"KEY=VALUE\"");
-    }
+    variant.overrides = table.overrides("overrides");
     if (table.has("mixture")) {
       variant.overrides.push_back(override_of_tasks(group_at(table, "mixture")));
     }

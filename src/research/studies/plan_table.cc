@@ -90,6 +90,17 @@ std::vector<std::string> PlanTable::texts(const std::string& key) const {
   return texts;
 }
 
+std::vector<std::string> PlanTable::overrides(const std::string& key) const {
+  std::vector<std::string> overrides = texts(key);
+  for (const std::string& text : overrides) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      fail(key, "\"" + text + "\" is not \"KEY=VALUE\"");
+    }
+  }
+  return overrides;
+}
+
 std::map<std::string, double> PlanTable::numbers(const std::string& key) const {
   if (!table_.contains(key)) return {};
   const PlanTable inner = table(key);
@@ -117,6 +128,11 @@ std::vector<PlanTable> PlanTable::tables(const std::string& key) const {
 void PlanTable::fail(const std::string& key, const std::string& what) const {
   const toml::node* node = table_.get(key);
   fail_at(file_, node == nullptr ? table_ : *node, key + ": " + what);
+}
+
+void PlanTable::check_folder_name(const std::string& key, const std::string& name) const {
+  if (!name.empty() && name.find('/') == std::string::npos && !name.starts_with('.')) return;
+  fail(key, "\"" + name + "\" cannot be the name of a folder");
 }
 
 void PlanTable::check_known(const std::string& key, const std::string& name,

@@ -35,12 +35,16 @@ class PlanTable {
   std::string text_or_empty(const std::string& key) const;
   std::optional<int64_t> integer(const std::string& key) const;
   std::vector<std::string> texts(const std::string& key) const;
+  // Texts "KEY=VALUE", as load_settings takes them. Error kConfig for others.
+  std::vector<std::string> overrides(const std::string& key) const;
   std::map<std::string, double> numbers(const std::string& key) const;
   std::vector<PlanTable> tables(const std::string& key) const;
 
   // Throws an Error kConfig: the line of the key's value, or where there is no such key that of the
   // table, and `what`.
   [[noreturn]] void fail(const std::string& key, const std::string& what) const;
+  // As fail, where `name`, which stands at `key`, cannot be that of a folder of runs.
+  void check_folder_name(const std::string& key, const std::string& name) const;
   // As fail, where `name`, which stands at `key`, is not one of `known`: "there is no WHAT "NAME"",
   // with the nearest of them.
   void check_known(const std::string& key, const std::string& name,

@@ -52,10 +52,11 @@ struct ExpertsRun {
   double inference = 1, training = 1, forward_only = 0;
 };
 ExpertsRun experts_run(const learning::TrainSettings& settings) {
+  using enum learning::RoutePlan;
   const auto all = static_cast<double>(settings.num_experts);
-  if (settings.num_experts == 1 || settings.routes == learning::RoutePlan::kInstanceRandom) return {};
-  if (settings.routes == learning::RoutePlan::kAverage) return {all, all, 0};
-  if (settings.routes == learning::RoutePlan::kTaskRandom) {
+  if (settings.num_experts == 1 || settings.routes == kInstanceRandom) return {};
+  if (settings.routes == kAverage) return {all, all, 0};
+  if (settings.routes == kTaskRandom) {
     const auto count = static_cast<double>(settings.random_experts);
     return {count, count, 0};
   }
@@ -96,7 +97,7 @@ TaskLevelExperiment::TaskLevelExperiment(const TaskLevelSettings& settings,
     throw Error(ExitCode::kConfig, settings_.init + " is routed; experiment.init must be dense");
   }
   for (const std::string& method : settings_.methods) methods_.push_back({method, method, {}});
-  for (const std::string& text : settings_.tried) tried_.push_back(parse_tried_setting(text));
+  if (!settings_.tried.empty()) tried_ = read_tried_settings(settings_.tried);
   for (const auto* settings_list : {&methods_, &tried_}) {
     for (const TriedSetting& setting : *settings_list) training_settings(setting, 0);  // readable
   }
@@ -167,7 +168,9 @@ learning::TrainSettings TaskLevelExperiment::training_settings(const TriedSettin
   settings.optimiser.seed = seed;
   settings.optimiser.threads = settings_.threads;
   settings.run.output = run_folder(setting.name, seed).string();
-  if (settings.task_vector_source() == learning::TaskVectorSource::kText) settings.task_vectors = vectors_file().string();
+  if (settings.task_vector_source() == learning::TaskVectorSource::kText) {
+    settings.task_vectors = vectors_file().string();
+  }
   return settings;
 }
 
@@ -178,8 +181,9 @@ fs::path TaskLevelExperiment::run_folder(const std::string& name, int64_t seed) 
 void TaskLevelExperiment::note_settings(const fs::path& folder, learning::TrainSettings training) const {
   TaskLevelSettings scoring = settings_;
   // What else is trained, with what, and where, is not what this folder's results come from.
-  for (auto* names : {&scoring.methods, &scoring.tried, &scoring.overrides}) names->clear();
-  for (auto* place : {&scoring.methods_folder, &scoring.output, &training.run.output}) {
+  for (auto* names : {&scoring.methods, &scoring.overrides}) names->clear();
+  for (auto* place : {&scoring.methods_folder, &scoring.plan, &scoring.tried, &scoring.output,
+                      &training.run.output}) {
     place->clear();
   }
   scoring.seeds.clear();
@@ -293,16 +297,17 @@ void TaskLevelExperiment::score_seen(const learning::Checkpoint& trained, const 
 TaskRoute TaskLevelExperiment::unseen_route(const learning::Checkpoint& trained,
                                             const learning::TrainSettings& settings, int64_t seed,
                                             size_t task) const {
+  using enum learning::RoutePlan;
   learning::Seq2SeqModel model = trained.model;
   const double temperature = trained.config().routing.selection_temperature;
   if (!model->is_routed()) return learning::route_of_task(model, 0, temperature);
-  if (settings.routes == learning::RoutePlan::kAverage) return learning::average_route(trained.config());
-  if (settings.routes == learning::RoutePlan::kInstanceRandom) return learning::route_of_task(model, 0, temperature);
-  if (settings.routes == learning::RoutePlan::kTaskRandom) {
+  if (settings.routes == kAverage) return learning::average_route(trained.config());
+  if (settings.routes == kInstanceRandom) return learning::route_of_task(model, 0, temperature);
+  if (settings.routes == kTaskRandom) {
     return learning::random_route(trained.config(), static_cast<uint64_t>(seed) * 1000 + task,
                         settings.random_experts);
   }
-  if (fs::exists(settings.task_vectors)) {
+  if (settings.task_vector_source() == learning::TaskVectorSource::kFile) {
     return main_experts_only(
         learning::route_of_vector(model, unseen_vectors_[static_cast<int64_t>(task)], temperature));
   }

@@ -35,6 +35,7 @@ class TaskLevelExperiment {
   // One a method and seed that is done: kDirect, then the methods and the tried settings (seen
   // tasks only) in the settings' order.
   const std::vector<MethodRun>& runs() const { return runs_; }
+  const std::vector<TriedSetting>& tried() const { return tried_; }
   // The trained checkpoint of a method and the first seed.
   learning::Checkpoint trained(const std::string& method) const;
 
