@@ -13,7 +13,7 @@ namespace {
 using Tasks = std::vector<std::string>;
 
 template <typename T>
-std::vector<std::string> names_of(const std::vector<T>& items, std::string T::*name) {
+std::vector<std::string> names_at(const std::vector<T>& items, std::string T::*name) {
   std::vector<std::string> names;
   for (const T& item : items) names.push_back(item.*name);
   return names;
@@ -115,7 +115,7 @@ class PlanReader {
     if (result.rows.empty()) table.fail("row", "a table needs rows");
     if (table.has("base")) {
       result.base = table.text("base");
-      table.check_known("base", result.base, names_of(result.rows, &TableRow::variant), "row");
+      table.check_known("base", result.base, names_at(result.rows, &TableRow::variant), "row");
     }
     for (const PlanTable& claim : table.tables("claim")) {
       result.claims.push_back(claim_of(claim, result));
@@ -177,9 +177,9 @@ class PlanReader {
     row.allow_only({"label", "variant", "paper", "layers", "experts", "scale"});
     TableRow result;
     result.variant = row.text("variant");
-    row.check_known("variant", result.variant, names_of(plan_.variants, &MtTagVariant::name),
+    row.check_known("variant", result.variant, names_at(plan_.variants, &MtTagVariant::name),
                     "variant");
-    const std::vector<std::string> earlier = names_of(table.rows, &TableRow::variant);
+    const std::vector<std::string> earlier = names_at(table.rows, &TableRow::variant);
     if (std::find(earlier.begin(), earlier.end(), result.variant) != earlier.end()) {
       row.fail("variant", "a second row of \"" + result.variant + "\"");
     }
@@ -191,7 +191,7 @@ class PlanReader {
     }
     result.paper = row.numbers("paper");
     for (const auto& [column, score] : result.paper) {
-      row.table("paper").check_known(column, column, names_of(table.columns, &TableColumn::title),
+      row.table("paper").check_known(column, column, names_at(table.columns, &TableColumn::title),
                                      "column");
     }
     result.layers = row.integer("layers");
@@ -206,8 +206,8 @@ class PlanReader {
     if (claim.has("column") == claim.has("row")) {
       claim.fail("text", "a claim has one of the keys column and row");
     }
-    const std::vector<std::string> rows = names_of(table.rows, &TableRow::variant);
-    const std::vector<std::string> columns = names_of(table.columns, &TableColumn::title);
+    const std::vector<std::string> rows = names_at(table.rows, &TableRow::variant);
+    const std::vector<std::string> columns = names_at(table.columns, &TableColumn::title);
     const auto row_at = [&](const char* key) {
       claim.check_known(key, claim.text(key), rows, "row");
       return claim.text(key);
