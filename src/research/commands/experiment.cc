@@ -2,20 +2,20 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/batch/result_file.h"
+#include "cli/program/home.h"
+#include "cli/program/stop_signal.h"
 #include "core/analysis/correlation_report.h"
 #include "core/analysis/task_features.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/routes/route_dump.h"
+#include "learning/commands/commands.h"
 #include "learning/model/model_routes.h"
 #include "research/commands/commands.h"
-#include "cli/program/home.h"
-#include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
-#include "learning/commands/commands.h"
 #include "research/settings/experiment_settings.h"
 #include "research/studies/task_level_experiment.h"
 #include "research/studies/task_level_report.h"
-#include "core/routes/route_dump.h"
 
 namespace trivium::research {
 namespace {
@@ -51,8 +51,8 @@ std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
     learning::Checkpoint checkpoint = experiment.trained(method);
     if (!checkpoint.model->has_router()) continue;
     checkpoint.model->eval();
-    const RouteDump routes = dump_routes(learning::model_routes(checkpoint.model), checkpoint.config(),
-                                         checkpoint.tasks);
+    const RouteDump routes = dump_routes(learning::model_routes(checkpoint.model),
+                                         checkpoint.config(), checkpoint.tasks);
     if (features.tasks.empty()) {
       features = task_features(Gym(settings.gym), checkpoint.tasks.names(),
                                PromptLibrary(settings.prompts),
@@ -70,14 +70,16 @@ int run_task_level(const ExperimentFlags& flags) {
     return 0;
   }
   const std::filesystem::path config =
-      flags.config.empty() ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
-                           : std::filesystem::path(flags.config);
+      flags.config.empty()
+          ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
+          : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
   if (!flags.tried) {
     settings.tried.clear();
   } else if (settings.tried.empty()) {
-    throw Error(ExitCode::kUsage, "--tried: " + config.string() + " names no file experiment.tried");
+    throw Error(ExitCode::kUsage,
+                "--tried: " + config.string() + " names no file experiment.tried");
   }
   const TaskLevelPlan plan = read_task_level_plan(settings.plan);
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));

@@ -1,13 +1,13 @@
 // trivium experiment mt-tag: token gates against a dense model and a single gate.
 #include <memory>
 
-#include "core/base/error.h"
-#include "core/base/logging.h"
-#include "research/commands/commands.h"
+#include "cli/batch/result_file.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
+#include "core/base/error.h"
+#include "core/base/logging.h"
 #include "learning/commands/commands.h"
+#include "research/commands/commands.h"
 #include "research/settings/mt_tag_settings.h"
 #include "research/studies/mt_tag_experiment.h"
 #include "research/studies/mt_tag_report.h"

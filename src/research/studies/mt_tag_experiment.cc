@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <chrono>
 
-#include "learning/adaptation/gate_reuse.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
+#include "learning/adaptation/gate_reuse.h"
 #include "learning/examples/perturbation.h"
 #include "learning/reference/classifier_scores.h"
-#include "research/studies/kept_settings.h"
 #include "learning/reference/labelled_examples.h"
+#include "research/studies/kept_settings.h"
 
 namespace trivium::research {
 namespace {
@@ -28,7 +28,8 @@ std::vector<T> first_of(const std::vector<T>& items, int64_t limit) {
 }
 
 // The records of the first `limit` lines: a ranking's line is several records of one group.
-std::vector<learning::LabelledRecord> first_lines(const std::vector<learning::LabelledRecord>& records, int64_t limit) {
+std::vector<learning::LabelledRecord> first_lines(
+    const std::vector<learning::LabelledRecord>& records, int64_t limit) {
   std::vector<learning::LabelledRecord> kept;
   int64_t lines = 0;
   for (size_t i = 0; i < records.size(); ++i) {
@@ -40,8 +41,8 @@ std::vector<learning::LabelledRecord> first_lines(const std::vector<learning::La
 }
 
 // `limit` lines drawn by a fixed seed; all for 0.
-std::vector<learning::LabelledExample> drawn_lines(const std::vector<learning::LabelledExample>& examples,
-                                         int64_t limit) {
+std::vector<learning::LabelledExample> drawn_lines(
+    const std::vector<learning::LabelledExample>& examples, int64_t limit) {
   std::vector<std::vector<learning::LabelledExample>> lines;
   for (const learning::LabelledExample& example : examples) {
     if (lines.empty() || lines.back().front().group != example.group) lines.emplace_back();
@@ -105,7 +106,7 @@ const MtTagExperiment::TaskData& MtTagExperiment::data_of(const std::string& nam
 }
 
 learning::ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& variant,
-                                                      int64_t seed) const {
+                                                                int64_t seed) const {
   learning::ClassifierSettings settings;
   std::vector<std::string> overrides = settings_.overrides;
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
@@ -137,8 +138,9 @@ void MtTagExperiment::check_settings(const MtTagVariant& variant, const MtTagRun
                 settings_to_toml(own) + "\n" + settings_to_toml(training));
 }
 
-bool MtTagExperiment::train(const learning::ClassifierSettings& settings, const fs::path& unfinished,
-                            learning::ClassifierCheckpoint& model, MtTagRun& run) {
+bool MtTagExperiment::train(const learning::ClassifierSettings& settings,
+                            const fs::path& unfinished, learning::ClassifierCheckpoint& model,
+                            MtTagRun& run) {
   std::vector<learning::LabelledExample> examples;
   for (size_t t = 0; t < settings.tasks.size(); ++t) {
     for (learning::LabelledExample example :
@@ -147,7 +149,8 @@ bool MtTagExperiment::train(const learning::ClassifierSettings& settings, const 
       examples.push_back(std::move(example));
     }
   }
-  learning::ClassifierTrainer trainer(model, std::move(examples), learning::trainer_options(settings));
+  learning::ClassifierTrainer trainer(model, std::move(examples),
+                                      learning::trainer_options(settings));
   if (fs::exists(unfinished)) {
     trainer.resume(unfinished);
     spdlog::info("{} goes on from step {}", run.variant, trainer.steps_done());
@@ -186,12 +189,13 @@ void MtTagExperiment::count_use(learning::ClassifierCheckpoint& model, MtTagRun&
     std::vector<learning::LabelledExample> examples =
         first_of(data_of(model.tasks[t].name).dev, static_cast<int64_t>(kExamplesOfUse));
     for (learning::LabelledExample& example : examples) example.task = static_cast<int64_t>(t);
-    run.use[model.tasks[t].name] = learning::expert_use(model.model, examples, model.config.pad_token_id);
+    run.use[model.tasks[t].name] =
+        learning::expert_use(model.model, examples, model.config.pad_token_id);
   }
 }
 
-std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTagVariant& variant,
-                                                                      MtTagRun& run) {
+std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(
+    const MtTagVariant& variant, MtTagRun& run) {
   const fs::path kept = folder_of(run) / "multi_task";
   if (fs::exists(kept)) return learning::load_classifier(kept);
   const learning::ClassifierSettings settings = training_settings(variant, run.training_seed);
@@ -213,10 +217,10 @@ std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(
 
 std::optional<int64_t> MtTagExperiment::gate_row(const learning::ClassifierCheckpoint& model,
                                                  const FineTuneJob& job) {
-  return learning::gate_row(
-      model, job.task, job.gates, settings_.init, [&](const std::string& task, const Tokenizer&) {
-        return first_of(data_of(task).train, learning::kTextsOfAVector);
-      });
+  return learning::gate_row(model, job.task, job.gates, settings_.init,
+                            [&](const std::string& task, const Tokenizer&) {
+                              return first_of(data_of(task).train, learning::kTextsOfAVector);
+                            });
 }
 
 std::vector<std::string> MtTagExperiment::perturbations_of(const FineTuneJob& job) const {
@@ -262,10 +266,11 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
       learning::single_task_copy(*model, data.info, row, static_cast<uint64_t>(seed));
   const learning::FineTuneData examples = fine_tune_data(job);
   const learning::ClassifierStepSettings& step = settings_.fine_tune;
-  const auto result = learning::fine_tune(tuned, examples,
-                                {step.optimiser(0, static_cast<uint64_t>(seed)), step.batch_tokens,
-                                 step.batch_examples, learning::TaskShares::kNatural, 0},
-                                settings_.epochs, stop_);
+  const auto result =
+      learning::fine_tune(tuned, examples,
+                          {step.optimiser(0, static_cast<uint64_t>(seed)), step.batch_tokens,
+                           step.batch_examples, learning::TaskShares::kNatural, 0},
+                          settings_.epochs, stop_);
   if (!result) return false;
   FineTuneRun done{job.key(),
                    job.task,
@@ -276,8 +281,9 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
                    row ? model->tasks.at(static_cast<size_t>(*row)).name : "",
                    {}};
   for (const std::string& change : changes) {
-    const TaskScore score = learning::score_classifier(tuned, 0, data.test.at(change), examples.metric,
-                                             step.precision == learning::Precision::kBfloat16, /*resamples=*/0);
+    const TaskScore score = learning::score_classifier(
+        tuned, 0, data.test.at(change), examples.metric,
+        step.precision == learning::Precision::kBfloat16, /*resamples=*/0);
     std::vector<std::string> golds;
     for (const Scored& item : score.items) {
       done.answers[change].push_back(item.prediction);

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "learning/storage/classifier_checkpoint.h"
-#include "research/settings/mt_tag_settings.h"
 #include "core/data/gym.h"
+#include "learning/storage/classifier_checkpoint.h"
+#include "learning/training/classifier_training.h"
+#include "research/settings/mt_tag_settings.h"
 #include "research/studies/mt_tag_plan.h"
 #include "research/studies/mt_tag_run.h"
-#include "learning/training/classifier_training.h"
 
 namespace trivium::research {
 
@@ -41,7 +41,8 @@ class MtTagExperiment {
   struct TaskData {
     learning::LabelledTaskInfo info;
     std::vector<learning::LabelledExample> train, dev;
-    std::map<std::string, std::vector<learning::LabelledExample>> test;  // by perturbation; "": as they are
+    std::map<std::string, std::vector<learning::LabelledExample>>
+        test;  // by perturbation; "": as they are
   };
 
   const TaskData& data_of(const std::string& task);
@@ -51,7 +52,8 @@ class MtTagExperiment {
   // has changed since.
   void check_settings(const MtTagVariant& variant, const MtTagRun& run) const;
   // The trained model: as it was kept, or trained now. Nothing when it was stopped.
-  std::optional<learning::ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
+  std::optional<learning::ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant,
+                                                                 MtTagRun& run);
   // `unfinished`: where the training leaves its snapshots, and goes on from.
   bool train(const learning::ClassifierSettings& settings, const std::filesystem::path& unfinished,
              learning::ClassifierCheckpoint& model, MtTagRun& run);
@@ -61,7 +63,8 @@ class MtTagExperiment {
   bool run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
                std::optional<learning::ClassifierCheckpoint>& model, MtTagRun& run);
   // The row of the model's gates that a job begins with; nothing: new ones.
-  std::optional<int64_t> gate_row(const learning::ClassifierCheckpoint& model, const FineTuneJob& job);
+  std::optional<int64_t> gate_row(const learning::ClassifierCheckpoint& model,
+                                  const FineTuneJob& job);
   std::vector<std::string> perturbations_of(const FineTuneJob& job) const;
   learning::FineTuneData fine_tune_data(const FineTuneJob& job);
 

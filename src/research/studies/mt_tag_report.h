@@ -18,8 +18,9 @@ ReportTable mt_tag_table(const ResultTable& table, const std::vector<MtTagRun>& 
 // over several fine-tunings, or all where it has none.
 ReportTable mt_tag_differences(const ResultTable& table, const std::vector<MtTagRun>& runs);
 
-// The tables' claims, and what these runs say of them, where they are trained: "agrees" where the 95 % interval of the
-// difference is on the claimed side of 0, "disagrees" where it is on the other, "open" between.
+// The tables' claims, and what these runs say of them, where they are trained: "agrees" where the
+// 95 % interval of the difference is on the claimed side of 0, "disagrees" where it is on the
+// other, "open" between.
 ReportTable mt_tag_claims(const std::vector<ResultTable>& tables,
                           const std::vector<MtTagRun>& runs);
 

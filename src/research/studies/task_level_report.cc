@@ -8,9 +8,9 @@
 
 #include "core/analysis/heat_map.h"
 #include "core/evaluation/arg.h"
+#include "core/metrics/quantile.h"
 #include "research/studies/task_level_experiment.h"
 #include "research/studies/task_statistics.h"
-#include "core/metrics/quantile.h"
 
 namespace trivium::research {
 namespace {
@@ -110,8 +110,8 @@ void add_templates(ReportDocument& report, const std::vector<MethodRun>& runs,
   report.table(std::move(table));
 }
 
-void add_gains(ReportDocument& report, const std::string& dense,
-               const std::vector<MethodRun>& runs, const std::vector<std::string>& methods) {
+void add_gains(ReportDocument& report, const std::string& dense, const std::vector<MethodRun>& runs,
+               const std::vector<std::string>& methods) {
   report.heading("Transfer to each unseen task");
   report.paragraph("Relative gain of few-shot tuning over that of the method " + dense +
                    ", the dense multi-task model; a bar to the left is negative transfer.");
@@ -201,8 +201,7 @@ ReportTable claims_table(const TaskLevelPlan& plan, const std::vector<MethodRun>
 ReportTable tried_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
                         const std::vector<TriedSetting>& tried) {
   using enum ScorePart;
-  ReportTable table{
-      {"setting", "method", "changes", "seen"}, {false, false, false, true}, {}};
+  ReportTable table{{"setting", "method", "changes", "seen"}, {false, false, false, true}, {}};
   for (const std::string& method : plan.tried_against) {
     table.titles.push_back("less " + method);
     table.is_number.push_back(true);
@@ -236,8 +235,8 @@ ReportTable tried_table(const TaskLevelPlan& plan, const std::vector<MethodRun>&
 }
 
 ReportDocument task_level_report(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
-                                 const std::vector<TriedSetting>& tried,
-                                 TaskLevelSettings settings, const std::string& command,
+                                 const std::vector<TriedSetting>& tried, TaskLevelSettings settings,
+                                 const std::string& command,
                                  const std::vector<LearnedRoutes>& learned) {
   const std::vector<std::string>& methods = settings.methods;
   ReportDocument report("Task-level mixtures of experts: ways to route");

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "core/analysis/correlation_report.h"
+#include "core/routes/route_dump.h"
 #include "research/settings/experiment_settings.h"
 #include "research/studies/method_run.h"
 #include "research/studies/report_document.h"
 #include "research/studies/task_level_plan.h"
 #include "research/studies/tried_setting.h"
-#include "core/routes/route_dump.h"
 
 namespace trivium::research {
 
@@ -38,8 +38,8 @@ ReportTable tried_table(const TaskLevelPlan& plan, const std::vector<MethodRun>&
 
 // The whole report. `settings` are printed, so that a reader can run it again.
 ReportDocument task_level_report(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
-                                 const std::vector<TriedSetting>& tried,
-                                 TaskLevelSettings settings, const std::string& command,
+                                 const std::vector<TriedSetting>& tried, TaskLevelSettings settings,
+                                 const std::string& command,
                                  const std::vector<LearnedRoutes>& learned);
 
 }  // namespace trivium::research
