@@ -18,9 +18,6 @@
 
 namespace trivium::research {
 
-// The method that trains on no task: the start itself, tuned on each unseen task.
-constexpr const char* kDirect = "direct";
-
 class TaskLevelExperiment {
  public:
   // Reads the checkpoint to start from and all of the methods' settings. Every method learns the

@@ -9,7 +9,6 @@
 #include "core/analysis/heat_map.h"
 #include "core/evaluation/arg.h"
 #include "core/metrics/quantile.h"
-#include "research/studies/task_level_experiment.h"
 #include "research/studies/task_statistics.h"
 
 namespace trivium::research {

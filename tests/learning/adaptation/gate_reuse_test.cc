@@ -94,11 +94,11 @@ TEST_F(GateRowTest, IsThatOfTheTaskThatIsChosen) {
   const ClassifierCheckpoint model = classifier(TokenGates::kPerTask);
   EXPECT_EQ(row(model, "second", "own"), 1);
   EXPECT_EQ(row(model, "second", "first"), 0);
-  EXPECT_EQ(row(model, "new", "random"), std::nullopt);
+  EXPECT_FALSE(row(model, "new", "random").has_value());
   EXPECT_THROW(row(model, "new", "own"), Error);
   EXPECT_THROW(row(model, "new", "third"), Error);
   // One gate for all tasks has no rows to choose from.
-  EXPECT_EQ(row(classifier(TokenGates::kShared), "second", "first"), std::nullopt);
+  EXPECT_FALSE(row(classifier(TokenGates::kShared), "second", "first").has_value());
 }
 
 TEST_F(GateRowTest, TheNearestIsFoundByTheEncoderThatNoGateHasTouched) {

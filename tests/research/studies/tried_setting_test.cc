@@ -41,7 +41,7 @@ TEST(TriedSettings, MistakesAreRefusedWithFileAndLine) {
     return "was read";
   };
   using testing::HasSubstr;
-  EXPECT_THAT(message(""), HasSubstr("tried"));
+  EXPECT_THAT(message(""), HasSubstr("there is no [[tried]]"));
   EXPECT_THAT(message(head), HasSubstr("overrides: a tried setting changes something"));
   EXPECT_THAT(message(head + "overrides = []\n"), HasSubstr("tried.toml:4: overrides: "));
   EXPECT_THAT(message(head + "overrides = [\"=1\"]\n"), HasSubstr("KEY=VALUE"));
@@ -62,8 +62,12 @@ TEST(TriedSettings, ThoseOfTheQuickPresetLoad) {
     learning::TrainSettings settings;
     load_settings(settings, source / preset.methods_folder / (setting.method + ".toml"),
                   setting.overrides);
-    if (setting.name == "learned_frozen") EXPECT_TRUE(settings.freeze_routes);
-    if (setting.name == "learned_anneal") EXPECT_EQ(settings.selection, SelectionKind::kSoftmax);
+    if (setting.name == "learned_frozen") {
+      EXPECT_TRUE(settings.freeze_routes);
+    }
+    if (setting.name == "learned_anneal") {
+      EXPECT_EQ(settings.selection, SelectionKind::kSoftmax);
+    }
   }
 }
 
