@@ -81,7 +81,9 @@ int run_task_level(const ExperimentFlags& flags) {
     throw Error(ExitCode::kUsage,
                 "--tried: " + config.string() + " names no file experiment.tried");
   }
-  const TaskLevelPlan plan = read_task_level_plan(settings.plan);
+  const TaskLevelPlan plan = read_task_level_plan(
+      settings.plan.empty() ? cli::home_folder() / "configs" / "task_level" / "plan.toml"
+                            : std::filesystem::path(settings.plan));
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();
   TaskLevelExperiment experiment(settings, &cli::stop_requested());
@@ -116,7 +118,7 @@ void add_experiment_command(CLI::App& app, int& status) {
       ->check(CLI::IsMember({"quick", "full"}))
       ->capture_default_str();
   task_level->add_flag("--tried", flags->tried,
-                       "train and score the preset's other settings (experiment.tried) too");
+                       "train and score the settings of the preset's file experiment.tried too");
   task_level->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   task_level->add_flag("--settings", flags->reference, "print every setting and its default");
   task_level->footer(kTaskLevelFooter);

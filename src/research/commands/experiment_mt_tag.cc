@@ -50,7 +50,11 @@ int run_mt_tag(const MtTagFlags& flags) {
   load_settings(settings, config, flags.overrides);
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();
-  MtTagExperiment experiment(settings, &cli::stop_requested());
+  MtTagSettings resolved = settings;  // the report says what was asked for
+  if (settings.plan.empty()) {
+    resolved.plan = (cli::home_folder() / "configs" / "mt_tag" / "plan.toml").string();
+  }
+  MtTagExperiment experiment(resolved, &cli::stop_requested());
   if (!experiment.run()) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);

@@ -9,7 +9,7 @@ void MtTagSettings::visit(SettingsVisitor& v) {
          "folder of the methods' training settings, METHOD.toml");
   v.text("experiment.plan", plan, {},
          "the study's plan (TOML): its tables, what they need to have trained, the paper's numbers "
-         "and claims");
+         "and claims; empty: the shipped configs/mt_tag/plan.toml");
   v.texts("experiment.tables", tables,
           "tables of the plan to make. Of the shipped one the paper's T1 to T8 (T10 and T11 are "
           "their tasks one by one); and what is not in it: scale, other scales of the gate; gates, "

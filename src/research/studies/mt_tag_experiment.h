@@ -20,7 +20,8 @@ namespace trivium::research {
 
 class MtTagExperiment {
  public:
-  // Reads the plan and all settings of its variants. Error kConfig, kMissingInput.
+  // Reads the plan, which the settings must name, and all settings of its variants. Error kConfig,
+  // kMissingInput.
   MtTagExperiment(const MtTagSettings& settings, const std::atomic<bool>* stop);
 
   // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/seedN/multi_task, its
