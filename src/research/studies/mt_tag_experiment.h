@@ -30,7 +30,6 @@ class MtTagExperiment {
   // Error kConfig where results of other settings are there.
   bool run();
 
-  const MtTagPlan& plan() const { return plan_; }
   // Those of the plan that the settings ask for.
   const std::vector<ResultTable>& tables() const { return tables_; }
   // One a variant and seed of training that are done, in the plan's order. A variant that is
