@@ -25,6 +25,23 @@ void for_each_batch(EncoderClassifier& model, const std::vector<LabelledExample>
   }
 }
 
+// The task of the checkpoint that is nearest to one that it does not know.
+int64_t nearest_task(const ClassifierCheckpoint& checkpoint, const std::string& task,
+                     const std::filesystem::path& folder, const TaskTexts& texts) {
+  // Its heads are not used; without options it has no gates.
+  ClassifierCheckpoint encoder = import_classifier(folder, checkpoint.tasks, {});
+  const auto vector_of = [&](const std::string& name) {
+    std::vector<LabelledExample> examples = texts(name, *encoder.tokenizer);
+    if (examples.size() > static_cast<size_t>(kTextsOfAVector)) {
+      examples.resize(static_cast<size_t>(kTextsOfAVector));
+    }
+    return mean_state(encoder, examples);
+  };
+  std::vector<torch::Tensor> vectors;
+  for (const LabelledTaskInfo& known : checkpoint.tasks) vectors.push_back(vector_of(known.name));
+  return nearest_vector(torch::stack(vectors), vector_of(task));
+}
+
 }  // namespace
 
 torch::Tensor mean_state(ClassifierCheckpoint& encoder,
@@ -47,6 +64,35 @@ int64_t nearest_vector(const torch::Tensor& vectors, const torch::Tensor& vector
   return torch::cosine_similarity(vectors - mean, (vector - mean).unsqueeze(0))
       .argmax()
       .item<int64_t>();
+}
+
+std::optional<int64_t> gate_row(const ClassifierCheckpoint& checkpoint, const std::string& task,
+                                const GateChoice& choice, const std::filesystem::path& encoder,
+                                const TaskTexts& texts) {
+  if (checkpoint.config.token_experts.num_experts == 1 ||
+      checkpoint.config.token_experts.gates == TokenGates::kShared) {
+    return std::nullopt;
+  }
+  const auto known = std::find_if(checkpoint.tasks.begin(), checkpoint.tasks.end(),
+                                  [&](const LabelledTaskInfo& info) { return info.name == task; });
+  switch (choice.start) {
+    case GateStart::kNew:
+      return std::nullopt;
+    case GateStart::kOwn:
+      return checkpoint.index_of(task);
+    case GateStart::kTask:
+      return checkpoint.index_of(choice.task);
+    case GateStart::kNearest:
+      break;
+  }
+  if (known != checkpoint.tasks.end()) return known - checkpoint.tasks.begin();
+  if (encoder.empty()) {
+    throw Error(ExitCode::kUsage,
+                "to find the task nearest to " + task +
+                    ", name with --encoder the BERT or MiniLM folder that the classifier was made "
+                    "from; or name a known task, or random, with --gates");
+  }
+  return nearest_task(checkpoint, task, encoder, texts);
 }
 
 std::vector<std::vector<double>> expert_use(EncoderClassifier& model,

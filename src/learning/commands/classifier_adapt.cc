@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kTextsPerTask = 64;
 constexpr int kAdaptResamples = 1000;
 constexpr const char* kClassifierAdaptFooter =
     "The encoder and its experts go on from where they are; the gates are those of --gates, in "
@@ -33,38 +32,25 @@ constexpr const char* kClassifierAdaptFooter =
     "    --gates mnli --output runs/classifier/scitail";
 
 struct ClassifierAdaptFlags {
-  std::string checkpoint, gym, task, gates = "nearest", output;
+  std::string checkpoint, gym, task, gates = "nearest", encoder, output;
   int64_t limit = 0, epochs = 5, seed = 1, max_length = 128;
   int threads = 0;
   ClassifierStepSettings step;
 };
 
-std::vector<LabelledExample> first_examples(const Gym& gym, const std::string& task,
-                                            const ClassifierCheckpoint& checkpoint,
-                                            int64_t max_length) {
-  const LabelledTask labelled = labelled_task(gym.load_task(task, kTextsPerTask));
-  return encode_labelled(labelled.records.at(Split::kTrain), labelled.info.kind, 0,
-                         *checkpoint.tokenizer, max_length);
-}
-
 // The row of the gates that the task begins with; nothing for new ones, or where there are none.
-std::optional<int64_t> gate_row(ClassifierCheckpoint& checkpoint, const Gym& gym,
-                                const ClassifierAdaptFlags& flags) {
-  if (!checkpoint.model->has_token_gates() || flags.gates == "random" ||
-      checkpoint.config.token_experts.gates == TokenGates::kShared) {
-    return std::nullopt;
+std::optional<int64_t> first_gates(const ClassifierCheckpoint& checkpoint, const Gym& gym,
+                                   const ClassifierAdaptFlags& flags) {
+  const auto texts = [&](const std::string& task, const Tokenizer& tokenizer) {
+    const LabelledTask labelled = labelled_task(gym.load_task(task, kTextsOfAVector));
+    return encode_labelled(labelled.records.at(Split::kTrain), labelled.info.kind, 0, tokenizer,
+                           flags.max_length);
+  };
+  const GateChoice choice = gate_choice(flags.gates);
+  const std::optional<int64_t> row = gate_row(checkpoint, flags.task, choice, flags.encoder, texts);
+  if (row && choice.start == GateStart::kNearest) {
+    spdlog::info("nearest by its texts: {}", checkpoint.tasks.at(static_cast<size_t>(*row)).name);
   }
-  if (flags.gates != "nearest") return checkpoint.index_of(flags.gates);
-  std::vector<torch::Tensor> vectors;
-  for (const LabelledTaskInfo& task : checkpoint.tasks) {
-    vectors.push_back(
-        mean_state(checkpoint, first_examples(gym, task.name, checkpoint, flags.max_length)));
-  }
-  const int64_t row = nearest_vector(
-      torch::stack(vectors),
-      mean_state(checkpoint, first_examples(gym, flags.task, checkpoint, flags.max_length)));
-  spdlog::info("nearest by the mean hidden state: {}",
-               checkpoint.tasks.at(static_cast<size_t>(row)).name);
   return row;
 }
 
@@ -78,7 +64,7 @@ int run(const ClassifierAdaptFlags& flags) {
   const Gym gym(flags.gym);
   const LabelledTask task =
       labelled_task(gym.load_task(flags.task, static_cast<size_t>(flags.limit)));
-  const std::optional<int64_t> row = gate_row(many, gym, flags);
+  const std::optional<int64_t> row = first_gates(many, gym, flags);
   ClassifierCheckpoint tuned =
       single_task_copy(many, task.info, row, static_cast<uint64_t>(flags.seed));
   const auto encode = [&](Split split) {
@@ -120,8 +106,12 @@ void add_classifier_adapt(CLI::App& classifier, int& status) {
   command->add_option("--task", flags->task, "the task to tune on")->required();
   command
       ->add_option("--gates", flags->gates,
-                   "a known task whose gates to begin with, nearest, or random")
+                   "a known task whose gates to begin with; nearest: those of the known task whose "
+                   "texts are most like it (its own, if it is known); or random: new ones")
       ->capture_default_str();
+  command->add_option("--encoder", flags->encoder,
+                      "the BERT or MiniLM folder that the classifier was made from; it tells which "
+                      "known task is nearest to a new one");
   command->add_option("--output,-o", flags->output, "folder of the tuned classifier")->required();
   command->add_option("--limit", flags->limit, "only the first so many lines; 0: all")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))

@@ -2,20 +2,20 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/batch/result_file.h"
+#include "cli/program/home.h"
+#include "cli/program/stop_signal.h"
 #include "core/analysis/correlation_report.h"
 #include "core/analysis/task_features.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/routes/route_dump.h"
+#include "learning/commands/commands.h"
 #include "learning/model/model_routes.h"
 #include "research/commands/commands.h"
-#include "cli/program/home.h"
-#include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
-#include "learning/commands/commands.h"
 #include "research/settings/experiment_settings.h"
 #include "research/studies/task_level_experiment.h"
 #include "research/studies/task_level_report.h"
-#include "core/routes/route_dump.h"
 
 namespace trivium::research {
 namespace {
@@ -51,8 +51,8 @@ std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
     learning::Checkpoint checkpoint = experiment.trained(method);
     if (!checkpoint.model->has_router()) continue;
     checkpoint.model->eval();
-    const RouteDump routes = dump_routes(learning::model_routes(checkpoint.model), checkpoint.config(),
-                                         checkpoint.tasks);
+    const RouteDump routes = dump_routes(learning::model_routes(checkpoint.model),
+                                         checkpoint.config(), checkpoint.tasks);
     if (features.tasks.empty()) {
       features = task_features(Gym(settings.gym), checkpoint.tasks.names(),
                                PromptLibrary(settings.prompts),
@@ -70,11 +70,20 @@ int run_task_level(const ExperimentFlags& flags) {
     return 0;
   }
   const std::filesystem::path config =
-      flags.config.empty() ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
-                           : std::filesystem::path(flags.config);
+      flags.config.empty()
+          ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
+          : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
-  if (!flags.tried) settings.tried.clear();
+  if (!flags.tried) {
+    settings.tried.clear();
+  } else if (settings.tried.empty()) {
+    throw Error(ExitCode::kUsage,
+                "--tried: " + config.string() + " names no file experiment.tried");
+  }
+  const TaskLevelPlan plan = read_task_level_plan(
+      settings.plan.empty() ? cli::home_folder() / "configs" / "task_level" / "plan.toml"
+                            : std::filesystem::path(settings.plan));
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();
   TaskLevelExperiment experiment(settings, &cli::stop_requested());
@@ -82,13 +91,14 @@ int run_task_level(const ExperimentFlags& flags) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
   }
-  const ReportDocument report = task_level_report(experiment.runs(), settings, command_line(flags),
-                                                  learned_routes(experiment, settings));
+  const ReportDocument report =
+      task_level_report(plan, experiment.runs(), experiment.tried(), settings, command_line(flags),
+                        learned_routes(experiment, settings));
   report.write(settings.output, "task_level");
   ReportDocument summary("Task-level mixtures of experts: ways to route");
-  summary.table(comparison_table(experiment.runs(), settings.methods));
-  summary.table(claims_table(experiment.runs(), settings.methods));
-  if (flags.tried) summary.table(tried_table(experiment.runs(), settings));
+  summary.table(comparison_table(plan, experiment.runs(), settings.methods));
+  summary.table(claims_table(plan, experiment.runs(), settings.methods));
+  if (flags.tried) summary.table(tried_table(plan, experiment.runs(), experiment.tried()));
   cli::ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
   spdlog::info("wrote {}/task_level.md and .html", settings.output);
   return 0;
@@ -108,7 +118,7 @@ void add_experiment_command(CLI::App& app, int& status) {
       ->check(CLI::IsMember({"quick", "full"}))
       ->capture_default_str();
   task_level->add_flag("--tried", flags->tried,
-                       "train and score the preset's other settings (experiment.tried) too");
+                       "train and score the settings of the preset's file experiment.tried too");
   task_level->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   task_level->add_flag("--settings", flags->reference, "print every setting and its default");
   task_level->footer(kTaskLevelFooter);

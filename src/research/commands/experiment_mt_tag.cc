@@ -1,13 +1,13 @@
 // trivium experiment mt-tag: token gates against a dense model and a single gate.
 #include <memory>
 
-#include "core/base/error.h"
-#include "core/base/logging.h"
-#include "research/commands/commands.h"
+#include "cli/batch/result_file.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
+#include "core/base/error.h"
+#include "core/base/logging.h"
 #include "learning/commands/commands.h"
+#include "research/commands/commands.h"
 #include "research/settings/mt_tag_settings.h"
 #include "research/studies/mt_tag_experiment.h"
 #include "research/studies/mt_tag_report.h"
@@ -50,12 +50,16 @@ int run_mt_tag(const MtTagFlags& flags) {
   load_settings(settings, config, flags.overrides);
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();
-  MtTagExperiment experiment(settings, &cli::stop_requested());
+  MtTagSettings resolved = settings;  // the report says what was asked for
+  if (settings.plan.empty()) {
+    resolved.plan = (cli::home_folder() / "configs" / "mt_tag" / "plan.toml").string();
+  }
+  MtTagExperiment experiment(resolved, &cli::stop_requested());
   if (!experiment.run()) {
     spdlog::warn("stopped; the same command goes on");
     return static_cast<int>(ExitCode::kStopped);
   }
-  const std::vector<ResultTable> tables = mt_tag_tables(settings);
+  const std::vector<ResultTable>& tables = experiment.tables();
   mt_tag_report(tables, experiment.runs(), settings, command_line(flags))
       .write(settings.output, "mt_tag");
   ReportDocument summary("Token-level experts with task-aware gates");

@@ -12,9 +12,12 @@ void TaskLevelSettings::visit(SettingsVisitor& v) {
   v.texts("experiment.overrides", overrides,
           "settings of every method's training, as --set takes them; those of a second stage count "
           "where the method has one");
-  v.texts("experiment.tried", tried,
-          "other settings of the methods, \"NAME: METHOD KEY=VALUE...\"; with --tried they are "
-          "trained and scored on seen tasks too");
+  v.text("experiment.plan", plan, {},
+         "the study's plan (TOML): what the slides say of the methods; empty: the shipped "
+         "configs/task_level/plan.toml");
+  v.text("experiment.tried", tried, {},
+         "file of other settings of the methods (TOML); with --tried they are trained and scored "
+         "on seen tasks too");
   v.integers("experiment.seeds", seeds, "seeds of training, one run each");
   v.integer("experiment.seen_examples", seen_examples, 0, INT64_MAX,
             "test examples of a seen task; 0: all");

@@ -21,7 +21,8 @@ struct TaskLevelSettings : Settings {
                                       "task_random_2", "average",         "learned",
                                       "two_stage"};
   std::vector<std::string> overrides;
-  std::vector<std::string> tried;  // as experiments/tried_setting.h reads them
+  std::string plan;   // a file as studies/task_level_plan.h reads it; "": the shipped one
+  std::string tried;  // a file as studies/tried_setting.h reads it; "": none
   std::vector<int64_t> seeds = {42};
   int64_t seen_examples = 0, unseen_examples = 0;
   bool templates = false;

@@ -7,16 +7,25 @@ void MtTagSettings::visit(SettingsVisitor& v) {
   v.text("experiment.gym", gym, {}, "folder of the collection of tasks");
   v.text("experiment.methods_folder", methods_folder, {},
          "folder of the methods' training settings, METHOD.toml");
+  v.text("experiment.plan", plan, {},
+         "the study's plan (TOML): its tables, what they need to have trained, the paper's numbers "
+         "and claims; empty: the shipped configs/mt_tag/plan.toml");
   v.texts("experiment.tables", tables,
-          "the paper's tables to make: T1 to T8 (T10 and T11 are their tasks one by one); and what "
-          "is not in it: scale, other scales of the gate; gates, gates from task embeddings");
+          "tables of the plan to make. Of the shipped one the paper's T1 to T8 (T10 and T11 are "
+          "their tasks one by one); and what is not in it: scale, other scales of the gate; gates, "
+          "gates from task embeddings");
   v.texts("experiment.overrides", overrides,
           "settings of every method's multi-task training, as --set takes them");
-  v.integers("experiment.layers", layers, "encoder layers of T4");
-  v.integers("experiment.experts", experts, "experts of T8");
-  v.texts("experiment.gates", gates, "gates of T6: random (new ones), nearest, or those of a task");
+  v.integers("experiment.layers", layers,
+             "encoder layers: of the plan's rows with layers (T4) those with one of these");
+  v.integers("experiment.experts", experts,
+             "of the plan's rows with experts (T8) those with one of these");
+  v.texts("experiment.gates", gates,
+          "of the plan's columns with gates (T6) those with one of these: random (new ones), "
+          "nearest, or those of a task");
   v.texts("experiment.scales", scales,
-          "scales of the table scale, beside that of T1, as model.gate_scale has them");
+          "of the plan's rows with a scale (table scale) those with one of these, as "
+          "model.gate_scale has them");
   v.integer("experiment.dev_examples", dev_examples, 0, INT64_MAX,
             "dev lines of a task, for early stopping; 0: all");
   v.integer("experiment.test_examples", test_examples, 0, INT64_MAX,

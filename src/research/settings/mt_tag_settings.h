@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "learning/settings/classifier_settings.h"
 #include "core/config/settings.h"
+#include "learning/settings/classifier_settings.h"
 
 namespace trivium::research {
 
@@ -17,6 +17,7 @@ struct MtTagSettings : Settings {
   std::string init;  // a BERT-family folder
   std::string gym = "../shared/gym";
   std::string methods_folder = "configs/mt_tag";
+  std::string plan;  // a file as studies/mt_tag_plan.h reads it; "": the shipped one
   std::vector<std::string> tables = {"T1", "T2", "T3", "T4",    "T5",
                                      "T6", "T7", "T8", "scale", "gates"};
   std::vector<std::string> overrides;

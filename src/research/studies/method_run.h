@@ -9,6 +9,9 @@
 
 namespace trivium::research {
 
+// The method that trains on no task: the start itself, tuned on each unseen task.
+constexpr const char* kDirect = "direct";
+
 struct TaskResult {
   std::string task, family, metric;
   double score = 0;

@@ -3,23 +3,22 @@
 #include <algorithm>
 #include <chrono>
 
-#include "learning/adaptation/gate_reuse.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
+#include "learning/adaptation/gate_reuse.h"
 #include "learning/examples/perturbation.h"
 #include "learning/reference/classifier_scores.h"
-#include "research/studies/kept_settings.h"
 #include "learning/reference/labelled_examples.h"
+#include "research/studies/kept_settings.h"
 
 namespace trivium::research {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kTextsPerVector = 64;    // of a task's mean hidden state
 constexpr size_t kExamplesOfUse = 100;  // of a count of the experts' tokens
 
 template <typename T>
@@ -29,7 +28,8 @@ std::vector<T> first_of(const std::vector<T>& items, int64_t limit) {
 }
 
 // The records of the first `limit` lines: a ranking's line is several records of one group.
-std::vector<learning::LabelledRecord> first_lines(const std::vector<learning::LabelledRecord>& records, int64_t limit) {
+std::vector<learning::LabelledRecord> first_lines(
+    const std::vector<learning::LabelledRecord>& records, int64_t limit) {
   std::vector<learning::LabelledRecord> kept;
   int64_t lines = 0;
   for (size_t i = 0; i < records.size(); ++i) {
@@ -41,8 +41,8 @@ std::vector<learning::LabelledRecord> first_lines(const std::vector<learning::La
 }
 
 // `limit` lines drawn by a fixed seed; all for 0.
-std::vector<learning::LabelledExample> drawn_lines(const std::vector<learning::LabelledExample>& examples,
-                                         int64_t limit) {
+std::vector<learning::LabelledExample> drawn_lines(
+    const std::vector<learning::LabelledExample>& examples, int64_t limit) {
   std::vector<std::vector<learning::LabelledExample>> lines;
   for (const learning::LabelledExample& example : examples) {
     if (lines.empty() || lines.back().front().group != example.group) lines.emplace_back();
@@ -70,12 +70,15 @@ MtTagExperiment::MtTagExperiment(const MtTagSettings& settings, const std::atomi
     : settings_(settings),
       stop_(stop),
       gym_(settings.gym),
-      tables_(mt_tag_tables(settings)),
+      plan_(read_mt_tag_plan(settings.plan)),
+      tables_(mt_tag_tables(plan_, settings)),
+      variants_(mt_tag_variants(plan_, tables_)),
       tokenizer_(load_tokenizer(settings.init)) {
   if (settings.seeds.empty() || settings.training_seeds.empty()) {
     throw Error(ExitCode::kConfig,
                 "fine_tune.seeds and experiment.training_seeds must not be empty");
   }
+  for (const MtTagVariant& variant : variants_) training_settings(variant, 0);  // readable
 }
 
 const MtTagExperiment::TaskData& MtTagExperiment::data_of(const std::string& name) {
@@ -103,7 +106,7 @@ const MtTagExperiment::TaskData& MtTagExperiment::data_of(const std::string& nam
 }
 
 learning::ClassifierSettings MtTagExperiment::training_settings(const MtTagVariant& variant,
-                                                      int64_t seed) const {
+                                                                int64_t seed) const {
   learning::ClassifierSettings settings;
   std::vector<std::string> overrides = settings_.overrides;
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
@@ -120,12 +123,13 @@ fs::path MtTagExperiment::folder_of(const MtTagRun& run) const {
 }
 
 void MtTagExperiment::check_settings(const MtTagVariant& variant, const MtTagRun& run) const {
-  // Which tables and seeds are asked for, and where it runs, changes no single result.
+  // Which tables and seeds are asked for, and where it runs, changes no single result. What the
+  // plan says of a variant is in its training's settings.
   MtTagSettings own = settings_;
   own.tables = own.gates = own.scales = own.overrides = {};
   own.layers = own.experts = own.seeds = own.training_seeds = {};
   own.threads = 0;
-  own.output = own.gym = own.methods_folder = "";
+  own.output = own.gym = own.methods_folder = own.plan = "";
   learning::ClassifierSettings training = training_settings(variant, run.training_seed);
   training.threads = 0;
   training.gym = training.output = "";
@@ -134,8 +138,9 @@ void MtTagExperiment::check_settings(const MtTagVariant& variant, const MtTagRun
                 settings_to_toml(own) + "\n" + settings_to_toml(training));
 }
 
-bool MtTagExperiment::train(const learning::ClassifierSettings& settings, const fs::path& unfinished,
-                            learning::ClassifierCheckpoint& model, MtTagRun& run) {
+bool MtTagExperiment::train(const learning::ClassifierSettings& settings,
+                            const fs::path& unfinished, learning::ClassifierCheckpoint& model,
+                            MtTagRun& run) {
   std::vector<learning::LabelledExample> examples;
   for (size_t t = 0; t < settings.tasks.size(); ++t) {
     for (learning::LabelledExample example :
@@ -144,7 +149,8 @@ bool MtTagExperiment::train(const learning::ClassifierSettings& settings, const 
       examples.push_back(std::move(example));
     }
   }
-  learning::ClassifierTrainer trainer(model, std::move(examples), learning::trainer_options(settings));
+  learning::ClassifierTrainer trainer(model, std::move(examples),
+                                      learning::trainer_options(settings));
   if (fs::exists(unfinished)) {
     trainer.resume(unfinished);
     spdlog::info("{} goes on from step {}", run.variant, trainer.steps_done());
@@ -183,12 +189,13 @@ void MtTagExperiment::count_use(learning::ClassifierCheckpoint& model, MtTagRun&
     std::vector<learning::LabelledExample> examples =
         first_of(data_of(model.tasks[t].name).dev, static_cast<int64_t>(kExamplesOfUse));
     for (learning::LabelledExample& example : examples) example.task = static_cast<int64_t>(t);
-    run.use[model.tasks[t].name] = learning::expert_use(model.model, examples, model.config.pad_token_id);
+    run.use[model.tasks[t].name] =
+        learning::expert_use(model.model, examples, model.config.pad_token_id);
   }
 }
 
-std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(const MtTagVariant& variant,
-                                                                      MtTagRun& run) {
+std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(
+    const MtTagVariant& variant, MtTagRun& run) {
   const fs::path kept = folder_of(run) / "multi_task";
   if (fs::exists(kept)) return learning::load_classifier(kept);
   const learning::ClassifierSettings settings = training_settings(variant, run.training_seed);
@@ -210,19 +217,10 @@ std::optional<learning::ClassifierCheckpoint> MtTagExperiment::multi_task_model(
 
 std::optional<int64_t> MtTagExperiment::gate_row(const learning::ClassifierCheckpoint& model,
                                                  const FineTuneJob& job) {
-  if (job.gates == "random") return std::nullopt;
-  if (job.gates == "own") return model.index_of(job.task);
-  if (job.gates != "nearest") return model.index_of(job.gates);
-  // By the untrained encoder, whose hidden states no gate has touched.
-  learning::ClassifierCheckpoint encoder = learning::import_classifier(settings_.init, {data_of(job.task).info}, {});
-  const auto texts = [&](const std::string& task) {
-    return first_of(data_of(task).train, static_cast<int64_t>(kTextsPerVector));
-  };
-  std::vector<torch::Tensor> vectors;
-  for (const learning::LabelledTaskInfo& task : model.tasks) {
-    vectors.push_back(learning::mean_state(encoder, texts(task.name)));
-  }
-  return learning::nearest_vector(torch::stack(vectors), learning::mean_state(encoder, texts(job.task)));
+  return learning::gate_row(model, job.task, job.gates, settings_.init,
+                            [&](const std::string& task, const Tokenizer&) {
+                              return first_of(data_of(task).train, learning::kTextsOfAVector);
+                            });
 }
 
 std::vector<std::string> MtTagExperiment::perturbations_of(const FineTuneJob& job) const {
@@ -243,7 +241,7 @@ std::vector<std::string> MtTagExperiment::perturbations_of(const FineTuneJob& jo
 learning::FineTuneData MtTagExperiment::fine_tune_data(const FineTuneJob& job) {
   const TaskData& data = data_of(job.task);
   const int64_t lines = job.examples > 0 ? job.examples : settings_.examples_per_task;
-  return {drawn_lines(data.train, lines), data.dev, paper_metric(job.task)};
+  return {drawn_lines(data.train, lines), data.dev, plan_.metric_of(job.task)};
 }
 
 bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
@@ -253,7 +251,8 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
     return done.job == job.key() && done.seed == seed;
   });
   if (known != run.runs.end()) {
-    if (std::all_of(changes.begin(), changes.end(),
+    if (known->metric == plan_.metric_of(job.task) &&
+        std::all_of(changes.begin(), changes.end(),
                     [&](const std::string& change) { return known->answers.contains(change); })) {
       return true;
     }
@@ -262,17 +261,16 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
   if (!model) model = multi_task_model(variant, run);
   if (!model) return false;
   const TaskData& data = data_of(job.task);
-  const bool gated =
-      model->model->has_token_gates() && model->config.token_experts.gates == TokenGates::kPerTask;
-  const std::optional<int64_t> row = gated ? gate_row(*model, job) : std::nullopt;
+  const std::optional<int64_t> row = gate_row(*model, job);
   learning::ClassifierCheckpoint tuned =
       learning::single_task_copy(*model, data.info, row, static_cast<uint64_t>(seed));
   const learning::FineTuneData examples = fine_tune_data(job);
   const learning::ClassifierStepSettings& step = settings_.fine_tune;
-  const auto result = learning::fine_tune(tuned, examples,
-                                {step.optimiser(0, static_cast<uint64_t>(seed)), step.batch_tokens,
-                                 step.batch_examples, learning::TaskShares::kNatural, 0},
-                                settings_.epochs, stop_);
+  const auto result =
+      learning::fine_tune(tuned, examples,
+                          {step.optimiser(0, static_cast<uint64_t>(seed)), step.batch_tokens,
+                           step.batch_examples, learning::TaskShares::kNatural, 0},
+                          settings_.epochs, stop_);
   if (!result) return false;
   FineTuneRun done{job.key(),
                    job.task,
@@ -283,8 +281,9 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
                    row ? model->tasks.at(static_cast<size_t>(*row)).name : "",
                    {}};
   for (const std::string& change : changes) {
-    const TaskScore score = learning::score_classifier(tuned, 0, data.test.at(change), examples.metric,
-                                             step.precision == learning::Precision::kBfloat16, /*resamples=*/0);
+    const TaskScore score = learning::score_classifier(
+        tuned, 0, data.test.at(change), examples.metric,
+        step.precision == learning::Precision::kBfloat16, /*resamples=*/0);
     std::vector<std::string> golds;
     for (const Scored& item : score.items) {
       done.answers[change].push_back(item.prediction);
@@ -311,7 +310,7 @@ bool MtTagExperiment::run_variant(const MtTagVariant& variant, int64_t training_
   if (fs::exists(results)) run = mt_tag_run_from_json(read_json_file(results), results.string());
   std::optional<learning::ClassifierCheckpoint> model;
   for (const FineTuneJob& job : variant.jobs) {
-    if (variant.method == "single_task") {
+    if (!variant.multi_task) {
       // Each task starts from the encoder as it is.
       learning::ClassifierSettings settings = training_settings(variant, training_seed);
       model = learning::new_classifier(settings, {data_of(job.task).info});
@@ -326,10 +325,10 @@ bool MtTagExperiment::run_variant(const MtTagVariant& variant, int64_t training_
 
 bool MtTagExperiment::run() {
   runs_.clear();
-  for (const MtTagVariant& variant : mt_tag_variants(settings_)) {
+  for (const MtTagVariant& variant : variants_) {
     for (const int64_t seed : settings_.training_seeds) {
       if (!run_variant(variant, seed)) return false;
-      if (variant.method == "single_task") break;  // is trained on no mixture
+      if (!variant.multi_task) break;
     }
   }
   return true;

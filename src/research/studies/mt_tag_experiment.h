@@ -9,18 +9,19 @@
 #include <string>
 #include <vector>
 
-#include "learning/storage/classifier_checkpoint.h"
-#include "research/settings/mt_tag_settings.h"
 #include "core/data/gym.h"
+#include "learning/storage/classifier_checkpoint.h"
+#include "learning/training/classifier_training.h"
+#include "research/settings/mt_tag_settings.h"
 #include "research/studies/mt_tag_plan.h"
 #include "research/studies/mt_tag_run.h"
-#include "learning/training/classifier_training.h"
 
 namespace trivium::research {
 
 class MtTagExperiment {
  public:
-  // Error kConfig, kMissingInput.
+  // Reads the plan, which the settings must name, and all settings of its variants. Error kConfig,
+  // kMissingInput.
   MtTagExperiment(const MtTagSettings& settings, const std::atomic<bool>* stop);
 
   // Does what is not done yet: a training's model is kept in OUTPUT/VARIANT/seedN/multi_task, its
@@ -29,7 +30,10 @@ class MtTagExperiment {
   // Error kConfig where results of other settings are there.
   bool run();
 
-  // One a variant and seed of training that are done, in the plan's order. Single-Task has one.
+  // Those of the plan that the settings ask for.
+  const std::vector<ResultTable>& tables() const { return tables_; }
+  // One a variant and seed of training that are done, in the plan's order. A variant that is
+  // trained on no mixture has one.
   const std::vector<MtTagRun>& runs() const { return runs_; }
 
  private:
@@ -37,7 +41,8 @@ class MtTagExperiment {
   struct TaskData {
     learning::LabelledTaskInfo info;
     std::vector<learning::LabelledExample> train, dev;
-    std::map<std::string, std::vector<learning::LabelledExample>> test;  // by perturbation; "": as they are
+    std::map<std::string, std::vector<learning::LabelledExample>>
+        test;  // by perturbation; "": as they are
   };
 
   const TaskData& data_of(const std::string& task);
@@ -47,7 +52,8 @@ class MtTagExperiment {
   // has changed since.
   void check_settings(const MtTagVariant& variant, const MtTagRun& run) const;
   // The trained model: as it was kept, or trained now. Nothing when it was stopped.
-  std::optional<learning::ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant, MtTagRun& run);
+  std::optional<learning::ClassifierCheckpoint> multi_task_model(const MtTagVariant& variant,
+                                                                 MtTagRun& run);
   // `unfinished`: where the training leaves its snapshots, and goes on from.
   bool train(const learning::ClassifierSettings& settings, const std::filesystem::path& unfinished,
              learning::ClassifierCheckpoint& model, MtTagRun& run);
@@ -57,14 +63,17 @@ class MtTagExperiment {
   bool run_job(const MtTagVariant& variant, const FineTuneJob& job, int64_t seed,
                std::optional<learning::ClassifierCheckpoint>& model, MtTagRun& run);
   // The row of the model's gates that a job begins with; nothing: new ones.
-  std::optional<int64_t> gate_row(const learning::ClassifierCheckpoint& model, const FineTuneJob& job);
+  std::optional<int64_t> gate_row(const learning::ClassifierCheckpoint& model,
+                                  const FineTuneJob& job);
   std::vector<std::string> perturbations_of(const FineTuneJob& job) const;
   learning::FineTuneData fine_tune_data(const FineTuneJob& job);
 
   MtTagSettings settings_;
   const std::atomic<bool>* stop_;
   Gym gym_;
+  MtTagPlan plan_;
   std::vector<ResultTable> tables_;
+  std::vector<MtTagVariant> variants_;
   std::shared_ptr<Tokenizer> tokenizer_;
   std::map<std::string, TaskData> data_;
   std::vector<MtTagRun> runs_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/error.h"
 #include "research/studies/mt_tag_statistics.h"
 
 namespace trivium::research {
@@ -53,43 +54,9 @@ std::vector<TableColumn> mean_columns(const ResultTable& table) {
   return means.empty() ? table.columns : means;
 }
 
-// One of the paper's statements: in `column` of `table`, `better` is above `worse`.
-struct Claim {
-  std::string text, table, column, better, worse;
-};
-
-const std::vector<Claim>& claims() {
-  static const std::vector<Claim> all = {
-      {"MT-Dense is above Single-Task on small tasks", "T1", "Small", "mt_dense", "single_task"},
-      {"MT-Switch is above MT-Dense on small tasks", "T1", "Small", "mt_switch", "mt_dense"},
-      {"MT-TaG is above MT-Switch on small tasks", "T1", "Small", "mt_tag", "mt_switch"},
-      {"MT-TaG is above MT-Dense on small tasks", "T1", "Small", "mt_tag", "mt_dense"},
-      {"MT-TaG is above MT-Dense over all tasks", "T1", "All", "mt_tag", "mt_dense"},
-      {"MT-TaG is above MT-Dense on unseen SciTail, few lines", "T2", "scitail 235", "mt_tag",
-       "mt_dense"},
-      {"MT-TaG is above MT-Dense on unseen IMDB, few lines", "T2", "imdb 250", "mt_tag",
-       "mt_dense"},
-      {"unrelated tasks in the mixture help MT-TaG on small tasks", "T3", "Small", "mt_tag",
-       "mt_tag-c_glue"},
-      {"MT-TaG is above Single-Task on sixteen tasks", "T5", "All", "mt_tag-glue_plus",
-       "single_task"},
-      {"natural sampling is above uniform", "T7", "All", "mt_tag", "mt_tag-uniform"},
-      {"four experts are above two", "T8", "All", "mt_tag", "mt_tag-experts2"},
-      {"(not in the paper) T1's MT-TaG is above MT-TaG with the paper's scale", "scale", "All",
-       "mt_tag", "mt_tag-scale_probability"},
-      {"four experts are above six", "T8", "All", "mt_tag", "mt_tag-experts6"},
-  };
-  return all;
-}
-
 std::string verdict(const BootstrapScore& difference) {
   if (difference.interval.low > 0) return "agrees";
   return difference.interval.high < 0 ? "disagrees" : "open";
-}
-
-void add_claim(ReportTable& table, const std::string& text, const BootstrapScore& difference) {
-  if (!difference.known) return;
-  table.rows.push_back({text, difference_text(difference), verdict(difference)});
 }
 
 const TableColumn* column_of(const ResultTable& table, const std::string& title) {
@@ -192,7 +159,10 @@ ReportTable mt_tag_table(const ResultTable& table, const std::vector<MtTagRun>& 
 
 ReportTable mt_tag_differences(const ResultTable& table, const std::vector<MtTagRun>& runs) {
   const std::vector<TableColumn> columns = mean_columns(table);
-  ReportTable result = titled("less " + table.base, columns);
+  const auto base = std::find_if(table.rows.begin(), table.rows.end(),
+                                 [&](const TableRow& row) { return row.variant == table.base; });
+  check(base != table.rows.end(), "a table of differences has a base among its rows");
+  ReportTable result = titled("less " + base->label, columns);
   for (const TableRow& row : table.rows) {
     if (row.variant == table.base) continue;
     std::vector<std::string> cells = {row.label};
@@ -209,20 +179,14 @@ ReportTable mt_tag_claims(const std::vector<ResultTable>& tables,
                           const std::vector<MtTagRun>& runs) {
   ReportTable result{{"the paper says", "difference here", "verdict"}, {false, true, false}, {}};
   for (const ResultTable& table : tables) {
-    for (const Claim& claim : claims()) {
-      const TableColumn* column = column_of(table, claim.column);
-      if (claim.table != table.name || column == nullptr) continue;
-      add_claim(
-          result, claim.text,
-          difference(score_of(runs, claim.better, *column), score_of(runs, claim.worse, *column)));
-    }
-    if (table.name != "T6") continue;
-    const TableColumn* random = column_of(table, "random");
-    for (const TableColumn& column : table.columns) {
-      if (random == nullptr || column.title == "random") continue;
-      add_claim(result,
-                "SciTail begins better with the gate of " + column.title + " than with a new one",
-                difference(score_of(runs, "mt_tag", column), score_of(runs, "mt_tag", *random)));
+    for (const MtTagClaim& claim : table.claims) {
+      const TableColumn* better = column_of(table, claim.better.column);
+      const TableColumn* worse = column_of(table, claim.worse.column);
+      if (better == nullptr || worse == nullptr) continue;
+      const BootstrapScore gain = difference(score_of(runs, claim.better.variant, *better),
+                                             score_of(runs, claim.worse.variant, *worse));
+      if (!gain.known) continue;
+      result.rows.push_back({claim.text, difference_text(gain), verdict(gain)});
     }
   }
   return result;

@@ -14,12 +14,13 @@ namespace trivium::research {
 // fine-tunings are not all there are left empty.
 ReportTable mt_tag_table(const ResultTable& table, const std::vector<MtTagRun>& runs);
 
-// A table's rows less its base row, with intervals: the columns Small and All, or all where it has
-// neither.
+// A table's rows less its base row, which it must have, with intervals: the columns that are means
+// over several fine-tunings, or all where it has none.
 ReportTable mt_tag_differences(const ResultTable& table, const std::vector<MtTagRun>& runs);
 
-// What the paper says, and what these runs say of it: "agrees" where the 95 % interval of the
-// difference is on the claimed side of 0, "disagrees" where it is on the other, "open" between.
+// The tables' claims, and what these runs say of them, where they are trained: "agrees" where the
+// 95 % interval of the difference is on the claimed side of 0, "disagrees" where it is on the
+// other, "open" between.
 ReportTable mt_tag_claims(const std::vector<ResultTable>& tables,
                           const std::vector<MtTagRun>& runs);
 

@@ -2,20 +2,20 @@
 
 #include <chrono>
 
-#include "learning/adaptation/start.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
 #include "core/base/timing.h"
 #include "core/evaluation/task_choice.h"
-#include "research/studies/kept_settings.h"
-#include "learning/reference/fixed_route.h"
+#include "learning/adaptation/start.h"
 #include "learning/model/compute.h"
+#include "learning/model/model_routes.h"
+#include "learning/reference/fixed_route.h"
+#include "learning/reference/torch_engine.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/multi_task_training.h"
 #include "learning/training/task_vectors.h"
-#include "learning/model/model_routes.h"
-#include "learning/reference/torch_engine.h"
+#include "research/studies/kept_settings.h"
 
 namespace trivium::research {
 namespace {
@@ -52,10 +52,11 @@ struct ExpertsRun {
   double inference = 1, training = 1, forward_only = 0;
 };
 ExpertsRun experts_run(const learning::TrainSettings& settings) {
+  using enum learning::RoutePlan;
   const auto all = static_cast<double>(settings.num_experts);
-  if (settings.num_experts == 1 || settings.routes == learning::RoutePlan::kInstanceRandom) return {};
-  if (settings.routes == learning::RoutePlan::kAverage) return {all, all, 0};
-  if (settings.routes == learning::RoutePlan::kTaskRandom) {
+  if (settings.num_experts == 1 || settings.routes == kInstanceRandom) return {};
+  if (settings.routes == kAverage) return {all, all, 0};
+  if (settings.routes == kTaskRandom) {
     const auto count = static_cast<double>(settings.random_experts);
     return {count, count, 0};
   }
@@ -96,7 +97,7 @@ TaskLevelExperiment::TaskLevelExperiment(const TaskLevelSettings& settings,
     throw Error(ExitCode::kConfig, settings_.init + " is routed; experiment.init must be dense");
   }
   for (const std::string& method : settings_.methods) methods_.push_back({method, method, {}});
-  for (const std::string& text : settings_.tried) tried_.push_back(parse_tried_setting(text));
+  if (!settings_.tried.empty()) tried_ = read_tried_settings(settings_.tried);
   for (const auto* settings_list : {&methods_, &tried_}) {
     for (const TriedSetting& setting : *settings_list) training_settings(setting, 0);  // readable
   }
@@ -104,7 +105,8 @@ TaskLevelExperiment::TaskLevelExperiment(const TaskLevelSettings& settings,
 
 void TaskLevelExperiment::read_tasks() {
   if (!mixture_.tasks.empty()) return;
-  const learning::TrainSettings first = training_settings(methods_.front(), settings_.seeds.front());
+  const learning::TrainSettings first =
+      training_settings(methods_.front(), settings_.seeds.front());
   mixture_ = learning::load_task_mixture(first, *start_.tokenizer);
   const Gym gym(settings_.gym);
   const PromptLibrary prompts(settings_.prompts);
@@ -113,8 +115,8 @@ void TaskLevelExperiment::read_tasks() {
                                                static_cast<size_t>(settings_.seen_examples)));
   }
   for (const std::string& task : gym.tasks_of("unseen")) {
-    unseen_.push_back(
-        learning::load_few_shot_task(gym, prompts, task, static_cast<size_t>(settings_.unseen_examples)));
+    unseen_.push_back(learning::load_few_shot_task(gym, prompts, task,
+                                                   static_cast<size_t>(settings_.unseen_examples)));
   }
   make_task_vectors(gym, prompts, first);
 }
@@ -144,15 +146,15 @@ void TaskLevelExperiment::make_task_vectors(const Gym& gym, const PromptLibrary&
   }
   learning::TaskVectors vectors{mixture_.tasks, {}};
   vectors.tasks.insert(vectors.tasks.end(), names.begin(), names.end());
-  vectors.vectors = learning::text_task_vectors(start_.model, examples,
-                                      static_cast<int64_t>(vectors.tasks.size()), kTextsPerTask);
+  vectors.vectors = learning::text_task_vectors(
+      start_.model, examples, static_cast<int64_t>(vectors.tasks.size()), kTextsPerTask);
   fs::create_directories(settings_.output);
   learning::save_task_vectors(vectors, vectors_file());
   unseen_vectors_ = vectors.rows_of(names, vectors_file().string());
 }
 
 learning::TrainSettings TaskLevelExperiment::training_settings(const TriedSetting& setting,
-                                                     int64_t seed) const {
+                                                               int64_t seed) const {
   const fs::path file = fs::path(settings_.methods_folder) / (setting.method + ".toml");
   std::vector<std::string> overrides = settings_.overrides;
   overrides.insert(overrides.end(), setting.overrides.begin(), setting.overrides.end());
@@ -167,7 +169,9 @@ learning::TrainSettings TaskLevelExperiment::training_settings(const TriedSettin
   settings.optimiser.seed = seed;
   settings.optimiser.threads = settings_.threads;
   settings.run.output = run_folder(setting.name, seed).string();
-  if (settings.task_vector_source() == learning::TaskVectorSource::kText) settings.task_vectors = vectors_file().string();
+  if (settings.task_vector_source() == learning::TaskVectorSource::kText) {
+    settings.task_vectors = vectors_file().string();
+  }
   return settings;
 }
 
@@ -175,11 +179,13 @@ fs::path TaskLevelExperiment::run_folder(const std::string& name, int64_t seed) 
   return fs::path(settings_.output) / (name + "-" + std::to_string(seed));
 }
 
-void TaskLevelExperiment::note_settings(const fs::path& folder, learning::TrainSettings training) const {
+void TaskLevelExperiment::note_settings(const fs::path& folder,
+                                        learning::TrainSettings training) const {
   TaskLevelSettings scoring = settings_;
   // What else is trained, with what, and where, is not what this folder's results come from.
-  for (auto* names : {&scoring.methods, &scoring.tried, &scoring.overrides}) names->clear();
-  for (auto* place : {&scoring.methods_folder, &scoring.output, &training.run.output}) {
+  for (auto* names : {&scoring.methods, &scoring.overrides}) names->clear();
+  for (auto* place : {&scoring.methods_folder, &scoring.plan, &scoring.tried, &scoring.output,
+                      &training.run.output}) {
     place->clear();
   }
   scoring.seeds.clear();
@@ -223,7 +229,8 @@ std::optional<MethodRun> TaskLevelExperiment::run_setting(const TriedSetting& se
   run.seed = seed;
   const bool begun = fs::exists(folder / "last") || fs::exists(folder / "first_stage" / "last");
   const Stopwatch training;
-  if (!learning::train_on_mixture(start_, mixture_, settings, {torch::kCPU, stop_, begun})) return {};
+  if (!learning::train_on_mixture(start_, mixture_, settings, {torch::kCPU, stop_, begun}))
+    return {};
   run.training_seconds = training.seconds();
   learning::Checkpoint trained = learning::load_checkpoint(folder / "last");
   trained.model->eval();
@@ -242,7 +249,8 @@ std::optional<MethodRun> TaskLevelExperiment::run_setting(const TriedSetting& se
 std::optional<MethodRun> TaskLevelExperiment::run_direct() {
   const fs::path folder = run_folder(kDirect, settings_.seeds.front());
   const fs::path results = folder / "results.json";
-  const learning::TrainSettings settings = training_settings(methods_.front(), settings_.seeds.front());
+  const learning::TrainSettings settings =
+      training_settings(methods_.front(), settings_.seeds.front());
   learning::TrainSettings used;  // all that tuning takes of the first method's settings
   used.max_source_length = settings.max_source_length;
   used.max_target_length = settings.max_target_length;
@@ -261,7 +269,8 @@ std::optional<MethodRun> TaskLevelExperiment::run_direct() {
   return run;
 }
 
-bool TaskLevelExperiment::score_unseen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
+bool TaskLevelExperiment::score_unseen(const learning::Checkpoint& trained,
+                                       const learning::TrainSettings& settings,
                                        MethodRun& run) const {
   const auto stopped = [&] { return stop_ != nullptr && stop_->load(); };
   score_zero_shot(trained, settings, run);
@@ -273,17 +282,18 @@ bool TaskLevelExperiment::score_unseen(const learning::Checkpoint& trained, cons
   return !stopped();
 }
 
-void TaskLevelExperiment::score_seen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
+void TaskLevelExperiment::score_seen(const learning::Checkpoint& trained,
+                                     const learning::TrainSettings& settings,
                                      MethodRun& run) const {
-  TextGenerator generator = learning::torch_generator(
-      trained.model, trained.tokenizer,
-      {.max_source_length = settings.max_source_length, .stop = stop_});
+  TextGenerator generator =
+      learning::torch_generator(trained.model, trained.tokenizer,
+                                {.max_source_length = settings.max_source_length, .stop = stop_});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
   learning::Seq2SeqModel model = trained.model;
   for (size_t t = 0; t < seen_tests_.size(); ++t) {
-    TaskRoute route =
-        learning::route_of_task(model, static_cast<int64_t>(t), trained.config().routing.selection_temperature);
+    TaskRoute route = learning::route_of_task(model, static_cast<int64_t>(t),
+                                              trained.config().routing.selection_temperature);
     if (settings.routes == learning::RoutePlan::kLearned) route = main_experts_only(route);
     run.seen.push_back(to_result(
         seen_tests_[t], evaluator.evaluate(seen_tests_[t], route, EvaluationMode::kGeneration)));
@@ -293,16 +303,17 @@ void TaskLevelExperiment::score_seen(const learning::Checkpoint& trained, const 
 TaskRoute TaskLevelExperiment::unseen_route(const learning::Checkpoint& trained,
                                             const learning::TrainSettings& settings, int64_t seed,
                                             size_t task) const {
+  using enum learning::RoutePlan;
   learning::Seq2SeqModel model = trained.model;
   const double temperature = trained.config().routing.selection_temperature;
   if (!model->is_routed()) return learning::route_of_task(model, 0, temperature);
-  if (settings.routes == learning::RoutePlan::kAverage) return learning::average_route(trained.config());
-  if (settings.routes == learning::RoutePlan::kInstanceRandom) return learning::route_of_task(model, 0, temperature);
-  if (settings.routes == learning::RoutePlan::kTaskRandom) {
+  if (settings.routes == kAverage) return learning::average_route(trained.config());
+  if (settings.routes == kInstanceRandom) return learning::route_of_task(model, 0, temperature);
+  if (settings.routes == kTaskRandom) {
     return learning::random_route(trained.config(), static_cast<uint64_t>(seed) * 1000 + task,
-                        settings.random_experts);
+                                  settings.random_experts);
   }
-  if (fs::exists(settings.task_vectors)) {
+  if (settings.task_vector_source() == learning::TaskVectorSource::kFile) {
     return main_experts_only(
         learning::route_of_vector(model, unseen_vectors_[static_cast<int64_t>(task)], temperature));
   }
@@ -312,11 +323,12 @@ TaskRoute TaskLevelExperiment::unseen_route(const learning::Checkpoint& trained,
   return main_experts_only(learning::route_of_task(model, choice.row, temperature));
 }
 
-void TaskLevelExperiment::score_zero_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
+void TaskLevelExperiment::score_zero_shot(const learning::Checkpoint& trained,
+                                          const learning::TrainSettings& settings,
                                           MethodRun& run) const {
-  TextGenerator generator = learning::torch_generator(
-      trained.model, trained.tokenizer,
-      {.max_source_length = settings.max_source_length, .stop = stop_});
+  TextGenerator generator =
+      learning::torch_generator(trained.model, trained.tokenizer,
+                                {.max_source_length = settings.max_source_length, .stop = stop_});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
   const PromptLibrary prompts(settings_.prompts);
@@ -338,7 +350,8 @@ void TaskLevelExperiment::score_zero_shot(const learning::Checkpoint& trained, c
   }
 }
 
-void TaskLevelExperiment::tune_few_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
+void TaskLevelExperiment::tune_few_shot(const learning::Checkpoint& trained,
+                                        const learning::TrainSettings& settings,
                                         MethodRun& run) const {
   if (settings_.samples.empty()) return;
   learning::FewShotSettings few_shot;

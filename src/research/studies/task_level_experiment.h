@@ -9,17 +9,14 @@
 #include <vector>
 
 #include "learning/adaptation/few_shot.h"
-#include "learning/storage/checkpoint.h"
-#include "research/settings/experiment_settings.h"
 #include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
+#include "learning/training/task_mixture.h"
+#include "research/settings/experiment_settings.h"
 #include "research/studies/method_run.h"
 #include "research/studies/tried_setting.h"
-#include "learning/training/task_mixture.h"
 
 namespace trivium::research {
-
-// The method that trains on no task: the start itself, tuned on each unseen task.
-constexpr const char* kDirect = "direct";
 
 class TaskLevelExperiment {
  public:
@@ -35,6 +32,7 @@ class TaskLevelExperiment {
   // One a method and seed that is done: kDirect, then the methods and the tried settings (seen
   // tasks only) in the settings' order.
   const std::vector<MethodRun>& runs() const { return runs_; }
+  const std::vector<TriedSetting>& tried() const { return tried_; }
   // The trained checkpoint of a method and the first seed.
   learning::Checkpoint trained(const std::string& method) const;
 
@@ -52,16 +50,18 @@ class TaskLevelExperiment {
   // Nothing when they were stopped.
   std::optional<MethodRun> run_direct();
   std::optional<MethodRun> run_setting(const TriedSetting& setting, int64_t seed, bool seen_only);
-  void score_seen(const learning::Checkpoint& trained, const learning::TrainSettings& settings, MethodRun& run) const;
+  void score_seen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
+                  MethodRun& run) const;
   // Zero-shot and few-shot; false when it was stopped.
-  bool score_unseen(const learning::Checkpoint& trained, const learning::TrainSettings& settings, MethodRun& run) const;
+  bool score_unseen(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
+                    MethodRun& run) const;
   void score_zero_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                        MethodRun& run) const;
   void tune_few_shot(const learning::Checkpoint& trained, const learning::TrainSettings& settings,
                      MethodRun& run) const;
   // What an unseen task takes: for a learned model the router's choice by the task's vector.
-  TaskRoute unseen_route(const learning::Checkpoint& trained, const learning::TrainSettings& settings, int64_t seed,
-                         size_t task) const;
+  TaskRoute unseen_route(const learning::Checkpoint& trained,
+                         const learning::TrainSettings& settings, int64_t seed, size_t task) const;
 
   TaskLevelSettings settings_;
   const std::atomic<bool>* stop_;

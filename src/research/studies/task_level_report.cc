@@ -8,14 +8,11 @@
 
 #include "core/analysis/heat_map.h"
 #include "core/evaluation/arg.h"
-#include "research/studies/task_level_experiment.h"
-#include "research/studies/task_statistics.h"
 #include "core/metrics/quantile.h"
+#include "research/studies/task_statistics.h"
 
 namespace trivium::research {
 namespace {
-
-constexpr const char* kVanilla = "vanilla";
 
 std::string score_text(const Estimate& estimate) {
   if (estimate.tasks == 0) return "";
@@ -47,37 +44,6 @@ const MethodRun* first_run(const std::vector<MethodRun>& runs, const std::string
   return found == runs.end() ? nullptr : &*found;
 }
 
-struct Claim {
-  std::string text, method, base;
-  ScorePart part;
-};
-
-const std::vector<Claim>& claims() {
-  using enum ScorePart;
-  static const std::vector<Claim> all = {
-      {"naive sparsity (instance-level random) is below vanilla, seen", kVanilla, "instance_random",
-       kSeen},
-      {"naive sparsity (task-level random 1/3) is below vanilla, seen", kVanilla, "task_random_1",
-       kSeen},
-      {"random 2/3 is above vanilla, seen", "task_random_2", kVanilla, kSeen},
-      {"averaging is above vanilla, seen", "average", kVanilla, kSeen},
-      {"learned routes beat task-level random 1/3, seen", "learned", "task_random_1", kSeen},
-      {"learned routes beat instance-level random, seen", "learned", "instance_random", kSeen},
-      {"learned routes beat task-level random 1/3, unseen few-shot", "learned", "task_random_1",
-       kFewShot},
-      {"learned routes beat instance-level random, unseen few-shot", "learned", "instance_random",
-       kFewShot},
-      {"two stages are at least one, seen", "two_stage", "learned", kSeen},
-      {"two stages come up to averaging, seen", "two_stage", "average", kSeen},
-      {"two stages come up to averaging, unseen few-shot", "two_stage", "average", kFewShot},
-      {"learned routes in two stages beat vanilla, unseen few-shot", "two_stage", kVanilla,
-       kFewShot},
-      {"learned routes in two stages beat vanilla, unseen zero-shot (ranked)", "two_stage",
-       kVanilla, kZeroShotRanked},
-  };
-  return all;
-}
-
 const char* verdict(const Estimate& difference) {
   if (difference.interval.low > 0) return "agrees";
   if (difference.interval.high < 0) return "disagrees";
@@ -93,23 +59,24 @@ void add_settings(ReportDocument& report, TaskLevelSettings& settings, const std
   report.code(settings_to_toml(settings));
 }
 
-void add_compute(ReportDocument& report, const std::vector<MethodRun>& runs,
-                 const std::vector<std::string>& methods) {
-  const MethodRun* vanilla = first_run(runs, kVanilla);
-  ReportTable table{{"method", "training, GFLOP an example", "of vanilla's",
-                     "inference, GFLOP an example", "of vanilla's", "training, wall seconds"},
+void add_compute(ReportDocument& report, const std::string& dense_method,
+                 const std::vector<MethodRun>& runs, const std::vector<std::string>& methods) {
+  const MethodRun* dense = first_run(runs, dense_method);
+  const std::string of_dense = "of " + dense_method + "'s";
+  ReportTable table{{"method", "training, GFLOP an example", of_dense,
+                     "inference, GFLOP an example", of_dense, "training, wall seconds"},
                     {false, true, true, true, true, true},
                     {}};
   for (const std::string& method : methods) {
     const MethodRun* run = first_run(runs, method);
     if (run == nullptr) continue;
     const auto ratio = [&](double value, double base) {
-      return vanilla == nullptr ? std::string() : fmt::format("{:.2f}", value / base);
+      return dense == nullptr ? std::string() : fmt::format("{:.2f}", value / base);
     };
     table.rows.push_back({method, fmt::format("{:.2f}", run->training_flops / 1e9),
-                          ratio(run->training_flops, vanilla ? vanilla->training_flops : 1),
+                          ratio(run->training_flops, dense ? dense->training_flops : 1),
                           fmt::format("{:.2f}", run->inference_flops / 1e9),
-                          ratio(run->inference_flops, vanilla ? vanilla->inference_flops : 1),
+                          ratio(run->inference_flops, dense ? dense->inference_flops : 1),
                           fmt::format("{:.0f}", run->training_seconds)});
   }
   report.heading("Compute");
@@ -142,22 +109,20 @@ void add_templates(ReportDocument& report, const std::vector<MethodRun>& runs,
   report.table(std::move(table));
 }
 
-void add_gains(ReportDocument& report, const std::vector<MethodRun>& runs,
+void add_gains(ReportDocument& report, const std::string& dense, const std::vector<MethodRun>& runs,
                const std::vector<std::string>& methods) {
   report.heading("Transfer to each unseen task");
-  report.paragraph(
-      "Relative gain of few-shot tuning over the vanilla multi-task model's; a bar to the left is "
-      "negative transfer.");
+  report.paragraph("Relative gain of few-shot tuning over that of the method " + dense +
+                   ", the dense multi-task model; a bar to the left is negative transfer.");
   for (const std::string& method : methods) {
-    if (method == kVanilla) continue;
+    if (method == dense) continue;
     const RelativeGain gain = average_relative_gain(scores_of(runs, method, ScorePart::kFewShot),
-                                                    scores_of(runs, kVanilla, ScorePart::kFewShot));
+                                                    scores_of(runs, dense, ScorePart::kFewShot));
     if (gain.tasks.empty()) continue;
-    report.figure("task_level_gain_" + method + ".svg", method + " over " + kVanilla,
-                  gain_svg(gain));
+    report.figure("task_level_gain_" + method + ".svg", method + " over " + dense, gain_svg(gain));
     if (!gain.without_base.empty()) {
       report.paragraph(fmt::format("Left out of {}'s ARG, since {} scores 0 there: {}.", method,
-                                   kVanilla, fmt::join(gain.without_base, ", ")));
+                                   dense, fmt::join(gain.without_base, ", ")));
     }
   }
 }
@@ -191,12 +156,12 @@ void add_task_scores(ReportDocument& report, const std::vector<MethodRun>& runs,
 
 }  // namespace
 
-ReportTable comparison_table(const std::vector<MethodRun>& runs,
+ReportTable comparison_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
                              const std::vector<std::string>& methods) {
   using enum ScorePart;
   ReportTable table{
       {"method", "seen", "zero-shot", "zero-shot, ranked", "few-shot", "ARG few-shot over direct",
-       "ARG few-shot over vanilla", "ARG zero-shot ranked over vanilla"},
+       "ARG few-shot over " + plan.dense, "ARG zero-shot ranked over " + plan.dense},
       {false, true, true, true, true, true, true, true},
       {}};
   std::vector<std::string> names = {kDirect};
@@ -210,50 +175,54 @@ ReportTable comparison_table(const std::vector<MethodRun>& runs,
       return method == base ? std::string("base") : gain_cell(runs, method, base, part);
     };
     table.rows.push_back({method, mean(kSeen), mean(kZeroShot), mean(kZeroShotRanked),
-                          mean(kFewShot), gain(kDirect, kFewShot), gain(kVanilla, kFewShot),
-                          gain(kVanilla, kZeroShotRanked)});
+                          mean(kFewShot), gain(kDirect, kFewShot), gain(plan.dense, kFewShot),
+                          gain(plan.dense, kZeroShotRanked)});
   }
   return table;
 }
 
-ReportTable claims_table(const std::vector<MethodRun>& runs,
+ReportTable claims_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
                          const std::vector<std::string>& methods) {
   ReportTable table{{"claim", "difference, 95 % interval", "verdict"}, {false, true, false}, {}};
   const auto has = [&](const std::string& method) {
     return std::find(methods.begin(), methods.end(), method) != methods.end();
   };
-  for (const Claim& claim : claims()) {
-    if (!has(claim.method) || !has(claim.base)) continue;
-    const Estimate difference = mean_difference(scores_of(runs, claim.method, claim.part),
-                                                scores_of(runs, claim.base, claim.part));
+  for (const TaskLevelClaim& claim : plan.claims) {
+    if (!has(claim.better) || !has(claim.worse)) continue;
+    const Estimate difference = mean_difference(scores_of(runs, claim.better, claim.part),
+                                                scores_of(runs, claim.worse, claim.part));
     if (difference.tasks == 0) continue;
     table.rows.push_back({claim.text, difference_text(difference), verdict(difference)});
   }
   return table;
 }
 
-ReportTable tried_table(const std::vector<MethodRun>& runs, const TaskLevelSettings& settings) {
+ReportTable tried_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
+                        const std::vector<TriedSetting>& tried) {
   using enum ScorePart;
-  ReportTable table{{"setting", "method", "changes", "seen", "less task_random_1", "less average",
-                     "training, GFLOP an example"},
-                    {false, false, false, true, true, true, true},
-                    {}};
+  ReportTable table{{"setting", "method", "changes", "seen"}, {false, false, false, true}, {}};
+  for (const std::string& method : plan.tried_against) {
+    table.titles.push_back("less " + method);
+    table.is_number.push_back(true);
+  }
+  table.titles.push_back("training, GFLOP an example");
+  table.is_number.push_back(true);
   const auto add = [&](const TriedSetting& setting) {
     const MethodRun* run = first_run(runs, setting.name);
     const MethodScores scores = scores_of(runs, setting.name, kSeen);
     if (run == nullptr) return;
-    const auto less = [&](const std::string& base) {
+    std::vector<std::string> cells = {setting.name, setting.method,
+                                      fmt::format("{}", fmt::join(setting.overrides, " ")),
+                                      score_text(mean_over_tasks(scores))};
+    for (const std::string& base : plan.tried_against) {
       const Estimate difference = mean_difference(scores, scores_of(runs, base, kSeen));
-      return difference.tasks == 0 ? std::string() : interval_text(difference);
-    };
-    table.rows.push_back({setting.name, setting.method,
-                          fmt::format("{}", fmt::join(setting.overrides, " ")),
-                          score_text(mean_over_tasks(scores)), less("task_random_1"),
-                          less("average"), fmt::format("{:.2f}", run->training_flops / 1e9)});
+      cells.push_back(difference.tasks == 0 ? "" : interval_text(difference));
+    }
+    cells.push_back(fmt::format("{:.2f}", run->training_flops / 1e9));
+    table.rows.push_back(std::move(cells));
   };
   std::vector<std::string> shown;
-  for (const std::string& text : settings.tried) {
-    const TriedSetting setting = parse_tried_setting(text);
+  for (const TriedSetting& setting : tried) {
     // A method's own row comes before those that change it.
     if (std::find(shown.begin(), shown.end(), setting.method) == shown.end()) {
       shown.push_back(setting.method);
@@ -264,7 +233,8 @@ ReportTable tried_table(const std::vector<MethodRun>& runs, const TaskLevelSetti
   return table;
 }
 
-ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSettings settings,
+ReportDocument task_level_report(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
+                                 const std::vector<TriedSetting>& tried, TaskLevelSettings settings,
                                  const std::string& command,
                                  const std::vector<LearnedRoutes>& learned) {
   const std::vector<std::string>& methods = settings.methods;
@@ -273,22 +243,22 @@ ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSe
       "Means over tasks of each task's own metric, with 95 % bootstrap intervals over tasks. "
       "\"direct\" is the start itself, tuned on each unseen task without multi-task training. ARG "
       "is the average relative gain over the base that its column names.");
-  report.table(comparison_table(runs, methods));
+  report.table(comparison_table(plan, runs, methods));
   report.heading("What the slides say, and what these runs say of it");
   report.paragraph(
       "Differences are paired by task. With few training steps on a small model they say "
       "something about this size only.");
-  report.table(claims_table(runs, methods));
-  if (!settings.tried.empty()) {
+  report.table(claims_table(plan, runs, methods));
+  if (!tried.empty()) {
     report.heading("Other settings tried");
     report.paragraph(
         "Each is trained from the same start as its method, with the changes of its row, and "
         "scored "
         "on seen tasks. Differences are paired by task, with 95 % intervals.");
-    report.table(tried_table(runs, settings));
+    report.table(tried_table(plan, runs, tried));
   }
-  add_compute(report, runs, methods);
-  add_gains(report, runs, methods);
+  add_compute(report, plan.dense, runs, methods);
+  add_gains(report, plan.dense, runs, methods);
   add_templates(report, runs, methods);
   for (const LearnedRoutes& routes : learned) {
     report.heading("Routes that " + routes.method + " learned");

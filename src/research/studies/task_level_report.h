@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "core/analysis/correlation_report.h"
+#include "core/routes/route_dump.h"
 #include "research/settings/experiment_settings.h"
 #include "research/studies/method_run.h"
 #include "research/studies/report_document.h"
-#include "core/routes/route_dump.h"
+#include "research/studies/task_level_plan.h"
+#include "research/studies/tried_setting.h"
 
 namespace trivium::research {
 
@@ -21,20 +23,22 @@ struct LearnedRoutes {
 };
 
 // The baseline x {seen, unseen zero-shot, unseen few-shot} table alone, with intervals and ARG.
-ReportTable comparison_table(const std::vector<MethodRun>& runs,
+ReportTable comparison_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
                              const std::vector<std::string>& methods);
 
-// What the slides say, and what these runs say of it: "agrees" where the 95 % interval of the
+// The plan's claims, and what these runs say of them: "agrees" where the 95 % interval of the
 // difference is on the claimed side of 0, "disagrees" where it is on the other, "open" between.
-ReportTable claims_table(const std::vector<MethodRun>& runs,
+ReportTable claims_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
                          const std::vector<std::string>& methods);
 
 // Every setting that was tried beside the methods: what it changes, its score on seen tasks, and
-// the differences from task-level random routes and from averaging, paired by task.
-ReportTable tried_table(const std::vector<MethodRun>& runs, const TaskLevelSettings& settings);
+// the differences from the methods that the plan names for that, paired by task.
+ReportTable tried_table(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
+                        const std::vector<TriedSetting>& tried);
 
 // The whole report. `settings` are printed, so that a reader can run it again.
-ReportDocument task_level_report(const std::vector<MethodRun>& runs, TaskLevelSettings settings,
+ReportDocument task_level_report(const TaskLevelPlan& plan, const std::vector<MethodRun>& runs,
+                                 const std::vector<TriedSetting>& tried, TaskLevelSettings settings,
                                  const std::string& command,
                                  const std::vector<LearnedRoutes>& learned);
 

@@ -1,25 +1,29 @@
 #include "research/studies/tried_setting.h"
 
-#include <sstream>
+#include <algorithm>
 
-#include "core/base/error.h"
+#include "research/studies/plan_table.h"
 
 namespace trivium::research {
 
-TriedSetting parse_tried_setting(const std::string& text) {
-  TriedSetting setting;
-  std::istringstream words(text);
-  std::string word;
-  words >> setting.name >> setting.method;
-  while (words >> word) setting.overrides.push_back(word);
-  const bool is_named = setting.name.size() > 1 && setting.name.ends_with(':') &&
-                        setting.name.find('/') == std::string::npos;
-  if (!is_named || setting.overrides.empty()) {
-    throw Error(ExitCode::kConfig,
-                "experiment.tried: \"" + text + "\" is not \"NAME: METHOD KEY=VALUE...\"");
+std::vector<TriedSetting> read_tried_settings(const std::filesystem::path& file) {
+  const toml::table document = parse_plan_file(file);
+  const PlanTable root(document, file.string());
+  root.allow_only({"tried"});
+  std::vector<TriedSetting> settings;
+  for (const PlanTable& table : root.tables("tried")) {
+    table.allow_only({"name", "method", "overrides"});
+    TriedSetting setting{table.text("name"), table.text("method"), table.overrides("overrides")};
+    table.check_folder_name("name", setting.name);
+    if (setting.overrides.empty()) table.fail("overrides", "a tried setting changes something");
+    if (std::any_of(settings.begin(), settings.end(),
+                    [&](const TriedSetting& other) { return other.name == setting.name; })) {
+      table.fail("name", "a second setting \"" + setting.name + "\"");
+    }
+    settings.push_back(std::move(setting));
   }
-  setting.name.pop_back();
-  return setting;
+  if (settings.empty()) root.fail("tried", "there is no [[tried]]");
+  return settings;
 }
 
 }  // namespace trivium::research

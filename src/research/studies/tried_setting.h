@@ -1,6 +1,7 @@
 // Another setting of a method, tried beside it.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,9 @@ struct TriedSetting {
   std::vector<std::string> overrides;
 };
 
-// From "NAME: METHOD KEY=VALUE...", separated by blanks. Error kConfig, with the text, for anything
-// else.
-TriedSetting parse_tried_setting(const std::string& text);
+// From a TOML file of tables [[tried]] with these three keys, in its order. Error kMissingInput;
+// kConfig, naming file and line, for an unknown or missing key, a name that is no folder's or that
+// stands there twice, and for a setting that changes nothing.
+std::vector<TriedSetting> read_tried_settings(const std::filesystem::path& file);
 
 }  // namespace trivium::research

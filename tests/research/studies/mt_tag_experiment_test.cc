@@ -52,6 +52,7 @@ class MtTagExperimentTest : public ::testing::Test {
     settings_.init = (fs::path(TRIVIUM_TEST_DATA) / "tiny_bert").string();
     settings_.gym = (folder_.path() / "gym").string();
     settings_.methods_folder = (folder_.path() / "methods").string();
+    settings_.plan = TRIVIUM_SOURCE_DIR "/configs/mt_tag/plan.toml";
     settings_.tables = {"T1", "T6"};
     settings_.gates = {"random", "mnli", "nearest"};
     settings_.max_length = 16;
@@ -112,13 +113,28 @@ TEST_F(MtTagExperimentTest, TrainsScoresAndGoesOnWhereItWas) {
   EXPECT_EQ(after.at("runs"), before.at("runs"));
   EXPECT_EQ(after.at("training_examples"), before.at("training_examples"));
 
+  // Scores by another metric than the plan's are not taken for those by this one.
+  std::string plan = read_file(settings_.plan);
+  const std::string usual = "usual = \"accuracy\"";
+  plan.replace(plan.find(usual), usual.size(), "usual = \"macro_f1\"");
+  MtTagSettings by_f1 = settings_;
+  by_f1.plan = folder_.write("plan.toml", plan).string();
+  MtTagExperiment rescored(by_f1, nullptr);
+  ASSERT_TRUE(rescored.run());
+  ASSERT_EQ(rescored.runs()[3].runs.size(), tag.runs.size());
+  for (const FineTuneRun& run : rescored.runs()[3].runs) {
+    EXPECT_EQ(run.metric, run.task == "stsb"   ? "spearman"
+                          : run.task == "cola" ? "matthews"
+                                               : "macro_f1");
+  }
+
   // Results of other settings are not mixed with these.
   MtTagSettings changed = settings_;
   changed.epochs = 2;
   MtTagExperiment other(changed, nullptr);
   EXPECT_THROW(other.run(), Error);
 
-  const std::vector<ResultTable> tables = mt_tag_tables(settings_);
+  const std::vector<ResultTable>& tables = experiment.tables();
   const ReportTable t1 = mt_tag_table(tables[0], experiment.runs());
   EXPECT_EQ(t1.rows.size(), 8u);  // four models, and the paper's row below each
   EXPECT_EQ(t1.rows[7].at(10), "82.5");
@@ -171,40 +187,11 @@ TEST_F(MtTagExperimentTest, ChangedTestsAreScoredWhereATableAsksForThem) {
   EXPECT_EQ(experiment.runs()[4].use.size(), 6u);  // C-GLUE has six tasks
 }
 
-TEST(MtTagPlan, EveryTrainingIsPlannedOnce) {
-  MtTagSettings settings;
-  const std::vector<MtTagVariant> variants = mt_tag_variants(settings);
-  std::vector<std::string> names;
-  for (const MtTagVariant& variant : variants) {
-    EXPECT_THAT(names, testing::Not(testing::Contains(variant.name)));
-    names.push_back(variant.name);
-    for (size_t i = 0; i < variant.jobs.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) EXPECT_NE(variant.jobs[i].key(), variant.jobs[j].key());
-    }
-  }
-  EXPECT_THAT(names,
-              testing::IsSupersetOf({"single_task", "mt_tag", "mt_tag-layers2", "mt_tag-experts6",
-                                     "mt_tag-uniform_then_natural", "mt_tag-glue_plus",
-                                     "mt_switch-c_glue", "mt_tag-embeddings"}));
-  settings.tables = {"T9"};
-  EXPECT_THROW(mt_tag_tables(settings), Error);
-}
-
-TEST(MtTagPlan, ThePapersMeansAreThoseOfItsRows) {
-  MtTagSettings settings;
-  settings.tables = {"T1", "T3"};
-  for (const ResultTable& table : mt_tag_tables(settings)) {
-    for (const TableRow& row : table.rows) {
-      for (const TableColumn& column : table.columns) {
-        if (column.jobs.size() < 2 || !column.perturbation.empty()) continue;
-        double sum = 0;
-        for (const FineTuneJob& job : column.jobs) sum += row.paper.at(job.task);
-        EXPECT_NEAR(sum / static_cast<double>(column.jobs.size()), row.paper.at(column.title),
-                    0.051)
-            << table.name << " " << row.label << " " << column.title;
-      }
-    }
-  }
+TEST_F(MtTagExperimentTest, AVariantWhoseSettingsCannotBeReadIsRefusedAtOnce) {
+  folder_.write("methods/mt_switch.toml", "[model]\nnum_expert = 2\n");
+  EXPECT_THROW(MtTagExperiment(settings_, nullptr), Error);
+  settings_.tables = {"T6"};  // which has no MT-Switch
+  EXPECT_NO_THROW(MtTagExperiment(settings_, nullptr));
 }
 
 // ---- Statistics
@@ -226,7 +213,7 @@ MtTagRun run_of(std::vector<std::vector<std::string>> answers_by_seed) {
 }
 
 TEST(MtTagStatistics, MeansOverSeedsAndPairedDifferences) {
-  const TableColumn column{"rte", {{"rte", 0, "own"}}, ""};
+  const TableColumn column{"rte", {{"rte", 0, {}}}, ""};
   const MtTagRun good = run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
   const MtTagRun bad = run_of({{"no", "yes", "no", "yes"}});
   const BootstrapScore a = column_score({&good}, column), b = column_score({&bad}, column);
@@ -238,11 +225,11 @@ TEST(MtTagStatistics, MeansOverSeedsAndPairedDifferences) {
   EXPECT_NEAR(gain.value, 87.5, 1e-9);
   EXPECT_GT(gain.interval.low, 0);
   EXPECT_EQ(difference(a, a).interval.low, 0);
-  EXPECT_FALSE(column_score({&good}, {"cola", {{"cola", 0, "own"}}, ""}).known);
+  EXPECT_FALSE(column_score({&good}, {"cola", {{"cola", 0, {}}}, ""}).known);
 }
 
 TEST(MtTagStatistics, TrainingsAreDrawnTooWhereThereAreSeveral) {
-  const TableColumn column{"rte", {{"rte", 0, "own"}}, ""};
+  const TableColumn column{"rte", {{"rte", 0, {}}}, ""};
   // Each training gets every line right or every line wrong: only its seed tells.
   const MtTagRun good = run_of({{"yes", "no", "yes", "no"}});
   const MtTagRun bad = run_of({{"no", "yes", "no", "yes"}});
@@ -261,7 +248,7 @@ TEST(MtTagStatistics, TrainingsAreDrawnTooWhereThereAreSeveral) {
 
 TEST(MtTagStatistics, TheBestSeedIsThatOfDev) {
   const MtTagRun run = run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
-  const SeedScores scores = seed_scores(run, {"rte", 0, "own"});
+  const SeedScores scores = seed_scores(run, {"rte", 0, {}});
   EXPECT_EQ(scores.seeds, 2u);
   EXPECT_NEAR(scores.mean, 87.5, 1e-9);
   EXPECT_NEAR(scores.deviation, 12.5 * std::sqrt(2.0), 1e-9);

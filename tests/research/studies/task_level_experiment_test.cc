@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "research/studies/task_level_report.h"
 #include "learning/training/toy_training.h"
+#include "research/studies/task_level_report.h"
 
 namespace trivium::research {
 namespace {
@@ -65,6 +65,14 @@ class TaskLevelExperimentTest : public ::testing::Test {
     settings_.precision = learning::Precision::kFloat32;
   }
 
+  std::string report_of(const TaskLevelExperiment& experiment) const {
+    const TaskLevelPlan plan =
+        read_task_level_plan(TRIVIUM_SOURCE_DIR "/configs/task_level/plan.toml");
+    return task_level_report(plan, experiment.runs(), experiment.tried(), settings_, "the command",
+                             {})
+        .to_markdown();
+  }
+
   TemporaryFolder folder_;
   TaskLevelSettings settings_;
 };
@@ -119,7 +127,13 @@ TEST_F(TaskLevelExperimentTest, StoppedItGoesOn) {
 
 TEST_F(TaskLevelExperimentTest, TriedSettingsAreScoredOnSeenTasks) {
   settings_.methods = {"vanilla", "average", "learned"};
-  settings_.tried = {"hot: learned model.temperature=5", "short: average train.steps=1"};
+  settings_.tried = folder_
+                        .write("tried.toml",
+                               "[[tried]]\nname = \"hot\"\nmethod = \"learned\"\n"
+                               "overrides = [\"model.temperature=5\"]\n"
+                               "[[tried]]\nname = \"short\"\nmethod = \"average\"\n"
+                               "overrides = [\"train.steps=1\"]\n")
+                        .string();
   TaskLevelExperiment experiment(settings_, nullptr);
   ASSERT_TRUE(experiment.run());
   ASSERT_EQ(experiment.runs().size(), 6u);
@@ -130,10 +144,10 @@ TEST_F(TaskLevelExperimentTest, TriedSettingsAreScoredOnSeenTasks) {
   EXPECT_TRUE(hot.few_shot.empty());
   EXPECT_TRUE(experiment.trained("hot").model->has_router());
   EXPECT_FALSE(experiment.trained("short").model->has_router());
-  const std::string text =
-      task_level_report(experiment.runs(), settings_, "the command", {}).to_markdown();
+  const std::string text = report_of(experiment);
   EXPECT_THAT(text, testing::HasSubstr("Other settings tried"));
   EXPECT_THAT(text, testing::HasSubstr("model.temperature=5"));
+  EXPECT_THAT(text, testing::HasSubstr("less average"));
 }
 
 TEST_F(TaskLevelExperimentTest, KeptResultsNeedNoGymAndStandForTheirSettingsOnly) {
@@ -156,8 +170,7 @@ TEST_F(TaskLevelExperimentTest, KeptResultsNeedNoGymAndStandForTheirSettingsOnly
 TEST_F(TaskLevelExperimentTest, ReportHasEveryMethodTaskAndClaim) {
   TaskLevelExperiment experiment(settings_, nullptr);
   ASSERT_TRUE(experiment.run());
-  const std::string text =
-      task_level_report(experiment.runs(), settings_, "the command", {}).to_markdown();
+  const std::string text = report_of(experiment);
   for (const char* part : {"direct", "vanilla", "average", "learned", "first", "second", "new",
                            "the command", "averaging is above vanilla", "ARG few-shot"}) {
     EXPECT_THAT(text, testing::HasSubstr(part));
@@ -168,7 +181,11 @@ TEST_F(TaskLevelExperimentTest, RefusesARoutedStartAndAnUnknownMethod) {
   settings_.methods = {"vanilla", "nonsense"};
   EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
   settings_.methods = {"vanilla"};
-  settings_.tried = {"hot: nonsense model.temperature=5"};
+  settings_.tried = folder_
+                        .write("tried.toml",
+                               "[[tried]]\nname = \"hot\"\nmethod = \"nonsense\"\n"
+                               "overrides = [\"model.temperature=5\"]\n")
+                        .string();
   EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
   settings_.tried.clear();
   save_checkpoint(toy_checkpoint(), folder_.path() / "start");
