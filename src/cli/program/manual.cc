@@ -62,13 +62,10 @@ void write_footer(std::ostream& out, const CLI::App& command) {
 
 void write_command(std::ostream& out, const CLI::App& command, const std::string& before) {
   const std::string name = before + " " + command.get_name();
-  const std::vector<const CLI::App*> commands = shown_commands(command);
-  if (commands.empty() || !command.get_options().empty()) {
-    out << ".SS " << roff(name) << "\n" << roff(command.get_description()) << "\n";
-    write_options(out, command);
-    write_footer(out, command);
-  }
-  for (const CLI::App* inner : commands) write_command(out, *inner, name);
+  out << ".SS " << roff(name) << "\n" << roff(command.get_description()) << "\n";
+  write_options(out, command);
+  write_footer(out, command);
+  for (const CLI::App* inner : shown_commands(command)) write_command(out, *inner, name);
 }
 
 }  // namespace
