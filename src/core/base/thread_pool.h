@@ -3,15 +3,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 namespace trivium {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller of run(); at least 1. Error kUsage for fewer.
+  // `threads` counts the caller of run(); at least 1. Error kUsage for fewer, kUnavailable where
+  // the system does not start so many; no thread is left then.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -20,18 +21,22 @@ class ThreadPool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls work(thread) once for every thread in [0, size()), number 0 on the caller's own thread,
-  // and returns when all have ended. `work` must not throw and must not call run(). One caller at a
-  // time.
+  // and returns when all have ended, so that nothing that `work` uses is needed any longer. What
+  // `work` throws, on any thread, is thrown to the caller then; of several exceptions that of the
+  // lowest thread. Other threads are not stopped by it, and the pool can be used again. `work` must
+  // not call run(). One caller at a time.
   template <typename Work>
   void run(Work&& work) {
-    using Callable = std::remove_reference_t<Work>;
-    start([](void* callable, int thread) { (*static_cast<Callable*>(callable))(thread); },
-          const_cast<void*>(static_cast<const void*>(&work)));
+    auto callable = [&work](int thread) { work(thread); };
+    using Callable = decltype(callable);
+    start([](void* place, int thread) { (*static_cast<Callable*>(place))(thread); }, &callable);
   }
 
   // Splits [0, count) into one contiguous range a thread, as even as possible, and calls
   // work(thread, begin, end) for those that are not empty. The caller does it alone where all of it
-  // is few `operations` (multiplications, say): less than waking a thread may cost.
+  // is few `operations` (multiplications, say): less than waking a thread may cost. Exceptions as
+  // those of run(). A loop's memory is made before it, on the caller's thread, so that a loop that
+  // has begun does not run out of it half-way.
   template <typename Work>
   void for_ranges(int64_t count, int64_t operations, Work&& work) {
     constexpr int64_t kFewOperations = 16384;
@@ -48,14 +53,19 @@ class ThreadPool {
  private:
   using Function = void (*)(void* callable, int thread);
   void start(Function function, void* callable);
+  void call(int thread);
   void work_until_stopped(int thread);
+  void stop();
+  [[noreturn]] void throw_first_failure();
 
   std::vector<std::thread> workers_;
   Function function_ = nullptr;
   void* callable_ = nullptr;
+  std::vector<std::exception_ptr> failures_;  // [size()]: what a thread's work threw in this round
   // On cache lines of their own: each is written by one side and spun on by the other.
   alignas(64) std::atomic<uint32_t> round_{0};    // counts the calls of run()
   alignas(64) std::atomic<uint32_t> working_{0};  // workers that have not ended this round
+  std::atomic<bool> failed_{false};               // whether there is a failure in this round
   std::atomic<bool> stopped_{false};
 };
 

@@ -50,6 +50,7 @@ void LogitScan::read(std::span<const float> logits, std::span<const int32_t> ban
 void LogitScan::begin(int count) {
   count_ = static_cast<size_t>(count);
   best_.clear();
+  best_.reserve(count_);
   max_ = kMinusInfinity;
   sum_ = 0;
 }

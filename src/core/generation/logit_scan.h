@@ -30,6 +30,7 @@ class LogitScan {
   // read() in pieces, for a row whose logits never lie side by side: begin(), then add() of pieces
   // in any order, into several scans of the same count where several threads do it, merge() of
   // those into one, finish() (which throws what read() throws). `first_token` is the piece's first.
+  // begin() makes room for `count` tokens, so that add() and merge() allocate nothing.
   void begin(int count);
   void add(std::span<const float> logits, int32_t first_token, std::span<const int32_t> banned);
   void merge(const LogitScan& other);

@@ -1,4 +1,4 @@
-// Memory for kernels: aligned to a cache line, never shrunk, so that a loop that has run once
+// Memory for kernels: aligned to a cache line, never shrunk, so that a second batch of a size
 // allocates no more.
 #pragma once
 
@@ -24,9 +24,10 @@ class AlignedBuffer {
   explicit AlignedBuffer(int64_t count) { reserve(count); }
 
   // Room for `count` values, zeroed when they are new; what was there is lost when it grows.
+  // std::bad_alloc, and an empty buffer, where there is no memory.
   T* reserve(int64_t count) {
     if (count > count_) {
-      memory_.reset();  // before the new block, so that both never exist together
+      clear();  // before the new block, so that both never exist together
       memory_.reset(static_cast<T*>(allocate_aligned(static_cast<size_t>(count) * sizeof(T))));
       count_ = count;
     }

@@ -43,8 +43,14 @@ class PackedKeysValues {
   AlignedBuffer<std::byte> keys_, values_;
 };
 
-// What a thread needs while it attends; grows, never shrinks.
+// What a thread needs while it attends; grows, never shrinks. The functions below take the room that
+// they find and allocate nothing, so the caller makes it before a loop of several threads.
 struct AttentionScratch {
+  // Room for attend_packed over up to `len` keys and values of `type`, and for attend_cached over
+  // up to `len` cells.
+  void reserve_packed(ComputeType type, int64_t head_dim, int64_t len);
+  void reserve_cached(int64_t len) { row.reserve(len); }
+
   AlignedBuffer<std::byte> queries;  // 32 rows of head_dim
   AlignedBuffer<float> scores;       // 32 rows of len
   AlignedBuffer<std::byte> weights;  // the same after the softmax, in the attention's type
@@ -53,14 +59,14 @@ struct AttentionScratch {
 
 // Row i: out[i] = softmax(query[i] K^T / sqrt(head_dim)) V of head `head`, for `count` queries.
 // queries and out: float32, `stride` elements from one row to the next, pointing to the head's
-// first value.
+// first value. A scratch without room for it is a bug.
 void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, int64_t head,
                    int64_t head_dim, const float* queries, int64_t query_stride, int64_t count,
                    float* out, int64_t out_stride, AttentionScratch& scratch);
 
 // The same for one query over cached positions: cell c of the cache holds the keys of a position at
 // cache + c * cell_stride and its values `value_offset` elements behind, in `type` (float32 or
-// bfloat16), pointing to the head's first value.
+// bfloat16), pointing to the head's first value. A scratch without room for it is a bug.
 void attend_cached(ComputeType type, const void* cache, int64_t cell_stride, int64_t value_offset,
                    std::span<const int32_t> cells, int64_t head_dim, const float* query, float* out,
                    AttentionScratch& scratch);

@@ -44,13 +44,15 @@ int64_t padded_depth(ComputeType type, int64_t depth) {
 
 namespace {
 
-// Where a column's values lie in a group: runs of pack() values, one run every 64 bytes (float32:
-// every 128), and after depth_step values on in the next pair of tiles.
+// Where a column's values lie in a group: runs of `pack` values, one run every 64 bytes (float32:
+// every 128), and after depth_step values on in the next pair of tiles. Byte: std::byte, const where
+// the values are only read.
+template <typename Byte>
 struct ColumnPlaces {
-  std::byte* first;
+  Byte* first;
   int64_t pack, run_stride, step, step_stride;
 
-  ColumnPlaces(ComputeType type, std::byte* group, int64_t column) {
+  ColumnPlaces(ComputeType type, Byte* group, int64_t column) {
     if (type == ComputeType::kFloat32) {
       *this = {group + column * 4, 1, 0, 1, kBlock * 4};
     } else {
@@ -58,14 +60,14 @@ struct ColumnPlaces {
                depth_step(type), 2048};
     }
   }
-  ColumnPlaces(std::byte* place, int64_t run, int64_t stride, int64_t depth, int64_t tiles_stride)
+  ColumnPlaces(Byte* place, int64_t run, int64_t stride, int64_t depth, int64_t tiles_stride)
       : first(place), pack(run), run_stride(stride), step(depth), step_stride(tiles_stride) {}
 
   // Calls use(k, place) for every k in [0, depth); `bytes` is the size of a value.
   template <typename Use>
   void for_each(int64_t depth, int64_t bytes, Use&& use) const {
     for (int64_t start = 0; start < depth; start += step) {
-      std::byte* run = first + start / step * step_stride;
+      Byte* run = first + start / step * step_stride;
       const int64_t stop = std::min(step, depth - start);
       for (int64_t k = 0; k < stop; k += pack, run += run_stride) {
         for (int64_t i = 0; i < std::min(pack, stop - k); ++i) use(start + k + i, run + i * bytes);
@@ -138,17 +140,16 @@ void PackedMatrix::set_columns(int64_t first, int64_t count, const float* rows,
 }
 
 void PackedMatrix::get_column(int64_t column, float* row) const {
-  // for_each only reads here.
-  const ColumnPlaces places(type_, const_cast<std::byte*>(group(column / kBlock)), column % kBlock);
+  const ColumnPlaces places(type_, group(column / kBlock), column % kBlock);
   if (type_ == ComputeType::kFloat32) {
-    places.for_each(depth_, 4, [&](int64_t k, std::byte* place) { row[k] = get<float>(place); });
+    places.for_each(depth_, 4, [&](int64_t k, const std::byte* place) { row[k] = get<float>(place); });
   } else if (type_ == ComputeType::kBfloat16) {
-    places.for_each(depth_, 2, [&](int64_t k, std::byte* place) {
+    places.for_each(depth_, 2, [&](int64_t k, const std::byte* place) {
       row[k] = from_bfloat16(get<uint16_t>(place));
     });
   } else {
     const float scale = scales_.data()[column];
-    places.for_each(depth_, 1, [&](int64_t k, std::byte* place) {
+    places.for_each(depth_, 1, [&](int64_t k, const std::byte* place) {
       row[k] = static_cast<float>(get<int8_t>(place)) * scale;
     });
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "core/base/rng.h"
 
@@ -78,6 +79,7 @@ TEST_P(AttentionTest, PackedKeysAndValues) {
       const auto expected = expected_attention(problem, queries, keys, values);
       std::vector<float> out(expected.size());
       memory.resize(problem.len, problem.heads, problem.head_dim);
+      scratch.reserve_packed(GetParam(), problem.head_dim, problem.len);
       kernels.begin();
       for (int64_t head = 0; head < problem.heads; ++head) {
         const int64_t offset = head * problem.head_dim;
@@ -110,6 +112,7 @@ TEST_P(AttentionTest, CachedPositions) {
     }
     std::vector<float> out(static_cast<size_t>(width));
     AttentionScratch scratch;
+    scratch.reserve_cached(problem.len);
     for (int64_t head = 0; head < problem.heads; ++head) {
       const int64_t offset = head * problem.head_dim;
       attend_cached(GetParam(), cache.data() + offset * bytes, stride, width, cells,
@@ -117,6 +120,36 @@ TEST_P(AttentionTest, CachedPositions) {
     }
     for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], bound(GetParam()));
   }
+}
+
+// Attention is part of loops of several threads, where it may not allocate.
+TEST_P(AttentionTest, ALackOfRoomIsABug) {
+  const int64_t len = 40, head_dim = 16;
+  const auto values = random_values(len * head_dim, 1);
+  std::vector<float> out(static_cast<size_t>(head_dim));
+  PackedKeysValues memory(GetParam());
+  memory.resize(len, 1, head_dim);
+  memory.pack_head(0, values.data(), values.data(), head_dim);
+  const BlockKernels& kernels = block_kernels(InstructionSet::kPortable);
+  const std::vector<int32_t> cells(static_cast<size_t>(len), 0);
+  const std::vector<std::byte> cell(static_cast<size_t>(2 * head_dim * size_of(GetParam())));
+  AttentionScratch scratch;
+  const auto attend_to_source = [&] {
+    attend_packed(kernels, memory, 0, head_dim, values.data(), head_dim, 1, out.data(), head_dim,
+                  scratch);
+  };
+  const auto attend_to_cells = [&] {
+    attend_cached(GetParam(), cell.data(), 0, head_dim, cells, head_dim, values.data(), out.data(),
+                  scratch);
+  };
+  scratch.reserve_packed(GetParam(), head_dim, 32);
+  scratch.reserve_cached(len - 1);
+  EXPECT_THROW(attend_to_source(), std::logic_error);
+  EXPECT_THROW(attend_to_cells(), std::logic_error);
+  scratch.reserve_packed(GetParam(), head_dim, len);
+  scratch.reserve_cached(len);
+  EXPECT_NO_THROW(attend_to_source());
+  EXPECT_NO_THROW(attend_to_cells());
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, AttentionTest,

@@ -10,6 +10,10 @@ namespace {
 // Groups of 32 logits that are computed before they are scanned: 32 rows of them are 64 KiB.
 constexpr int64_t kPieceGroups = 16;
 
+// Floats from one row of a piece to the next: a line more, so that rows do not all fall on one set
+// of the cache.
+constexpr int64_t kPieceStride = kPieceGroups * kBlock + 16;
+
 // Sources short of this many tokens together are not worth a pass of the encoder by themselves: it
 // reads all of its weights.
 constexpr int64_t kTokensTakenIn = 64;
@@ -173,14 +177,17 @@ std::span<const LogitScan> CpuDecoder::step_scan(std::span<const int32_t> tokens
   run_layers(tokens);
   const int64_t groups = engine_.weights().tokens.num_groups();
   const int64_t num_pieces = (groups + kPieceGroups - 1) / kPieceGroups;
+  // More candidates than there are tokens would only take memory.
+  count = static_cast<int>(std::min<int64_t>(count, vocab_size()));
   for (std::vector<LogitScan>& scans : part_scans_) {
     scans.resize(std::max(scans.size(), tokens.size()));
     for (size_t row = 0; row < tokens.size(); ++row) scans[row].begin(count);
   }
+  for (AlignedBuffer<float>& piece : pieces_) piece.reserve(kBlock * kPieceStride);
   const int64_t operations = rows() * vocab_size() * engine_.config().d_model;
   engine_.context().threads->for_ranges(
       num_pieces, operations, [&](int thread, int64_t begin, int64_t end) {
-        scan_pieces(begin, end, pieces_[thread], part_scans_[thread], banned);
+        scan_pieces(begin, end, pieces_[thread].data(), part_scans_[thread], banned);
       });
   scans_.resize(tokens.size());
   for (size_t row = 0; row < tokens.size(); ++row) {
@@ -191,14 +198,11 @@ std::span<const LogitScan> CpuDecoder::step_scan(std::span<const int32_t> tokens
   return scans_;
 }
 
-void CpuDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, AlignedBuffer<float>& piece,
+void CpuDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, float* piece,
                                 std::span<LogitScan> scans,
                                 std::span<const std::vector<int32_t>> banned) {
   const EngineWeights& weights = engine_.weights();
   const BlockKernels& kernels = *engine_.context().blocks;
-  // A line more, so that rows do not all fall on one set of the cache.
-  constexpr int64_t kStride = kPieceGroups * kBlock + 16;
-  piece.reserve(kBlock * kStride);
   alignas(64) float block[kBlock * kBlock];
   kernels.begin();
   for (int64_t index = piece_begin; index < piece_end; ++index) {
@@ -210,15 +214,15 @@ void CpuDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, AlignedBuff
       for (int64_t group = first; group < last; ++group) {
         scaled_block(kernels, last_, row, count, weights.tokens, group, block);
         const float* bias = weights.logits_bias.data() + group * kBlock;
-        float* place = piece.data() + (group - first) * kBlock;
+        float* place = piece + (group - first) * kBlock;
         for (int64_t r = 0; r < count; ++r) {
           for (int64_t c = 0; c < kBlock; ++c) {
-            place[r * kStride + c] = block[r * kBlock + c] + bias[c];
+            place[r * kPieceStride + c] = block[r * kBlock + c] + bias[c];
           }
         }
       }
       for (int64_t r = 0; r < count; ++r) {
-        scans[row + r].add({piece.data() + r * kStride, static_cast<size_t>(columns)},
+        scans[row + r].add({piece + r * kPieceStride, static_cast<size_t>(columns)},
                            static_cast<int32_t>(first * kBlock), banned[row + r]);
       }
     }

@@ -53,7 +53,7 @@ class CpuDecoder : public StepDecoder {
   void plan_layers();
   void run_layers(std::span<const int32_t> tokens);
   void run_layer(size_t layer);
-  void scan_pieces(int64_t piece_begin, int64_t piece_end, AlignedBuffer<float>& piece,
+  void scan_pieces(int64_t piece_begin, int64_t piece_end, float* piece,
                    std::span<LogitScan> scans, std::span<const std::vector<int32_t>> banned);
 
   CpuEngine& engine_;

@@ -212,11 +212,14 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape,
   const ComputeType type = attention_type(parts.front().expert->qkv.weights.type());
   const auto count = static_cast<int64_t>(segments.size());
   while (static_cast<int64_t>(scratch.self.size()) < count) scratch.self.emplace_back(type);
+  int64_t operations = 0, longest = 0;
   for (int64_t i = 0; i < count; ++i) {
-    scratch.self[i].resize(segments[i].len, shape.num_heads, head_dim);
+    const int64_t len = segments[i].len;
+    scratch.self[i].resize(len, shape.num_heads, head_dim);
+    operations += 2 * len * len * width;
+    longest = std::max(longest, len);
   }
-  int64_t operations = 0;
-  for (const Segment& segment : segments) operations += 2 * segment.len * segment.len * width;
+  for (AttentionScratch& own : scratch.attention) own.reserve_packed(type, head_dim, longest);
   context.threads->for_ranges(
       count * shape.num_heads, operations, [&](int thread, int64_t begin, int64_t end) {
         context.blocks->begin();
@@ -264,10 +267,13 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
   check(run.rows() == count, "every row is of a part");
   const float* projected = run.project(&DecoderExpert::qkv, hidden);
   float* mixed = scratch.mixed.reserve(count * width);
-  int64_t operations = 0;
+  int64_t operations = 0, longest = 0;
   for (const DecoderRow& row : rows) {
-    operations += 2 * width * static_cast<int64_t>(row.cells.size());
+    const auto len = static_cast<int64_t>(row.cells.size());
+    operations += 2 * width * len;
+    longest = std::max(longest, len);
   }
+  for (AttentionScratch& own : scratch.attention) own.reserve_cached(longest);
   context.threads->for_ranges(
       count * heads, operations, [&](int thread, int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item) {
@@ -287,8 +293,12 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
   const float* queries = run.project(&DecoderExpert::cross_query, hidden);
   const std::vector<SourceRows> groups = rows_by_source(rows);
   const auto items = static_cast<int64_t>(groups.size()) * heads;
-  operations = 0;
-  for (const DecoderRow& row : rows) operations += 2 * width * row.source->len();
+  operations = longest = 0;
+  for (const DecoderRow& row : rows) {
+    operations += 2 * width * row.source->len();
+    longest = std::max(longest, row.source->len());
+  }
+  for (AttentionScratch& own : scratch.attention) own.reserve_packed(type, head_dim, longest);
   context.threads->for_ranges(items, operations, [&](int thread, int64_t begin, int64_t end) {
     context.blocks->begin();
     for (int64_t item = begin; item < end; ++item) {

@@ -227,6 +227,12 @@ const std::byte* PackedKeysValues::value_group(int64_t head, int64_t group) cons
   return values_.data() + head * value_bytes_ + group * group_bytes;
 }
 
+void AttentionScratch::reserve_packed(ComputeType type, int64_t head_dim, int64_t len) {
+  queries.reserve(kBlock * padded_depth(type, head_dim) * size_of(type));
+  scores.reserve(kBlock * padded_to_block(len));
+  weights.reserve(kBlock * padded_to_block(len) * size_of(type));
+}
+
 void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, int64_t head,
                    int64_t head_dim, const float* queries, int64_t query_stride, int64_t count,
                    float* out, int64_t out_stride, AttentionScratch& scratch) {
@@ -235,9 +241,13 @@ void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, 
   const int64_t depth = padded_depth(type, head_dim), bytes = size_of(type);
   const int64_t len = memory.len(), padded_len = padded_to_block(len);
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  std::byte* query_rows = scratch.queries.reserve(kBlock * depth * bytes);
-  float* scores = scratch.scores.reserve(kBlock * padded_len);
-  std::byte* weights = scratch.weights.reserve(kBlock * padded_len * bytes);
+  check(scratch.queries.size() >= kBlock * depth * bytes &&
+            scratch.scores.size() >= kBlock * padded_len &&
+            scratch.weights.size() >= kBlock * padded_len * bytes,
+        "attention has room for its scores");
+  std::byte* query_rows = scratch.queries.data();
+  float* scores = scratch.scores.data();
+  std::byte* weights = scratch.weights.data();
   alignas(64) float block[kBlock * kBlock];
   for (int64_t first = 0; first < count; first += kBlock) {
     const int64_t rows = std::min(kBlock, count - first);
@@ -274,7 +284,9 @@ void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, 
 void attend_cached(ComputeType type, const void* cache, int64_t cell_stride, int64_t value_offset,
                    std::span<const int32_t> cells, int64_t head_dim, const float* query, float* out,
                    AttentionScratch& scratch) {
-  float* scores = scratch.row.reserve(static_cast<int64_t>(cells.size()));
+  check(scratch.row.size() >= static_cast<int64_t>(cells.size()),
+        "attention has room for its scores");
+  float* scores = scratch.row.data();
   if (type == ComputeType::kFloat32) {
     cached_head_float32(static_cast<const float*>(cache), cell_stride, value_offset, cells,
                         head_dim, query, out, scores);
