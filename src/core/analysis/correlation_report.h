@@ -1,4 +1,4 @@
-// Which features of tasks go with which experts (task_level_moe.md, section 13).
+// Which features of tasks go with which experts (docs/spec/task_level.md, section 13).
 #pragma once
 
 #include <string>

@@ -11,8 +11,8 @@
 
 namespace trivium {
 
-// From a task's vector to logits over experts (spec: task_level_moe.md, section 2). A shared router
-// has one body for all layers.
+// From a task's vector to logits over experts (spec: docs/spec/task_level.md, section 2). A shared
+// router has one body for all layers.
 enum class RouterKind {
   kLinear,                    // "linear"
   kLinearLayerSpecific,       // "linear_layer_specific"
@@ -43,7 +43,8 @@ enum class SelectionKind {
 };
 const EnumNames<SelectionKind>& selection_names();
 
-// Where the pools of experts are and how routes are chosen (spec: task_level_moe.md, sections 1-4).
+// Where the pools of experts are and how routes are chosen (spec: docs/spec/task_level.md, sections
+// 1 to 4).
 struct RoutingConfig {
   int64_t num_experts = 1;                      // 1: a dense model
   std::vector<int64_t> encoder_vanilla_layers;  // layers that stay one ordinary layer
@@ -58,7 +59,8 @@ struct RoutingConfig {
   bool operator==(const RoutingConfig&) const = default;
 };
 
-// How many gates choose among a layer's feed-forward experts (spec: mt_tag.md, section 1).
+// How many gates choose among a layer's feed-forward experts (spec: docs/spec/mt_tag.md, section
+// 1).
 enum class TokenGates {
   kPerTask,  // "per_task": one a task, as MT-TaG has them
   kShared,   // "shared": one for all tasks, as MT-Switch has it

@@ -1,5 +1,5 @@
 // Average relative gain (ARG): how much better a method is than a base, as a share of the base's
-// score, averaged over tasks (task_level_moe.md, section 12).
+// score, averaged over tasks (docs/spec/task_level.md, section 12).
 #pragma once
 
 #include <cstdint>

@@ -78,7 +78,7 @@ class Evaluator {
   int resamples_;
 };
 
-// The unweighted mean of the tasks' scores (crossfit_gym.md, section 6: "dev performance").
+// The unweighted mean of the tasks' scores (docs/spec/gym.md, section 6: "dev performance").
 double mean_score(const std::vector<TaskScore>& scores);
 
 }  // namespace trivium

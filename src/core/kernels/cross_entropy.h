@@ -5,7 +5,7 @@
 
 namespace trivium {
 
-// Label-smoothed cross-entropy of one row of logits (task_level_moe.md, section 5):
+// Label-smoothed cross-entropy of one row of logits (docs/spec/task_level.md, section 5):
 // (1 - smoothing) * -log p_label + smoothing / count * sum_v -log p_v, in float32, sums in double.
 // Afterwards `logits` [count] holds the gradient of scale * loss by them. Values that are not
 // finite make the loss so.

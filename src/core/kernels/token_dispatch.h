@@ -28,7 +28,7 @@ struct TokenDispatch {
   int32_t rows = 0;
   int32_t tile_rows = 16;  // as ExpertRows'
   // What is written. A row's expert is that of the largest of softmax(W x), the first of equals
-  // (mt_tag.md, section 1).
+  // (docs/spec/mt_tag.md, section 1).
   int32_t* experts = nullptr;   // [rows]
   float* factors = nullptr;     // [rows]
   int32_t* order = nullptr;     // [rows]: the rows of expert 0, then those of 1, ..., each in order

@@ -10,8 +10,8 @@ struct GateChoice {
   float probability = 1;
 };
 
-// The largest of softmax(W x), the first of equals (mt_tag.md, section 1). token: x [depth];
-// weights: W [num_experts, depth].
+// The largest of softmax(W x), the first of equals (docs/spec/mt_tag.md, section 1). token: x
+// [depth]; weights: W [num_experts, depth].
 GateChoice choose_expert(const float* token, int64_t depth, const float* weights,
                          int64_t num_experts);
 

@@ -1,5 +1,5 @@
 // Few-shot tuning of a checkpoint on one task: a grid of learning rates and batch sizes for every
-// data sample, the best step and cell chosen on dev (task_level_moe.md, section 11).
+// data sample, the best step and cell chosen on dev (docs/spec/task_level.md, section 11).
 #pragma once
 
 #include <atomic>
@@ -71,8 +71,9 @@ struct FewShotResult {
   double deviation() const;  // their population standard deviation
 };
 
-// Every sample and cell. Each cell starts from the same weights and seed (parity_notes A23), so
-// that no result depends on the order. `on_sample` gets each sample's result and its best model.
+// Every sample and cell. Each cell starts from the same weights and seed (docs/spec/parity.md,
+// A23), so that no result depends on the order. `on_sample` gets each sample's result and its best
+// model.
 using SampleDone = std::function<void(const SampleResult&, const Checkpoint&)>;
 FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
                             const FewShotSettings& settings, const SampleDone& on_sample = {});

@@ -1,4 +1,4 @@
-// The few examples that a new task is learnt from (task_level_moe.md, section 11).
+// The few examples that a new task is learnt from (docs/spec/task_level.md, section 11).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Gates for a task that a classifier never saw, and how gates use their experts (mt_tag.md, section
-// 10).
+// Gates for a task that a classifier never saw, and how gates use their experts
+// (docs/spec/mt_tag.md, section 10).
 #pragma once
 
 #include <torch/torch.h>

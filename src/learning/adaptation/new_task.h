@@ -1,5 +1,6 @@
 // A task that a trained checkpoint gets afterwards: a vector among the known tasks' vectors, from
-// which its router makes a route. Nothing else of the model changes (task_level_moe.md, 11).
+// which its router makes a route. Nothing else of the model changes (docs/spec/task_level.md,
+// section 11).
 #pragma once
 
 #include <torch/torch.h>

@@ -1,5 +1,5 @@
 // What a checkpoint makes of itself for a task it does not know, before any tuning
-// (task_level_moe.md, section 11).
+// (docs/spec/task_level.md, section 11).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Tasks whose answers are a class, a number or one of two choices, as records of one text or a pair
-// of texts (mt_tag.md, section 3).
+// of texts (docs/spec/mt_tag.md, section 3).
 #pragma once
 
 #include <cstdint>

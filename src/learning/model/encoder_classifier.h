@@ -1,5 +1,6 @@
 // An encoder with a head for every task: classification, regression, pairs of words, ranking
-// (mt_tag.md, sections 1 to 4). The encoder's layers are the sequence-to-sequence model's.
+// (docs/spec/mt_tag.md, sections 1 to 4). The encoder's layers are the sequence-to-sequence
+// model's.
 #pragma once
 
 #include <torch/torch.h>

@@ -1,4 +1,4 @@
-// Expert weight regularisation (task_level_moe.md, section 5).
+// Expert weight regularisation (docs/spec/task_level.md, section 5).
 #pragma once
 
 #include "learning/model/seq2seq_model.h"
@@ -7,7 +7,8 @@ namespace trivium::learning {
 
 // Adds to the parameters' gradients those of coefficient * R, where R is the sum over pools of the
 // mean over pairs of experts of sum_p sqrt(||p_i - p_j||^2 + 1e-12) over their tensors p, and
-// returns R. (The reference's norm has no gradient where two experts are equal: parity_notes A27.)
+// returns R. (The reference's norm has no gradient where two experts are equal:
+// docs/spec/parity.md, A27.)
 double add_expert_distance_gradients(Seq2SeqModelImpl& model, double coefficient);
 
 }  // namespace trivium::learning

@@ -1,5 +1,6 @@
 // The Transformer's layers as BART has them: post-LayerNorm, biased projections, exact GELU.
-// A "whole layer" is what an expert of the task-level method is (spec: task_level_moe.md, 1.1).
+// A "whole layer" is what an expert of the task-level method is (spec: docs/spec/task_level.md,
+// section 1.1).
 #pragma once
 
 #include <torch/torch.h>
@@ -83,7 +84,8 @@ struct LayerOptions {
 };
 
 // A layer's feed-forward part: "fc1" and "fc2" of the layer itself, or a pool of experts
-// ("experts.2.fc1") of which each token's gate ("gate") chooses one (mt_tag.md, section 1).
+// ("experts.2.fc1") of which each token's gate ("gate") chooses one (docs/spec/mt_tag.md, section
+// 1).
 class FeedForward {
  public:
   FeedForward() = default;

@@ -9,7 +9,7 @@
 namespace trivium::learning {
 
 // Weights over experts, [layers, batch, num_experts] for each stack; rows sum to 1. Undefined for a
-// dense model. (task_level_moe.md, 1.5)
+// dense model. (docs/spec/task_level.md, section 1.5)
 struct RoutingWeights {
   torch::Tensor encoder;
   torch::Tensor decoder;
@@ -59,9 +59,9 @@ struct ExpertOutput {
 torch::Tensor combine_outputs(const LayerPlan& plan, const torch::Tensor& like,
                               const std::vector<ExpertOutput>& outputs);
 
-// The mixture of `experts` over rows (task_level_moe.md, 1.2): out[b] = sum_e weights[b, e] * f(e,
-// rows), where run(e, rows) computes expert e on its rows, [count, len, d_model], and is called for
-// experts that have rows only. `like`: [batch, len, d_model].
+// The mixture of `experts` over rows (docs/spec/task_level.md, section 1.2): out[b] = sum_e
+// weights[b, e] * f(e, rows), where run(e, rows) computes expert e on its rows, [count, len,
+// d_model], and is called for experts that have rows only. `like`: [batch, len, d_model].
 template <typename Run>
 torch::Tensor mix_experts(const LayerPlan& plan, const torch::Tensor& like, Run&& run) {
   std::vector<ExpertOutput> outputs;

@@ -1,4 +1,4 @@
-// From router logits to routing weights (task_level_moe.md, section 3).
+// From router logits to routing weights (docs/spec/task_level.md, section 3).
 #pragma once
 
 #include <torch/torch.h>
@@ -26,17 +26,18 @@ torch::Tensor select_experts(const torch::Tensor& logits, SelectionKind kind, do
                              const torch::Tensor& gumbel_noise);
 
 // Evaluation: without noise, so that a task's route is one thing: softmax(z / tau) in softmax mode,
-// the argmax as one-hot in both Gumbel modes. (The reference keeps the noise on: parity_notes A2.)
+// the argmax as one-hot in both Gumbel modes. (The reference keeps the noise on:
+// docs/spec/parity.md, A2.)
 torch::Tensor select_experts_for_inference(const torch::Tensor& logits, SelectionKind kind,
                                            double temperature);
 
-// Constant routes (task_level_moe.md, section 10): every row of [layers, rows, num_experts] gives
-// `count` experts, drawn without replacement, the weight 1 / count.
+// Constant routes (docs/spec/task_level.md, section 10): every row of [layers, rows, num_experts]
+// gives `count` experts, drawn without replacement, the weight 1 / count.
 torch::Tensor draw_random_routes(at::IntArrayRef shape, int64_t count, torch::Generator generator);
 
 // Exploration, in training only: each row of `weights` [layers, batch, num_experts] becomes, with
 // probability `epsilon`, a random expert's one-hot, through which no gradient flows. Both stacks
-// alike, and not in place (the reference's decoder averages instead: parity_notes A12).
+// alike, and not in place (the reference's decoder averages instead: docs/spec/parity.md, A12).
 torch::Tensor explore(const torch::Tensor& weights, double epsilon, torch::Generator generator);
 
 // Independent Gumbel(0, 1) draws: -log(Exp(1)).

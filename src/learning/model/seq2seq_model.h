@@ -30,8 +30,8 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   // Of both stacks together, the encoder's first: the rows of every routing tensor.
   int64_t num_layers() const { return config_.encoder_layers + config_.decoder_layers; }
 
-  // N(0, init_std) weights, zero biases, unit LayerNorms, zero pad row (task_level_moe.md, section
-  // 2); task vectors N(0, 1).
+  // N(0, init_std) weights, zero biases, unit LayerNorms, zero pad row (docs/spec/task_level.md,
+  // section 2); task vectors N(0, 1).
   void init_weights(uint64_t seed);
 
   // What of the configuration training leaves behind for use: it changes no tensor.

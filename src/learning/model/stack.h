@@ -63,8 +63,8 @@ torch::Tensor register_table(torch::nn::Module& parent, const std::string& name,
 GateTable register_gates(torch::nn::Module& model, const ModelConfig& config, int64_t num_tasks);
 
 // The initial value of a parameter of a new model: N(0, std) weights, zero biases, unit LayerNorms
-// (task_level_moe.md, section 2), gates N(0, 0.001) (mt_tag.md, section 2), however they are
-// made, task vectors N(0, 1).
+// (docs/spec/task_level.md, section 2), gates N(0, 0.001) (docs/spec/mt_tag.md, section 2), however
+// they are made, task vectors N(0, 1).
 void init_parameter(const std::string& name, torch::Tensor value, double std);
 
 // bool [batch, src_len] -> bool [batch, 1, 1, src_len], as attention takes it.

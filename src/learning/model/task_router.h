@@ -11,7 +11,7 @@
 
 namespace trivium::learning {
 
-// The interface of all routers (task_level_moe.md, section 2).
+// The interface of all routers (docs/spec/task_level.md, section 2).
 class TaskRouterImpl : public torch::nn::Module {
  public:
   // task_vectors: [batch, task_vector_dim] -> logits [encoder_layers + decoder_layers, batch,

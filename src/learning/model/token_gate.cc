@@ -62,7 +62,7 @@ torch::Tensor TokenGateImpl::weights() const {
 }
 
 torch::Tensor TokenGateImpl::forward(const torch::Tensor& hidden, const torch::Tensor& rows) {
-  // Logits are small at the start, so in bfloat16 they would tie (mt_tag.md, section 12).
+  // Logits are small at the start, so in bfloat16 they would tie (docs/spec/mt_tag.md, section 12).
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(
       c10::DispatchKeySet({c10::DispatchKey::AutocastCPU, c10::DispatchKey::AutocastCUDA}));
   torch::Tensor weights = this->weights();  // [count, num_experts, d_model]

@@ -1,5 +1,5 @@
 // Experts chosen token by token: the gates, and the order in which tokens meet their experts
-// (mt_tag.md, section 1).
+// (docs/spec/mt_tag.md, section 1).
 #pragma once
 
 #include <torch/torch.h>

@@ -31,7 +31,7 @@ std::vector<Scored> choice_answers(const LabelledTaskInfo& task,
   for (const auto& [group, members] : groups) {
     size_t best = 0, right = 0;
     for (size_t c = 0; c < members.size(); ++c) {
-      // Output 1 is "right". Only its own logit counts (mt_tag.md, section 3).
+      // Output 1 is "right". Only its own logit counts (docs/spec/mt_tag.md, section 3).
       if (outputs[members[c]].at(1) > outputs[members[best]].at(1)) best = c;
       if (examples[members[c]].label == 1) right = c;
     }

@@ -1,5 +1,5 @@
 // Whether an expert does what its correlation suggests: disable it and see which tasks suffer
-// (task_level_moe.md, section 13).
+// (docs/spec/task_level.md, section 13).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// A routed checkpoint bound to one route, with which an unseen task starts (task_level_moe.md, 11).
+// A routed checkpoint bound to one route, with which an unseen task starts
+// (docs/spec/task_level.md, section 11).
 #pragma once
 
 #include "learning/storage/checkpoint.h"

@@ -34,7 +34,7 @@ struct ClassifierStepSettings {
   OptimiserSettings optimiser(int64_t steps, uint64_t seed) const;
 };
 
-// A classifier of many tasks (mt_tag.md, sections 2 to 6).
+// A classifier of many tasks (docs/spec/mt_tag.md, sections 2 to 6).
 struct ClassifierSettings : Settings {
   // [model]
   std::string init;

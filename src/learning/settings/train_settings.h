@@ -92,7 +92,7 @@ struct RunSettings {
 };
 
 // After the first stage, which learns routes: the experts begin anew and train along the learned
-// routes, which are frozen (task_level_moe.md, section 8).
+// routes, which are frozen (docs/spec/task_level.md, section 8).
 struct SecondStageSettings {
   int64_t steps = 0;  // 0: no second stage
   SelectionKind selection = SelectionKind::kSoftmax;

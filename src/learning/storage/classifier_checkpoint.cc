@@ -119,7 +119,8 @@ ClassifierCheckpoint import_classifier(const fs::path& folder,
   ExpertOptions experts;
   experts.token_experts = options.token_experts;
   experts.num_tasks = static_cast<int64_t>(tasks.size());
-  experts.expert_noise = 0;  // exact copies: the gates tell them apart (mt_tag.md, section 2)
+  experts.expert_noise =
+      0;  // exact copies: the gates tell them apart (docs/spec/mt_tag.md, section 2)
   experts.seed = options.seed;
   NamedTensors tensors = add_experts(std::move(bert.tensors), result.config, experts);
   torch::manual_seed(options.seed);

@@ -32,9 +32,9 @@ struct ClassifierOptions {
 };
 
 // The encoder of a BERT or MiniLM folder with a head of N(0, 0.02) for every task, and, where the
-// options ask for feed-forward experts, copies of every feed-forward part and new gates (mt_tag.md,
-// section 2). Hidden states are BERT's, for pairs too; the pooler is left out. Error kMissingInput,
-// kBadModel, and kUsage for more layers than there are.
+// options ask for feed-forward experts, copies of every feed-forward part and new gates
+// (docs/spec/mt_tag.md, section 2). Hidden states are BERT's, for pairs too; the pooler is left
+// out. Error kMissingInput, kBadModel, and kUsage for more layers than there are.
 ClassifierCheckpoint import_classifier(const std::filesystem::path& folder,
                                        const std::vector<LabelledTaskInfo>& tasks,
                                        const ClassifierOptions& options);

@@ -40,7 +40,8 @@ bool is_experts_own(const LayerTensor& tensor, const ModelConfig& config) {
                            : config.decoder_layer_is_pool(tensor.layer);
 }
 
-// Copies the experts' own tensors to each of them, with noise (task_level_moe.md, 1.7).
+// Copies the experts' own tensors to each of them, with noise (docs/spec/task_level.md,
+// section 1.7).
 NamedTensors copy_to_experts(NamedTensors dense, const ModelConfig& config,
                              const ExpertOptions& options) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(options.seed);

@@ -1,4 +1,5 @@
-// A dense model becomes a routed one: every expert starts as its layer (task_level_moe.md, 1.7).
+// A dense model becomes a routed one: every expert starts as its layer (docs/spec/task_level.md,
+// section 1.7).
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ torch::Tensor route_table(const torch::Tensor& weights);
 // `dense` with every layer that is a pool in `config` copied to its experts, and a new router with
 // task vectors ~ N(0, 1); a model whose routes are a table gets one of averages (1 / num_experts)
 // instead. `config` has options.routing and options.token_experts; with feed-forward experts, each
-// layer's fc1 and fc2 are copied instead, and the layers get new gates (mt_tag.md, section 2). With
-// one expert: `dense` itself.
+// layer's fc1 and fc2 are copied instead, and the layers get new gates (docs/spec/mt_tag.md,
+// section 2). With one expert: `dense` itself.
 NamedTensors add_experts(NamedTensors dense, const ModelConfig& config,
                          const ExpertOptions& options);
 

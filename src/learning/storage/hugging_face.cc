@@ -94,7 +94,7 @@ NamedTensors normalize_bart(NamedTensors stored, const ModelConfig& config,
 
 // ---- BERT
 
-// A layer's sub-modules: BERT's name and trivium's (parity_notes.md, D).
+// A layer's sub-modules: BERT's name and trivium's (docs/spec/parity.md, section 4).
 constexpr std::array<std::pair<const char*, const char*>, 8> kBertLayerNames{{
     {"attention.self.query", "self_attn.q_proj"},
     {"attention.self.key", "self_attn.k_proj"},

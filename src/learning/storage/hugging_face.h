@@ -20,11 +20,12 @@ struct BertLayers {
   int64_t decoder = 2;
 };
 
-// A BERT or MiniLM encoder folder becomes an encoder-decoder (parity_notes.md, D). Encoder: the
-// chosen layers as they are, token-type row 0 folded into the positions; with all layers its hidden
-// states are BERT's. Decoder: a warm start from the chosen layers, whose self-attention serves as
-// cross-attention too (so do their LayerNorms), with the encoder's embeddings, and the output tied
-// to them. The decoder starts with [SEP], its end token, as BART does.
+// A BERT or MiniLM encoder folder becomes an encoder-decoder (docs/spec/parity.md, section 4).
+// Encoder: the chosen layers as they are, token-type row 0 folded into the positions; with all
+// layers its hidden states are BERT's. Decoder: a warm start from the chosen layers, whose
+// self-attention serves as cross-attention too (so do their LayerNorms), with the encoder's
+// embeddings, and the output tied to them. The decoder starts with [SEP], its end token, as BART
+// does.
 Checkpoint import_bert_as_seq2seq(const std::filesystem::path& folder, const BertLayers& layers,
                                   const ExpertOptions& options);
 

@@ -1,5 +1,5 @@
-// Training of classifiers: many tasks in heterogeneous batches, then one task (mt_tag.md, sections
-// 5 and 6).
+// Training of classifiers: many tasks in heterogeneous batches, then one task (docs/spec/mt_tag.md,
+// sections 5 and 6).
 #pragma once
 
 #include <torch/torch.h>
@@ -45,8 +45,8 @@ class ClassifierTrainer : public TrainingLoop {
   int64_t batches_in_epoch() const { return static_cast<int64_t>(main_.batches_in_epoch()); }
 
  private:
-  // The mean of the losses of a batch of mixed tasks, which is the sum of equations 9 and 10 up to a
-  // constant.
+  // The mean of the losses of a batch of mixed tasks, which is the sum of the paper's equations 9
+  // and 10 up to a constant (docs/spec/mt_tag.md, section 5).
   StepResult add_gradients() override;
   ClassifierTrainer(ClassifierCheckpoint& checkpoint, std::vector<LabelledExample>&& examples,
                     const ClassifierTrainerOptions& options, int64_t epochs, BatchSampler main);

@@ -19,7 +19,7 @@ struct TrainingContext {
 };
 
 // Trains `start` on the mixture as the settings say and returns false when it was stopped early.
-// With a second stage (task_level_moe.md, section 8) the first one is the run in
+// With a second stage (docs/spec/task_level.md, section 8) the first one is the run in
 // run.output/first_stage; from the best checkpoint that it has by dev score come the router and
 // the task vectors, which are frozen; experts and shared parts begin anew as those of `start`,
 // which must be dense. Error kExists where the run's folder has a last/ and it is not resumed;

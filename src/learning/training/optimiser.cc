@@ -12,7 +12,8 @@ namespace {
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
 
 // Matrices, not vectors: biases and the gains of LayerNorms, which the reference decays by mistake
-// (parity_notes A8), do not decay. Names, of which a task's head has the task's, do not decide.
+// (docs/spec/parity.md, A8), do not decay. Names, of which a task's head has the task's, do not
+// decide.
 bool decays(const torch::Tensor& parameter) { return parameter.dim() >= 2; }
 
 bool is_of_routes(const AdamW::Group& group) {

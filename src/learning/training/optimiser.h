@@ -1,4 +1,5 @@
-// AdamW with parameter groups, the learning-rate schedule and clipping (parity_notes.md, F).
+// AdamW with parameter groups, the learning-rate schedule and clipping (docs/spec/parity.md,
+// section 6).
 #pragma once
 
 #include <torch/torch.h>
@@ -31,10 +32,10 @@ class AdamW {
   // parameters.
   AdamW(torch::nn::Module& model, const OptimiserSettings& settings);
 
-  // Alternate updates (task_level_moe.md, section 6): with train.alternate_every k > 0, only the
-  // groups whose turn step `step` is ask for a gradient: router and task vectors where step / k is
-  // even, the Transformer where it is odd. The others then count in no norm, and neither momentum
-  // nor decay moves them (parity_notes A7). Call it before the forward pass.
+  // Alternate updates (docs/spec/task_level.md, section 6): with train.alternate_every k > 0, only
+  // the groups whose turn step `step` is ask for a gradient: router and task vectors where step / k
+  // is even, the Transformer where it is odd. The others then count in no norm, and neither
+  // momentum nor decay moves them (docs/spec/parity.md, A7). Call it before the forward pass.
   void take_turns(int64_t step);
 
   // Returns the gradients' norm over all groups. The next step() reads them clipped as the settings

@@ -23,7 +23,7 @@ void freeze(Seq2SeqModel& model, const TrainSettings& settings) {
 
 // The constant routes that the settings ask for, [layers, num_tasks, num_experts]. For
 // instance-level random routes the table is what evaluation uses: one draw for all tasks, by the
-// seed (parity_notes A5 has a fresh one at every evaluation).
+// seed (docs/spec/parity.md, A5 has a fresh one at every evaluation).
 torch::Tensor constant_routes(const ModelConfig& config, const TrainSettings& settings,
                               int64_t num_tasks) {
   const int64_t layers = config.encoder_layers + config.decoder_layers;
@@ -53,7 +53,7 @@ void check_routed(const Checkpoint& start, const TrainSettings& settings, int64_
     fail("has " + std::string(start.model->has_router() ? "learned" : "constant") +
          " routes, but model.routes is " + name_in(route_plan_names(), settings.routes));
   }
-  // The reference silently takes the shape that it finds (parity_notes A11).
+  // The reference silently takes the shape that it finds (docs/spec/parity.md, A11).
   if (start.model->has_router() && routing.router != settings.router) {
     fail("has a router of another kind than model.router, " +
          name_in(router_names(), settings.router));

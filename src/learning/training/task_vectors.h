@@ -1,5 +1,5 @@
 // Vectors of tasks: random, or what a dense model makes of their texts; and the file that holds
-// them for training (task_level_moe.md, section 4).
+// them for training (docs/spec/task_level.md, section 4).
 #pragma once
 
 #include <torch/torch.h>
@@ -33,12 +33,12 @@ TaskVectors load_task_vectors(const std::filesystem::path& file);
 
 // The mean encoder state of up to `per_task` inputs of each task, over real tokens and then inputs,
 // each dimension scaled to mean 0 and deviation 1 over the tasks; dim is d_model. (The reference
-// means the decoder's states, pads included: parity_notes A18.)
+// means the decoder's states, pads included: docs/spec/parity.md, A18.)
 torch::Tensor text_task_vectors(Seq2SeqModel& model, const std::vector<EncodedExample>& examples,
                                 int64_t num_tasks, int64_t per_task);
 
 // The same by an encoder of its own for each task: a copy of `dense` tuned on that task's examples.
-// (The reference looks at one example of every batch of 8: parity_notes A19.)
+// (The reference looks at one example of every batch of 8: docs/spec/parity.md, A19.)
 torch::Tensor tuned_text_task_vectors(const Checkpoint& dense,
                                       const std::vector<EncodedExample>& examples,
                                       int64_t num_tasks, int64_t per_task, int64_t batch_size,
@@ -53,8 +53,8 @@ torch::Tensor fisher_task_vectors(const Checkpoint& dense,
 
 // The Fisher diagonal of one task's examples, flat: [sub-layers * d_model * 8]. The adapters have
 // width 8, down-projections ~ N(0, 1e-3) and up-projections of 0, so that the model is the
-// pretrained one (the reference starts both at 1, which is far from it: parity_notes A20). There
-// the down-projections have no gradient, and GELU(x) is x / 2 to 2 %: the gradient of an
+// pretrained one (the reference starts both at 1, which is far from it: docs/spec/parity.md, A20).
+// There the down-projections have no gradient, and GELU(x) is x / 2 to 2 %: the gradient of an
 // up-projection U behind the linear map W, b follows from those of W and b alone,
 // dL/dU = (dL/dW W^T + dL/db b^T) D^T / 2, and no adapter needs to be built.
 torch::Tensor fisher_of_task(const Checkpoint& dense, const std::vector<EncodedExample>& examples,

@@ -54,7 +54,8 @@ torch::Tensor Trainer::token_weights(const Batch& batch) const {
   const torch::Tensor lengths = batch.label_mask.sum(1);
   const auto tokens = lengths.sum().item<int64_t>();
   const auto options = torch::dtype(torch::kFloat32).device(lengths.device());
-  // The reference does not divide a summed loss by the accumulation (task_level_moe.md, 5).
+  // The reference does not divide a summed loss by the accumulation (docs/spec/task_level.md,
+  // section 5).
   if (options_.optimiser.loss == LossReduction::kTokenSum) return torch::ones({tokens}, options);
   const auto batches = static_cast<double>(options_.optimiser.accumulation);
   if (options_.optimiser.loss == LossReduction::kTokenMean) {
@@ -67,7 +68,8 @@ torch::Tensor Trainer::token_weights(const Batch& batch) const {
 
 OutputLoss Trainer::loss_of(const Batch& batch) {
   const RoutingWeights routes = route(batch.task_ids);
-  const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16, options_.device.type());
+  const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16,
+                            options_.device.type());
   return checkpoint_.model->loss(batch, routes, token_weights(batch),
                                  options_.optimiser.label_smoothing);
 }
@@ -148,7 +150,8 @@ void Trainer::validate() {
   const Validation validation = validator_(temperature());
   curves_.add(steps_done(), {{"dev_score", validation.score}});
   spdlog::info("step {}: dev score {:.4f} {}", steps_done(), validation.score, validation.summary);
-  // A score that is no number (a correlation of constants) is never the best (parity_notes A17).
+  // A score that is no number (a correlation of constants) is never the best (docs/spec/parity.md,
+  // A17).
   if (!(validation.score > best_score_.value_or(-std::numeric_limits<double>::infinity()))) return;
   best_score_ = validation.score;
   checkpoint_.model->set_selection_temperature(temperature());

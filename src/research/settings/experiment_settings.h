@@ -10,7 +10,7 @@
 
 namespace trivium::research {
 
-// The comparison of ways to route (task_level_moe.md, sections 10 to 12).
+// The comparison of ways to route (docs/spec/task_level.md, sections 10 to 12).
 struct TaskLevelSettings : Settings {
   // [experiment]
   std::string init;  // the dense checkpoint that every method starts from

@@ -10,8 +10,8 @@
 
 namespace trivium::research {
 
-// The comparison of token gates: multi-task training, then fine-tuning on each task (mt_tag.md,
-// sections 6 to 10).
+// The comparison of token gates: multi-task training, then fine-tuning on each task
+// (docs/spec/mt_tag.md, sections 6 to 10).
 struct MtTagSettings : Settings {
   // [experiment]
   std::string init;  // a BERT-family folder

@@ -1,5 +1,5 @@
 // The experiment on token gates: multi-task training of each method, then fine-tuning on each task
-// (mt_tag.md, sections 6 and 10).
+// (docs/spec/mt_tag.md, sections 6 and 10).
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // The comparison of ways to route: trains every method on the seen tasks and scores it on seen and
-// unseen ones (task_level_moe.md, sections 10 to 12).
+// unseen ones (docs/spec/task_level.md, sections 10 to 12).
 #pragma once
 
 #include <atomic>

@@ -149,7 +149,7 @@ TEST(ModelConfig, CountsParameters) {
   routed.routing.num_experts = 3;
   routed.routing.encoder_vanilla_layers = {0, 1, 2, 3, 4, 5};
   const double decoder_layer = 2 * 2362368 + 4722432 + 3 * 1536;  // attention, FFN, LayerNorm
-  const double router = 101412;  // task_level_moe.md, section 2: P = 128, E = 3
+  const double router = 101412;  // docs/spec/task_level.md, section 2: P = 128, E = 3
   EXPECT_EQ(parameter_count(routed), 139420416.0 + 2 * 6 * decoder_layer + router);
 }
 

@@ -13,8 +13,8 @@ TEST(TaskRouteTest, MainExpertIsTheFirstOfTheLargest) {
   EXPECT_EQ(TaskRoute::main_expert({1.0f}), 0);
 }
 
-// parity_notes A3: the slides' cost of one expert is that of the argmax of a soft route, which the
-// reference never evaluates. Here both can be.
+// docs/spec/parity.md, A3: the slides' cost of one expert is that of the argmax of a soft route,
+// which the reference never evaluates. Here both can be.
 TEST(TaskRouteTest, ReferenceDefectA3_SoftRoutesCanBeTakenByTheirMainExperts) {
   const TaskRoute soft{{{0.2f, 0.5f, 0.3f}, {1}}, {{0.4f, 0.4f, 0.2f}, {0, 0, 1}}, 2};
   EXPECT_EQ(main_experts_only(soft), (TaskRoute{{{0, 1, 0}, {1}}, {{1, 0, 0}, {0, 0, 1}}, 2}));

@@ -74,7 +74,7 @@ TEST_F(RoutingTest, RowsOfMixedTasksAreWhatEachIsAlone) {
   }
 }
 
-// parity_notes A9: the reference builds the decoder from the encoder's list.
+// docs/spec/parity.md, A9: the reference builds the decoder from the encoder's list.
 TEST_F(RoutingTest, ReferenceDefectA9_EachStackHasItsOwnVanillaLayers) {
   torch::NoGradGuard no_grad;
   const std::vector<std::vector<int64_t>> lists = {{}, {0}, {1}, {0, 1}};

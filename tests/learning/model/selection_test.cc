@@ -37,7 +37,8 @@ TEST_P(SelectionTest, ForwardIsTheFormula) {
   EXPECT_LT(max_difference(weights, expected), 1e-12);
 }
 
-// d p_i / d z_j = p_i (delta_ij - p_j) / tau, straight-through included (parity_notes G).
+// d p_i / d z_j = p_i (delta_ij - p_j) / tau, straight-through included (docs/spec/parity.md,
+// section 7).
 TEST_P(SelectionTest, BackwardIsTheSoftmaxJacobian) {
   const torch::Tensor p = torch::softmax(scores() / kTemperature, -1);
   for (int64_t i = 0; i < 4; ++i) {

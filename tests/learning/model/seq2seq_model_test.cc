@@ -30,7 +30,7 @@ TEST(Seq2SeqModelTest, PaddingDoesNotChangeARow) {
   }
 }
 
-// parity_notes B: position p takes row p + 2; rows 0 and 1 are never used.
+// docs/spec/parity.md, section 2: position p takes row p + 2; rows 0 and 1 are never used.
 TEST(Seq2SeqModelTest, PositionsBeginAtRowTwo) {
   torch::NoGradGuard no_grad;
   Seq2SeqModel model = random_model(small_config(1));

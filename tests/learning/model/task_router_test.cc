@@ -16,7 +16,7 @@ int64_t count_parameters(torch::nn::Module& module) {
   return count;
 }
 
-// task_level_moe.md, section 2.
+// docs/spec/task_level.md, section 2.
 TEST(TaskRouterTest, LinearLayerSpecificHasTheReferencesParameterCount) {
   RoutingConfig config;
   config.num_experts = 3;

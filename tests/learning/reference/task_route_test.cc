@@ -33,8 +33,8 @@ TEST(TaskRouteTest, RouteOfATaskIsTheRoutersChoice) {
   }
 }
 
-// parity_notes A3: the slides' cost of one expert is that of the argmax of a soft route, which the
-// reference never evaluates. Here both can be.
+// docs/spec/parity.md, A3: the slides' cost of one expert is that of the argmax of a soft route,
+// which the reference never evaluates. Here both can be.
 TEST(TaskRouteTest, ReferenceDefectA3_SoftRoutesCanBeTakenByTheirMainExperts) {
   ModelConfig config = small_config(3);
   config.routing.decoder_vanilla_layers = {1};

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// mt_tag.md, issue 5: hidden states as PyPI transformers' to 1e-4.
+// docs/spec/parity.md, section 8: hidden states as PyPI transformers' to 1e-4.
 constexpr double kTolerance = 1e-4;
 
 LabelledTaskInfo task_info(const std::string& name, AnswerKind kind = AnswerKind::kLabel) {
@@ -60,7 +60,7 @@ TEST(ImportClassifier, MiniLmsHiddenStatesOfPairsAreTransformers) {
   }
   EXPECT_LT(pairs_difference(folder, fs::path(TRIVIUM_TEST_DATA) / "minilm_pairs.safetensors"),
             kTolerance);
-  // mt_tag.md, section 1: "74K" gate parameters for eight tasks, "21M" added experts.
+  // docs/spec/mt_tag.md, section 1: "74K" gate parameters for eight tasks, "21M" added experts.
   std::vector<LabelledTaskInfo> glue;
   for (int t = 0; t < 8; ++t) glue.push_back(task_info("task" + std::to_string(t)));
   int64_t gates = 0, all = 0, dense = 0;

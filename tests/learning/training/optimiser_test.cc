@@ -16,7 +16,7 @@ namespace trivium::learning {
 namespace {
 
 TEST(LearningRateFactorTest, RisesAndFallsLinearly) {
-  // task_level_moe.md, 6: W = int(0.06 T).
+  // docs/spec/task_level.md, section 6: W = int(0.06 T).
   EXPECT_EQ(learning_rate_factor(0, 30'000, 0.06), 0.0);
   EXPECT_EQ(learning_rate_factor(900, 30'000, 0.06), 0.5);
   EXPECT_EQ(learning_rate_factor(1800, 30'000, 0.06), 1.0);

@@ -368,7 +368,7 @@ TEST_F(TrainerTest, Bfloat16StaysNearFloat32) {
   EXPECT_EQ(moved["bf16"], moved["fp32"]);  // no weight lost its gradient in autocast's cache
 }
 
-// parity_notes A4: the reference's random routes drift, since they are parameters.
+// docs/spec/parity.md, A4: the reference's random routes drift, since they are parameters.
 TEST_F(TrainerTest, ReferenceDefectA4_ConstantRoutesDoNotMove) {
   ModelConfig config = toy_config();
   config.routing.route_source = RouteSource::kTable;
@@ -390,7 +390,8 @@ TEST_F(TrainerTest, ReferenceDefectA4_ConstantRoutesDoNotMove) {
   EXPECT_TRUE(torch::equal(loaded.model->route_table(), route_table(routes)));
 }
 
-// parity_notes A5: training draws anew at each step, evaluation has one fixed route for all tasks.
+// docs/spec/parity.md, A5: training draws anew at each step, evaluation has one fixed route for all
+// tasks.
 TEST_F(TrainerTest, ReferenceDefectA5_InstanceRandomRoutesAreFixedAtEvaluation) {
   ModelConfig config = toy_config();
   config.routing.route_source = RouteSource::kTable;

@@ -55,8 +55,8 @@ void run_networks(const CpuContext& context, int64_t rows, const Row& row, float
   }
 }
 
-// hidden += each token's expert of it, the expert chosen by the token's gate (mt_tag.md, section
-// 1), which scratch.gates has.
+// hidden += each token's expert of it, the expert chosen by the token's gate (docs/spec/mt_tag.md,
+// section 1), which scratch.gates has.
 void add_token_experts(const CpuContext& context, const FeedForwardWeights& pool, int64_t rows,
                        int64_t width, float* hidden, LayerScratch& scratch) {
   const size_t num_experts = pool.experts.size();
