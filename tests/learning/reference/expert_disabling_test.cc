@@ -17,14 +17,14 @@ using ::testing::HasSubstr;
 
 const LayerPlace kEncoder2{false, 1}, kDecoder1{true, 0};
 
-ModelConfig config_of(SelectionKind selection) {
+ModelConfig disabling_config(SelectionKind selection) {
   ModelConfig config = small_config(3);
   config.routing.selection = selection;
   return config;
 }
 
 TEST(RouteWithoutExpertTest, TheArgmaxMovesOn) {
-  Seq2SeqModel model = random_model(config_of(SelectionKind::kGumbelStraightThrough));
+  Seq2SeqModel model = random_model(disabling_config(SelectionKind::kGumbelStraightThrough));
   torch::NoGradGuard no_grad;
   for (int64_t task = 0; task < 4; ++task) {
     const TaskRoute before = route_of_task(model, task, 1);
@@ -42,7 +42,7 @@ TEST(RouteWithoutExpertTest, TheArgmaxMovesOn) {
 }
 
 TEST(RouteWithoutExpertTest, SoftWeightsAreSharedOutAnew) {
-  Seq2SeqModel model = random_model(config_of(SelectionKind::kSoftmax));
+  Seq2SeqModel model = random_model(disabling_config(SelectionKind::kSoftmax));
   const TaskRoute before = route_of_task(model, 2, 0.7);
   const TaskRoute after = route_without_expert(model, 2, 0.7, kDecoder1, 1);
   const std::vector<float>& old = before.decoder[0];
@@ -54,7 +54,7 @@ TEST(RouteWithoutExpertTest, SoftWeightsAreSharedOutAnew) {
 }
 
 TEST(RouteWithoutExpertTest, ATableGivesTheWeightToTheOthers) {
-  ModelConfig config = config_of(SelectionKind::kSoftmax);
+  ModelConfig config = disabling_config(SelectionKind::kSoftmax);
   config.routing.route_source = RouteSource::kTable;
   Seq2SeqModel model(config, 1);
   const auto table = torch::tensor({{0.5f, 0.3f, 0.2f, 0.f, 1.f, 0.f}}).repeat({1, 2});
@@ -97,7 +97,7 @@ class DisablingTest : public ::testing::Test {
                            {.temperature = 1, .pairs = 2, .random = 3, .seed = 1});
   }
 
-  Seq2SeqModel model_ = random_model(config_of(SelectionKind::kGumbelStraightThrough));
+  Seq2SeqModel model_ = random_model(disabling_config(SelectionKind::kGumbelStraightThrough));
   std::vector<TaskRoute> routes_;
   size_t expert_ = 0;
   FeatureTable features_;

