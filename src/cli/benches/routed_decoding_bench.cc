@@ -1,17 +1,17 @@
 // trivium bench routed-decoding: what a pool of experts costs in decoding, against a dense model.
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <utility>
 
+#include "cli/benches/benches.h"
+#include "cli/output/output.h"
+#include "cli/program/model_flags.h"
 #include "core/base/json.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
-#include "cli/benches/benches.h"
-#include "cli/program/model_flags.h"
-#include "core/generation/search.h"
 #include "core/engine/engine.h"
+#include "core/generation/search.h"
 #include "core/metrics/quantile.h"
 
 namespace trivium::cli {
@@ -152,7 +152,7 @@ void run_routed(const RoutedFlags& flags) {
                        {"one_task_to_dense", spread(one_ratios)},
                        {"mixed_to_dense", spread(mixed_ratios)},
                        {"gates_to_dense", spread(gates_ratios)}};
-  std::printf("%s\n", result.dump(2).c_str());
+  write_output(result.dump(2) + "\n");
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST(ArgTest, BarsPointToTheSideOfTheGain) {
   const RelativeGain gain = average_relative_gain(kMethod, kBase);
   const std::string text = gain_text(gain);
   EXPECT_THAT(text, HasSubstr("|++++++++++++++++++++\n"));  // +40 %, the longest
-  EXPECT_THAT(text, HasSubstr(" -------------|\n"));  // -25 %: 12.5 of 20, rounded to 13
+  EXPECT_THAT(text, HasSubstr(" -------------|\n"));        // -25 %: 12.5 of 20, rounded to 13
   const std::string svg = gain_svg(gain);
   EXPECT_THAT(svg, HasSubstr("#b2182b"));
   EXPECT_THAT(svg, HasSubstr("#2166ac"));
@@ -83,7 +83,7 @@ TEST(ArgTest, BarsPointToTheSideOfTheGain) {
 TEST(ArgTest, PicturesEscapeNames) {
   const RelativeGain gain =
       average_relative_gain({"m", {{"<&>", {0.6}}}}, {"b<", {{"<&>", {0.5}}}});
-  EXPECT_THAT(gain_svg(gain), HasSubstr("&lt;&amp;>"));
+  EXPECT_THAT(gain_svg(gain), HasSubstr("&lt;&amp;&gt;"));
 }
 
 TEST(ArgTest, JsonHasEverything) {
