@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes src/tokenizers/unicode_tables.inc: the character classes that Hugging Face `tokenizers` uses.
+"""Writes src/core/tokenizers/unicode_tables.inc: the character classes that Hugging Face `tokenizers` uses.
 
 The library mixes Unicode versions (its punctuation and mark tables are years older than its letter
-tables), so no one ICU version agrees with it. This script asks the library itself about each code
-point; the tables are what it answered. Usage: make_unicode_tables.py > src/tokenizers/unicode_tables.inc
+tables), so no one ICU version agrees with it, but on white space. Against ICU 72 (Unicode 15) these
+code points differ: 20 that cleaning drops, 129 of punctuation, 438 marks, 1 that decomposes, 112
+combining ones, 4924 letters, 80 numbers and 55 lower cases. This script asks the library itself about
+each code point; the tables are what it answered. Usage: make_unicode_tables.py > src/core/tokenizers/unicode_tables.inc
 """
 
 import tokenizers
@@ -32,7 +34,6 @@ def is_reordered(ch):
 
 
 CLASSES = {
-    "kSpaceRanges": lambda ch: len(BERT_SPLIT("a" + ch + "b")) == 2,
     "kDroppedRanges": lambda ch: CLEAN(ch) == "",
     "kPunctuationRanges": lambda ch: len(BERT_SPLIT("a" + ch + "b")) == 3,
     "kMarkRanges": lambda ch: NFD(ch) == ch and STRIP(ch) == "",

@@ -1,12 +1,12 @@
 #include "cli/batch/batch.h"
 
 #include <algorithm>
-#include <csignal>
 
+#include "cli/batch/result_file.h"
+#include "cli/output/output.h"
+#include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
 
 namespace trivium::cli {
 namespace {
@@ -181,8 +181,7 @@ Json route_summary(const TaskRoute& route) {
 }
 
 int run_batch(BatchFlags flags, const BatchAnswerer& answer) {
-  // A reader that went away (`| head`) ends the program quietly, as it does every filter.
-  std::signal(SIGPIPE, SIG_DFL);
+  choose_broken_pipe(BrokenPipe::kEndsQuietly);
   watch_stop_signals();
   flags.generator.stop = &stop_requested();
   return BatchRun(std::move(flags)).run(answer);

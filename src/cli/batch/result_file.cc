@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/output/output.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 
@@ -13,14 +14,13 @@ namespace trivium::cli {
 namespace {
 
 [[noreturn]] void throw_io(const std::filesystem::path& path) {
-  const std::string name = path == "-" ? "standard output" : path.string();
-  throw Error(ExitCode::kIo, "cannot write " + name + ": " + std::strerror(errno));
+  throw Error(ExitCode::kIo, "cannot write " + path.string() + ": " + std::strerror(errno));
 }
 
 }  // namespace
 
 ResultFile::ResultFile(const std::string& path, bool overwrite)
-    : path_(path), part_(path + ".part"), descriptor_(STDOUT_FILENO) {
+    : path_(path), part_(path + ".part"), descriptor_(-1) {
   if (is_standard_output()) return;
   if (!overwrite && std::filesystem::exists(path_)) {
     throw Error(ExitCode::kExists, path + " exists; name another --output, or say --overwrite");
@@ -42,10 +42,11 @@ ResultFile::~ResultFile() {
 
 void ResultFile::write(std::string_view text) {
   is_empty_ = is_empty_ && text.empty();
+  if (is_standard_output()) return write_output(text);
   while (!text.empty()) {
     const ssize_t count = ::write(descriptor_, text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_io(is_standard_output() ? path_ : part_);
+    if (count < 0) throw_io(part_);
     text.remove_prefix(static_cast<size_t>(count));
   }
 }

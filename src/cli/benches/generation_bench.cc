@@ -2,25 +2,29 @@
 // allow.
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <cstdio>  // sscanf
 #include <fstream>
 #include <limits>
 #include <memory>
 
+#include "cli/benches/benches.h"
+#include "cli/output/output.h"
+#include "cli/output/progress_bar.h"
+#include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/logging.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
-#include "cli/benches/benches.h"
-#include "cli/program/model_flags.h"
 #include "core/generation/search.h"
 #include "core/kernels/linear.h"
 #include "core/kernels/read_bandwidth.h"
+#include "core/text/table.h"
 
 namespace trivium::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kGenerationFooter =
     "Each shape decodes prompts of random ids, every answer of full length, encoding included; "
     "the\n"
     "figure is the best of the rounds. step_limit is the memory's bandwidth, measured over a "
@@ -131,7 +135,7 @@ Timing time_shape(Engine& engine, const Shape& shape, const GenerationFlags& fla
   for (int64_t round = 0; round < flags.rounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
     const auto decoder = engine.start(sources, routes, shape.batch,
-                                       shape.batch * shape.beams * search_options.max_length);
+                                      shape.batch * shape.beams * search_options.max_length);
     timing.encoding = std::min(timing.encoding, seconds_since(start));
     search(*decoder, search_options);
     timing.total = std::min(timing.total, seconds_since(start));
@@ -149,6 +153,66 @@ Json engine_facts(const ModelFlags& flags, int threads, int64_t step_bytes) {
           {"read_bandwidth", bandwidth},
           {"product_peak", product_peak(type, threads, instructions)},
           {"step_limit", bandwidth / static_cast<double>(step_bytes)}};
+}
+
+// Times the shapes, puts them into `result`, and shows them as a table. Returns the steps a second
+// of one row alone, or 0 where that is none of the shapes.
+double time_shapes(Engine& engine, const std::vector<Shape>& shapes, const GenerationFlags& flags,
+                   Json& result) {
+  Table table({{"batch", Align::kRight},
+               {"beams", Align::kRight},
+               {"tokens/s", Align::kRight},
+               {"encoding s", Align::kRight},
+               {"step ms", Align::kRight}});
+  ProgressBar progress(static_cast<int64_t>(shapes.size()));
+  double one_row_steps = 0;
+  for (const Shape& shape : shapes) {
+    const auto done = static_cast<int64_t>(result["shapes"].size());
+    const std::string name = fmt::format("{}x{}", shape.batch, shape.beams);
+    progress.begin(done, name);
+    const Timing timing = time_shape(engine, shape, flags);
+    const double step = (timing.total - timing.encoding) / static_cast<double>(flags.new_tokens);
+    const double tokens = static_cast<double>(shape.batch * flags.new_tokens) / timing.total;
+    if (shape.batch == 1 && shape.beams == 1) one_row_steps = 1 / step;
+    progress.report(done + 1, fmt::format("{}: {:.1f} tokens/s", name, tokens));
+    table.add({std::to_string(shape.batch), std::to_string(shape.beams),
+               fmt::format("{:.1f}", tokens), fmt::format("{:.3f}", timing.encoding),
+               fmt::format("{:.2f}", 1e3 * step)});
+    result["shapes"].push_back({{"batch", shape.batch},
+                                {"beams", shape.beams},
+                                {"tokens_per_second", tokens},
+                                {"encoding_seconds", timing.encoding},
+                                {"step_seconds", step}});
+  }
+  progress.clear();
+  write_aside(table.to_text());
+  return one_row_steps;
+}
+
+// Puts the limits into `result`, and shows them: the CPU's, or the name of the GPU.
+void add_limits(Engine& engine, const GenerationFlags& flags, int threads, double one_row_steps,
+                Json& result) {
+  const int64_t bytes = engine.step_bytes();
+  const double megabytes = 1e-6 * static_cast<double>(bytes);
+  if (const std::string gpu = engine.device_name(); !gpu.empty()) {
+    result["device"] = gpu;
+    result["step_bytes"] = bytes;
+    write_aside(fmt::format("{}; a step of one row reads {:.1f} MB\n", gpu, megabytes));
+  } else if (bytes > 0) {
+    Json facts = engine_facts(flags.model, threads, bytes);
+    const auto fact = [&](const char* name) { return facts[name].get<double>(); };
+    std::string line =
+        fmt::format("{}; a step of one row reads {:.1f} MB at up to {:.1f} GB/s: {:.0f} steps/s",
+                    facts["instructions"].get<std::string>(), megabytes,
+                    1e-9 * fact("read_bandwidth"), fact("step_limit"));
+    if (one_row_steps > 0) {
+      facts["share_of_limit"] = one_row_steps / fact("step_limit");
+      line += fmt::format(", of which {:.0f} %", 100 * fact("share_of_limit"));
+    }
+    write_aside(line +
+                fmt::format("; products at up to {:.0f} GFLOP/s\n", 1e-9 * fact("product_peak")));
+    result.update(facts);
+  }
 }
 
 void run_generation(const GenerationFlags& flags) {
@@ -171,44 +235,11 @@ void run_generation(const GenerationFlags& flags) {
                  {"new_tokens", flags.new_tokens},
                  {"rounds", flags.rounds},
                  {"shapes", Json::array()}};
-  std::fprintf(stderr, "%8s %8s %12s %12s %14s\n", "batch", "beams", "tokens/s", "encoding s",
-               "step ms");
-  double one_row_steps = 0;
-  for (const Shape& shape : shapes) {
-    const Timing timing = time_shape(engine, shape, flags);
-    const double step = (timing.total - timing.encoding) / static_cast<double>(flags.new_tokens);
-    const double tokens = static_cast<double>(shape.batch * flags.new_tokens) / timing.total;
-    if (shape.batch == 1 && shape.beams == 1) one_row_steps = 1 / step;
-    std::fprintf(stderr, "%8ld %8d %12.1f %12.3f %14.2f\n", static_cast<long>(shape.batch),
-                 shape.beams, tokens, timing.encoding, 1e3 * step);
-    result["shapes"].push_back({{"batch", shape.batch},
-                                {"beams", shape.beams},
-                                {"tokens_per_second", tokens},
-                                {"encoding_seconds", timing.encoding},
-                                {"step_seconds", step}});
-  }
+  const double one_row_steps = time_shapes(engine, shapes, flags, result);
   result["peak_memory"] = peak_memory();
   result["peak_memory_loaded"] = loaded_memory;
-  const int64_t bytes = engine.step_bytes();
-  if (const std::string gpu = engine.device_name(); !gpu.empty()) {
-    // The limits below are the CPU's.
-    result["device"] = gpu;
-    result["step_bytes"] = bytes;
-    std::fprintf(stderr, "%s; a step of one row reads %.1f MB\n", gpu.c_str(), 1e-6 * bytes);
-  } else if (bytes > 0) {
-    Json facts = engine_facts(flags.model, threads, bytes);
-    std::fprintf(stderr, "%s; a step of one row reads %.1f MB at up to %.1f GB/s: %.0f steps/s",
-                 facts["instructions"].get<std::string>().c_str(), 1e-6 * bytes,
-                 1e-9 * facts["read_bandwidth"].get<double>(), facts["step_limit"].get<double>());
-    if (one_row_steps > 0) {
-      facts["share_of_limit"] = one_row_steps / facts["step_limit"].get<double>();
-      std::fprintf(stderr, ", of which %.0f %%", 100 * facts["share_of_limit"].get<double>());
-    }
-    std::fprintf(stderr, "; products at up to %.0f GFLOP/s\n",
-                 1e-9 * facts["product_peak"].get<double>());
-    result.update(facts);
-  }
-  std::printf("%s\n", result.dump(2).c_str());
+  add_limits(engine, flags, threads, one_row_steps, result);
+  write_output(result.dump(2) + "\n");
 }
 
 }  // namespace
@@ -230,7 +261,7 @@ void add_generation_bench(CLI::App& bench) {
   command->add_option("--rounds", flags->rounds, "timed rounds; the best counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->footer(kFooter);
+  command->footer(kGenerationFooter);
   command->callback([flags] { run_generation(*flags); });
 }
 

@@ -1,23 +1,23 @@
 // trivium bench routed-decoding: what a pool of experts costs in decoding, against a dense model.
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <utility>
 
+#include "cli/benches/benches.h"
+#include "cli/output/output.h"
+#include "cli/program/model_flags.h"
 #include "core/base/json.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
-#include "cli/benches/benches.h"
-#include "cli/program/model_flags.h"
-#include "core/generation/search.h"
 #include "core/engine/engine.h"
+#include "core/generation/search.h"
 #include "core/metrics/quantile.h"
 
 namespace trivium::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kRoutedFooter =
     "Random weights of BART-base's size on the fast engine; greedy, every answer of full length.\n"
     "  dense      one expert a layer\n"
     "  one_task   a pool in every layer, all rows along one route\n"
@@ -152,7 +152,7 @@ void run_routed(const RoutedFlags& flags) {
                        {"one_task_to_dense", spread(one_ratios)},
                        {"mixed_to_dense", spread(mixed_ratios)},
                        {"gates_to_dense", spread(gates_ratios)}};
-  std::printf("%s\n", result.dump(2).c_str());
+  write_output(result.dump(2) + "\n");
 }
 
 }  // namespace
@@ -176,7 +176,7 @@ void add_routed_decoding_bench(CLI::App& bench) {
   command->add_option("--threads", flags->threads, "threads of the CPU; 0: one a core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  command->footer(kFooter);
+  command->footer(kRoutedFooter);
   command->callback([flags] { run_routed(*flags); });
 }
 

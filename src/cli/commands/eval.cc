@@ -1,17 +1,17 @@
 // trivium eval: scores on a gym's tasks, with the routes of the tasks or of their nearest known
 // ones.
-#include <unistd.h>
-
-#include <cstdio>
+#include <algorithm>
 #include <memory>
 
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
+#include "cli/output/progress_bar.h"
+#include "cli/program/home.h"
+#include "cli/program/model_flags.h"
+#include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
-#include "cli/commands/commands.h"
-#include "cli/program/stop_signal.h"
-#include "cli/program/home.h"
-#include "cli/program/model_flags.h"
 #include "core/evaluation/evaluator.h"
 #include "core/evaluation/report.h"
 #include "core/evaluation/task_choice.h"
@@ -19,7 +19,7 @@
 namespace trivium::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kEvalFooter =
     "Prints, for every task, its score with a 95 % bootstrap interval, the score of always giving\n"
     "the train split's most frequent label or answer (majority; where every record has options of\n"
     "its own, the option at the most frequent place), and whose route it took. A task that the\n"
@@ -38,40 +38,6 @@ struct EvalFlags {
   bool json = false, markdown = false, overwrite = false;
 };
 
-// How far the evaluation is: a bar where standard error is a terminal, plain lines elsewhere.
-class EvalProgress {
- public:
-  explicit EvalProgress(size_t tasks) : tasks_(tasks), terminal_(isatty(STDERR_FILENO) == 1) {}
-  ~EvalProgress() { clear(); }
-  EvalProgress(const EvalProgress&) = delete;
-  EvalProgress& operator=(const EvalProgress&) = delete;
-
-  void begin(const std::string& task) const {
-    if (!terminal_) return;
-    const size_t filled = kWidth * done_ / tasks_;
-    std::fprintf(stderr, "\r\x1b[K[%s%s] %zu/%zu %s", std::string(filled, '=').c_str(),
-                 std::string(kWidth - filled, ' ').c_str(), done_, tasks_, task.c_str());
-    std::fflush(stderr);
-  }
-
-  void end(const TaskScore& score) {
-    ++done_;
-    if (terminal_) return;
-    spdlog::info("{}/{} {}: {:.4f} (majority {:.4f})", done_, tasks_, score.task, score.score,
-                 score.majority);
-  }
-
-  // Makes room for another line.
-  void clear() const {
-    if (terminal_) std::fputs("\r\x1b[K", stderr);
-  }
-
- private:
-  static constexpr size_t kWidth = 24;
-  size_t tasks_, done_ = 0;
-  bool terminal_;
-};
-
 class Evaluation {
  public:
   explicit Evaluation(EvalFlags flags)
@@ -88,13 +54,15 @@ class Evaluation {
     SearchOptions search = model.generator().default_search();
     search.num_beams = flags_.num_beams;
     Evaluator evaluator(model.generator(), search);
-    EvalProgress progress(tasks_.size());
+    ProgressBar progress(std::max<int64_t>(1, static_cast<int64_t>(tasks_.size())));
     bool all_well = true;
+    int64_t done = 0;
     for (const std::string& name : tasks_) {
-      progress.begin(name);
+      progress.begin(done, name);
       try {
         if (!evaluate(name, model, evaluator)) break;
-        progress.end(last_);
+        progress.report(++done, fmt::format("{}: {:.4f} (majority {:.4f})", last_.task, last_.score,
+                                            last_.majority));
       } catch (const Error& error) {
         progress.clear();
         spdlog::warn("{} is left out: {}", name, error.what());
@@ -167,8 +135,7 @@ class Evaluation {
     } else {
       text = flags_.markdown ? report_.to_markdown() : report_.to_text();
     }
-    std::fputs(text.c_str(), stdout);
-    if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
+    write_output(text);
   }
 
   EvalFlags flags_;
@@ -215,7 +182,7 @@ void add_eval_command(CLI::App& app, int& status) {
   auto flags = std::make_shared<EvalFlags>();
   CLI::App* command = app.add_subcommand("eval", "score a checkpoint on a gym's tasks");
   add_eval_flags(*command, *flags);
-  command->footer(kFooter);
+  command->footer(kEvalFooter);
   command->callback([flags, &status] {
     watch_stop_signals();
     flags->generator.stop = &stop_requested();

@@ -8,7 +8,7 @@
 namespace trivium::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kGenerateFooter =
     "Input lines: {\"input\": TEXT, \"task\"?: NAME, \"id\"?: ANY}, where the input may also be "
     "an\n"
     "object of the task's fields, or plain text. A line out for each line in, in the same order:\n"
@@ -53,7 +53,7 @@ void add_generate_command(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("generate", "answer every line of a file or a pipe");
   add_batch_flags(*command, *flags);
   add_search_flags(*command, *search);
-  command->footer(kFooter);
+  command->footer(kGenerateFooter);
   command->callback([flags, search, &status] { status = run_generate(*flags, *search); });
 }
 

@@ -1,17 +1,17 @@
 // trivium repl: a conversation with a checkpoint, at a terminal or through a pipe.
 #include <unistd.h>
 
-#include <csignal>
 #include <iostream>
 #include <memory>
 
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
+#include "cli/program/model_flags.h"
+#include "cli/repl/repl_session.h"
+#include "cli/terminal/line_editor.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
-#include "cli/commands/commands.h"
-#include "cli/terminal/line_editor.h"
-#include "cli/program/model_flags.h"
-#include "cli/repl/repl_session.h"
 
 namespace trivium::cli {
 namespace {
@@ -24,9 +24,11 @@ struct ReplFlags {
   bool no_history = false;
 };
 
-// Runs one line; whatever goes wrong with it is a line on standard error that begins with `where`.
-// Returns whether all went well.
-bool run_guarded(ReplSession& session, const std::string& line, const std::string& where) {
+// Runs one line; whatever goes wrong with it is a line on standard error that begins with `where`,
+// but an answer that `out` does not take ends the conversation: Error kIo. Returns whether all went
+// well.
+bool run_guarded(ReplSession& session, const std::string& line, const std::string& where,
+                 const OutputStream& out) {
   try {
     if (line.size() > kMaxLineBytes) {
       throw Error(ExitCode::kBadData, "a line of more than 1 MiB; shorten it");
@@ -34,20 +36,23 @@ bool run_guarded(ReplSession& session, const std::string& line, const std::strin
     session.run_line(line);
     return true;
   } catch (const Error& e) {
-    std::cerr << "error: " << where << sanitise(e.what()) << std::endl;
+    if (out.bad()) throw;
+    write_aside("error: " + where + sanitise(e.what()) + '\n');
   } catch (const std::exception& e) {
-    std::cerr << "error: " << where << "internal error: " << sanitise(e.what()) << std::endl;
+    write_aside("error: " + where + "internal error: " + sanitise(e.what()) + '\n');
   }
   return false;
 }
 
 // Each line of standard input is a prompt or a command. kBadData when one of them failed.
 ExitCode run_piped(const ReplFlags& flags) {
+  choose_broken_pipe(BrokenPipe::kEndsQuietly);
   LoadedModel model = load_model(flags.model);
+  OutputStream out;
   const std::atomic<bool> never{false};
   const LineHistory history("");
   const TerminalStyle style = style_of_standard_output(/*interactive=*/false);
-  ReplSession session(model, history, style, /*streams=*/false, never, std::cout);
+  ReplSession session(model, history, style, /*streams=*/false, never, out);
   session.choose_task(flags.task);
   LineReader reader(std::cin, kMaxLineBytes + 1);
   bool all_well = true;
@@ -55,7 +60,7 @@ ExitCode run_piped(const ReplFlags& flags) {
     const std::optional<LineReader::Line> line = reader.next();
     if (!line) break;
     const std::string where = "line " + std::to_string(line->number) + ": ";
-    all_well = run_guarded(session, line->text, where) && all_well;
+    all_well = run_guarded(session, line->text, where, out) && all_well;
   }
   return all_well ? ExitCode::kOk : ExitCode::kBadData;
 }
@@ -64,28 +69,29 @@ ExitCode run_piped(const ReplFlags& flags) {
 ExitCode run_interactive(const ReplFlags& flags) {
   InterruptWatch interrupts;
   LoadedModel model = load_model(flags.model, {.stop = &interrupts.interrupted()});
+  OutputStream out;
   LineHistory history(flags.no_history ? "" : LineHistory::default_file());
   TerminalStyle style = style_of_standard_output(/*interactive=*/true);
-  ReplSession session(model, history, style, /*streams=*/true, interrupts.interrupted(), std::cout);
+  ReplSession session(model, history, style, /*streams=*/true, interrupts.interrupted(), out);
   session.choose_task(flags.task);
   const std::vector<std::string> names = model.tasks().names();
   LineEditor editor(
       interrupts, history, [&](std::string_view line) { return complete_repl_line(line, names); },
       style);
   if (interrupts.interrupted().load()) return ExitCode::kInterrupted;
-  std::cout << session.banner() << std::flush;
+  out << session.banner() << std::flush;
   if (!history.problem().empty()) spdlog::warn("{}", history.problem());
   bool asked_to_leave = false;
   while (!session.wants_to_quit()) {
-    std::cout << std::endl;
+    out << std::endl;
     const LineEditor::Result line = editor.read_line(session.prompt());
     style = style_of_standard_output(/*interactive=*/true);  // the window may have another width
     if (line.outcome == LineEditor::Outcome::kEnd) break;
     const bool leaves = line.outcome == LineEditor::Outcome::kInterrupted && line.text.empty();
     if (leaves && asked_to_leave) return ExitCode::kInterrupted;
-    if (leaves) std::cout << "Ctrl-C again leaves; so do Ctrl-D and /quit" << std::endl;
+    if (leaves) out << "Ctrl-C again leaves; so do Ctrl-D and /quit" << std::endl;
     asked_to_leave = leaves;
-    if (line.outcome == LineEditor::Outcome::kLine) run_guarded(session, line.text, "");
+    if (line.outcome == LineEditor::Outcome::kLine) run_guarded(session, line.text, "", out);
   }
   return ExitCode::kOk;
 }

@@ -1,22 +1,22 @@
 // trivium routes: what a checkpoint's routes are, how they came to be, and what they mean.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <memory>
 
+#include "cli/batch/result_file.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/route_features.h"
+#include "cli/output/output.h"
+#include "cli/program/home.h"
+#include "cli/program/model_flags.h"
 #include "core/analysis/correlation_report.h"
 #include "core/analysis/heat_map.h"
 #include "core/analysis/routes_page.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
-#include "cli/commands/commands.h"
-#include "cli/commands/route_features.h"
-#include "cli/program/home.h"
-#include "cli/program/model_flags.h"
-#include "cli/batch/result_file.h"
-#include "cli/terminal/terminal_text.h"
 #include "core/routes/route_file.h"
+#include "core/text/table.h"
 
 namespace trivium::cli {
 namespace {
@@ -32,8 +32,6 @@ struct RoutesFlags {
   bool json = false, overwrite = false;
 };
 
-void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
-
 // The routes that a checkpoint stores, which needs none of its weights.
 RouteDump dump_of(const CheckpointInfo& info) {
   return dump_routes(info.routes.value_or(ModelRoutes()), info.config, info.tasks);
@@ -45,7 +43,7 @@ CheckpointInfo info_of(const std::string& checkpoint) {
 
 // --- show
 
-// "2 (0.93)": the expert with the largest weight at temperature 1; a star where the route as used
+// "2 0.93": the expert with the largest weight at temperature 1; a star where the route as used
 // takes another.
 std::string cell_of(const RouteDump& dump, const RouteRow& row, size_t place) {
   const auto main_of = [&](const std::vector<float>& weights) {
@@ -53,44 +51,29 @@ std::string cell_of(const RouteDump& dump, const RouteRow& row, size_t place) {
     return std::max_element(begin, begin + static_cast<int64_t>(dump.num_experts)) - begin;
   };
   const auto expert = static_cast<size_t>(main_of(row.likely));
-  char text[32];
-  std::snprintf(text, sizeof text, "%zu %.2f%s", expert + 1,
-                static_cast<double>(row.likely[dump.column(place, expert)]),
-                main_of(row.likely) == main_of(row.used) ? " " : "*");
-  return text;
+  return fmt::format("{} {:.2f}{}", expert + 1, row.likely[dump.column(place, expert)],
+                     main_of(row.likely) == main_of(row.used) ? "" : "*");
 }
 
 std::string route_table(const RouteDump& dump) {
-  std::vector<std::vector<std::string>> table(1, {"family", "task"});
+  std::vector<TableColumn> columns = {{"family"}, {"task"}};
   for (const LayerPlace& place : dump.places) {
-    table[0].push_back((place.in_decoder ? "dec " : "enc ") + std::to_string(place.layer + 1));
+    columns.push_back({fmt::format("{} {}", place.in_decoder ? "dec" : "enc", place.layer + 1)});
   }
+  Table table(std::move(columns));
   for (const RouteRow& row : dump.tasks) {
-    table.push_back({sanitise(row.family), sanitise(row.task)});
-    for (size_t p = 0; p < dump.places.size(); ++p) table.back().push_back(cell_of(dump, row, p));
+    std::vector<std::string> cells = {row.family, row.task};
+    for (size_t p = 0; p < dump.places.size(); ++p) cells.push_back(cell_of(dump, row, p));
+    table.add(cells);
   }
-  std::vector<size_t> widths(table[0].size(), 0);
-  for (const auto& cells : table) {
-    for (size_t c = 0; c < cells.size(); ++c) {
-      widths[c] = std::max(widths[c], display_width(cells[c]));
-    }
-  }
-  std::string text;
-  for (const auto& cells : table) {
-    std::string line;
-    for (size_t c = 0; c < cells.size(); ++c) {
-      line += cells[c] + std::string(widths[c] - display_width(cells[c]) + 2, ' ');
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
-  return text +
+  return table.to_text() +
          "\nThe likeliest expert of every layer that is a pool, and its weight at temperature "
          "1. A star: the route as used takes another.\n";
 }
 
 void run_show(const RoutesFlags& flags) {
   const RouteDump dump = dump_of(info_of(flags.checkpoint));
-  print(flags.json ? to_json_line(to_json(dump)) + "\n" : route_table(dump));
+  write_output(flags.json ? to_json_line(to_json(dump)) + "\n" : route_table(dump));
 }
 
 // --- plot, dynamics
@@ -138,9 +121,9 @@ void run_correlate(const RoutesFlags& flags) {
   const CheckpointInfo info = info_of(flags.checkpoint);
   const Gym gym(flags.features.gym);
   const PromptLibrary prompts(prompts_folder());
-  const CorrelationReport report = correlate(
-      dump_of(info), features_of_tasks(info.tasks, gym, prompts, flags.features.labels));
-  print(flags.features.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));
+  const CorrelationReport report =
+      correlate(dump_of(info), features_of_tasks(info.tasks, gym, prompts, flags.features.labels));
+  write_output(flags.features.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));
 }
 
 // --- flags

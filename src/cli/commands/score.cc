@@ -9,7 +9,7 @@
 namespace trivium::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kScoreFooter =
     "Input lines: {\"input\": TEXT, \"options\"?: [TEXT...], \"task\"?: NAME, \"id\"?: ANY}, as "
     "for\n"
     "generate; the task's own options where a line gives none. A line out for each line in:\n"
@@ -69,7 +69,7 @@ void add_score_command(CLI::App& app, int& status) {
   auto flags = std::make_shared<BatchFlags>();
   CLI::App* command = app.add_subcommand("score", "rank the options of every line");
   add_batch_flags(*command, *flags);
-  command->footer(kFooter);
+  command->footer(kScoreFooter);
   command->callback([flags, &status] { status = run_batch(*flags, score_items); });
 }
 

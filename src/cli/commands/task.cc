@@ -1,19 +1,18 @@
 // trivium task list, show: what a checkpoint knows of tasks.
-#include <cstdio>
 #include <memory>
 
+#include "cli/batch/batch.h"
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
+#include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "cli/commands/commands.h"
-#include "cli/program/model_flags.h"
-#include "cli/batch/batch.h"
-#include "cli/batch/result_file.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/text/display_text.h"
+#include "core/text/table.h"
 
 namespace trivium::cli {
 namespace {
-
-void print(const std::string& text) { ResultFile("-", /*overwrite=*/false).write(text); }
 
 // --- trivium task list
 
@@ -31,17 +30,18 @@ void run_list(const ListFlags& flags) {
   const CheckpointInfo info = open_checkpoint(checkpoint_folder(flags.checkpoint)).info;
   const char* routes = routes_of(info.config);
   Json tasks = Json::array();
-  std::string text = fmt::format("{} tasks; routes: {}\n", info.tasks.entries().size(), routes);
+  Table table({{"task"}, {"family"}, {"metric"}, {"description"}});
   for (const TaskEntry& entry : info.tasks.entries()) {
     tasks.push_back({{"task", entry.task.name},
                      {"family", entry.task.family},
                      {"metric", entry.task.metric},
                      {"labels", entry.task.labels},
                      {"description", entry.description}});
-    text += fmt::format("{:<28} {:<22} {:<16} {}\n", entry.task.name, entry.task.family,
-                        entry.task.metric, entry.description);
+    table.add({entry.task.name, entry.task.family, entry.task.metric, entry.description});
   }
-  print(flags.json ? to_json_line({{"routes", routes}, {"tasks", tasks}}) + "\n" : text);
+  write_output(flags.json ? to_json_line({{"routes", routes}, {"tasks", tasks}}) + "\n"
+                          : fmt::format("{} tasks; routes: {}\n\n{}", tasks.size(), routes,
+                                        table.to_text()));
 }
 
 // --- trivium task show
@@ -52,10 +52,10 @@ struct ShowFlags {
 };
 
 Json described(const TaskEntry& entry) {
-  return {{"task", entry.task.name},           {"family", entry.task.family},
-          {"metric", entry.task.metric},       {"source", entry.task.source},
-          {"licence", entry.task.licence},     {"description", entry.description},
-          {"labels", entry.task.labels},       {"example", entry.example_prompt()}};
+  return {{"task", entry.task.name},       {"family", entry.task.family},
+          {"metric", entry.task.metric},   {"source", entry.task.source},
+          {"licence", entry.task.licence}, {"description", entry.description},
+          {"labels", entry.task.labels},   {"example", entry.example_prompt()}};
 }
 
 void run_show(const ShowFlags& flags) {
@@ -64,14 +64,14 @@ void run_show(const ShowFlags& flags) {
   Json json = described(tasks.find(flags.name));
   const TaskRoute route = open.route(static_cast<int64_t>(tasks.index_of(flags.name)));
   json["route"] = route_summary(route);
-  if (flags.json) return print(to_json_line(json) + "\n");
+  if (flags.json) return write_output(to_json_line(json) + "\n");
   std::string text;
   for (const auto& [key, value] : json.items()) {
     if (value.is_null() || value.empty() || value == "") continue;
     const std::string shown = value.is_string() ? value.get<std::string>() : to_json_line(value);
-    text += fmt::format("{:<12} {}\n", key, shown);
+    text += fmt::format("{:<12} {}\n", key, sanitise(shown));
   }
-  print(text);
+  write_output(text);
 }
 
 void add_list(CLI::App& task) {
@@ -88,8 +88,9 @@ void add_show(CLI::App& task) {
   command->add_option("name", flags->name, "the task")->required();
   add_checkpoint_flag(*command, flags->checkpoint);
   command->add_flag("--json", flags->json, "one JSON object");
-  command->footer("A route has the expert of each layer, counted from 1; 0 stands for an ordinary "
-                  "layer.\nExample:\n  trivium task show sst2");
+  command->footer(
+      "A route has the expert of each layer, counted from 1; 0 stands for an ordinary "
+      "layer.\nExample:\n  trivium task show sst2");
   command->callback([flags] { run_show(*flags); });
 }
 

@@ -5,10 +5,11 @@
 #include <memory>
 #include <sstream>
 
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
+#include "cli/program/home.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "cli/commands/commands.h"
-#include "cli/program/home.h"
 #include "core/tokenizers/sentencepiece_training.h"
 
 namespace trivium::cli {
@@ -33,7 +34,7 @@ void encode_lines(const TokenizerFlags& flags) {
       if (!out.empty()) out += ' ';
       out += flags.pieces ? tokenizer->token(id) : std::to_string(id);
     }
-    std::cout << out << '\n';
+    write_output(out + '\n');
   }
 }
 
@@ -48,7 +49,7 @@ void decode_lines(const TokenizerFlags& flags) {
       throw Error(ExitCode::kBadData, "stdin:" + std::to_string(line->number) +
                                           ": write token ids, numbers between spaces");
     }
-    std::cout << tokenizer->decode(ids) << '\n';
+    write_output(tokenizer->decode(ids) + '\n');
   }
 }
 
@@ -57,7 +58,10 @@ CLI::App* add_filter(CLI::App* command, const char* name, const char* help,
   CLI::App* filter = command->add_subcommand(name, help);
   filter->add_option("--checkpoint", flags->folder, "folder with the tokenizer's files")
       ->default_val(default_checkpoint());
-  filter->callback([flags, run] { run(*flags); });
+  filter->callback([flags, run] {
+    choose_broken_pipe(BrokenPipe::kEndsQuietly);
+    run(*flags);
+  });
   return filter;
 }
 

@@ -9,10 +9,11 @@
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 
+#include "cli/output/output.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/tokenizers/unicode.h"
 
 namespace trivium::cli {
 namespace {
@@ -81,6 +82,7 @@ struct LineEditor::Impl {
   bool add_byte(unsigned char byte, wchar_t* c);
   unsigned char complete_at_cursor();
   unsigned char insert_paste();
+  bool show(const std::string& text);
   void remember(const std::string& line);
   void leave_terminal() { el_wset(editor, EL_PREP_TERM, 0); }
   void enter_terminal() {
@@ -97,6 +99,7 @@ struct LineEditor::Impl {
   std::wstring prompt;
   std::string partial;  // the bytes of a character that has begun
   bool interrupted = false;
+  std::exception_ptr failure;   // what a callback met: libedit's C code lets no exception through
   bool brackets_paste = false;  // whether the terminal can be asked to mark what is pasted
 };
 
@@ -210,14 +213,22 @@ unsigned char LineEditor::Impl::complete_at_cursor() {
   const bool unique = completion.choices.size() == 1;
   const std::string text = common_prefix(completion.choices) + (unique ? " " : "");
   if (!unique && text.size() <= typed.size()) {
-    std::fputc('\n', stdout);
-    std::fputs(in_columns(completion.choices, style).c_str(), stdout);
-    std::fflush(stdout);
-    return CC_REDISPLAY;
+    return show('\n' + in_columns(completion.choices, style)) ? CC_REDISPLAY : CC_EOF;
   }
   el_deletestr(editor, static_cast<int>(widen(typed).size()));
   el_winsertstr(editor, widen(text).c_str());
   return CC_REFRESH;
+}
+
+// Returns whether `text` could be written; where not, the line ends and read_line says why.
+bool LineEditor::Impl::show(const std::string& text) {
+  try {
+    write_output(text);
+    return true;
+  } catch (const Error&) {
+    failure = std::current_exception();
+    return false;
+  }
 }
 
 // The terminal brackets what is pasted, so that its newlines do not end the line: they become
@@ -253,11 +264,12 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
   impl.interrupted = false;
   impl.partial.clear();
   impl.prompt = mark_escapes(prompt);
-  if (impl.brackets_paste) std::fputs("\x1b[?2004h", stdout);
-  std::fflush(stdout);
+  impl.failure = nullptr;
+  if (impl.brackets_paste) write_output("\x1b[?2004h");
   int length = 0;
   const wchar_t* text = el_wgets(impl.editor, &length);
-  if (impl.brackets_paste) std::fputs("\x1b[?2004l", stdout);
+  if (impl.failure) std::rethrow_exception(impl.failure);
+  if (impl.brackets_paste) write_output("\x1b[?2004l");
   Result result;
   if (text != nullptr) {
     result = {Outcome::kLine, narrow({text, static_cast<size_t>(length)})};
@@ -270,8 +282,7 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
     const LineInfoW* line = el_wline(impl.editor);
     result = {Outcome::kInterrupted, narrow({line->buffer, line->lastchar})};
   }
-  if (text == nullptr) std::fputc('\n', stdout);
-  std::fflush(stdout);
+  if (text == nullptr) write_output("\n");
   return result;
 }
 

@@ -36,7 +36,7 @@ class LineEditor {
   LineEditor& operator=(const LineEditor&) = delete;
 
   // Ctrl-C gives kInterrupted, Ctrl-D on an empty line kEnd. SIGTERM and SIGHUP put the terminal in
-  // order and end the program.
+  // order and end the program. Error kIo where the terminal cannot be written.
   Result read_line(const std::string& prompt);
 
  private:

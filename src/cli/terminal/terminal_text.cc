@@ -1,8 +1,6 @@
 #include "cli/terminal/terminal_text.h"
 
 #include <sys/ioctl.h>
-#include <unicode/uchar.h>
-#include <unicode/utf8.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,27 +18,6 @@ std::string character_locale() {
     if (value != nullptr && *value != '\0') return value;
   }
   return "";
-}
-
-bool is_acted_on(UChar32 c) {
-  switch (u_charType(c)) {
-    case U_CONTROL_CHAR:
-      return c != '\n' && c != '\t';
-    case U_FORMAT_CHAR:  // only those that reorder what is shown; joiners belong to words and emoji
-      return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-    case U_LINE_SEPARATOR:
-    case U_PARAGRAPH_SEPARATOR:
-      return true;
-    default:
-      return false;
-  }
-}
-
-size_t character_width(UChar32 c) {
-  const int type = u_charType(c);
-  if (type == U_NON_SPACING_MARK || type == U_ENCLOSING_MARK || type == U_FORMAT_CHAR) return 0;
-  const int width = u_getIntPropertyValue(c, UCHAR_EAST_ASIAN_WIDTH);
-  return width == U_EA_FULLWIDTH || width == U_EA_WIDE ? 2 : 1;
 }
 
 const char* escape_of(Ink ink) {
@@ -75,61 +52,16 @@ TerminalStyle style_of_standard_output(bool interactive) {
   return style;
 }
 
-std::string sanitise(std::string_view text) {
-  const std::string valid = replace_invalid_utf8(text);
-  std::string safe;
-  safe.reserve(valid.size());
-  const auto length = static_cast<int32_t>(valid.size());
-  for (int32_t i = 0; i < length;) {
-    const int32_t begin = i;
-    UChar32 c = 0;
-    U8_NEXT(valid.data(), i, length, c);
-    if (is_acted_on(c)) {
-      safe += "\xEF\xBF\xBD";
-    } else {
-      safe.append(valid, static_cast<size_t>(begin), static_cast<size_t>(i - begin));
-    }
-  }
-  return safe;
-}
-
 std::string paint(std::string_view text, Ink ink, const TerminalStyle& style) {
   if (!style.colour || ink == Ink::kPlain) return std::string(text);
   return escape_of(ink) + std::string(text) + "\x1b[0m";
-}
-
-size_t display_width(std::string_view text) {
-  size_t width = 0;
-  const auto length = static_cast<int32_t>(text.size());
-  for (int32_t i = 0; i < length;) {
-    UChar32 c = 0;
-    U8_NEXT(text.data(), i, length, c);
-    width += character_width(c);
-  }
-  return width;
-}
-
-std::string pad(std::string text, size_t columns) {
-  const size_t width = display_width(text);
-  if (width < columns) text.append(columns - width, ' ');
-  return text;
 }
 
 std::string cut(std::string_view text, size_t columns, const TerminalStyle& style) {
   if (display_width(text) <= columns) return std::string(text);
   const std::string ellipsis = style.utf8 ? "…" : "...";
   const size_t room = columns - std::min(columns, display_width(ellipsis));
-  size_t width = 0;
-  int32_t end = 0;
-  for (const auto length = static_cast<int32_t>(text.size()); end < length;) {
-    int32_t next = end;
-    UChar32 c = 0;
-    U8_NEXT(text.data(), next, length, c);
-    width += character_width(c);
-    if (width > room) break;
-    end = next;
-  }
-  return std::string(text.substr(0, static_cast<size_t>(end))) + ellipsis;
+  return std::string(fitting_prefix(text, room)) + ellipsis;
 }
 
 std::string wrap(std::string_view text, const TerminalStyle& style, size_t indent) {

@@ -1,10 +1,12 @@
-// Text that is safe and fits on a terminal.
+// What a terminal can show, and text that is made to fit it.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/text/display_text.h"
 
 namespace trivium::cli {
 
@@ -20,23 +22,13 @@ struct TerminalStyle {
 // no width.
 TerminalStyle style_of_standard_output(bool interactive);
 
-// `text` with everything that a terminal would act on replaced by U+FFFD: control characters,
-// bidirectional overrides, ill-formed UTF-8. Newlines and tabs stay.
-std::string sanitise(std::string_view text);
-
 enum class Ink { kPlain, kDim, kBold, kAccent, kWarning };
 
 // `text` between the escape sequences of `ink`, or as it is where there is no colour.
 std::string paint(std::string_view text, Ink ink, const TerminalStyle& style);
 
-// Columns that well-formed UTF-8 takes: 2 for wide characters (East Asian, emoji), 0 for combining
-// ones.
-size_t display_width(std::string_view text);
-
-// `text` padded with spaces on the right to `columns`.
-std::string pad(std::string text, size_t columns);
-
-// The beginning of `text` that fits `columns`, ended by an ellipsis where something is left out.
+// The beginning of `text`, of well-formed UTF-8, that fits `columns`, ended by an ellipsis where
+// something is left out.
 std::string cut(std::string_view text, size_t columns, const TerminalStyle& style);
 
 // Words wrapped at the terminal's width, each line after the first begun with `indent` spaces. A

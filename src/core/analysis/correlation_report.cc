@@ -1,13 +1,15 @@
 #include "core/analysis/correlation_report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <tuple>
 
-#include "core/analysis/markdown_table.h"
 #include "core/analysis/significance.h"
 #include "core/base/error.h"
 #include "core/metrics/correlation.h"
+#include "core/text/table.h"
 
 namespace trivium {
 namespace {
@@ -109,26 +111,30 @@ CorrelationReport correlate(const RouteDump& routes, const FeatureTable& feature
 
 std::string to_markdown(const CorrelationReport& report, size_t limit) {
   const std::vector<FeatureExpert> found = report.found();
-  MarkdownTable table({"feature", "expert", "r", "p", "adjusted p", "holds by"},
-                      {false, false, true, true, true, false});
+  Table table({{"feature"},
+               {"expert"},
+               {"r", Align::kRight},
+               {"p", Align::kRight},
+               {"adjusted p", Align::kRight},
+               {"holds by"}});
   for (size_t i = 0; i < std::min(limit, found.size()); ++i) {
     const FeatureExpert& pair = found[i];
     const char* holds = report.holds_by_bonferroni(pair)           ? "Bonferroni"
                         : report.holds_by_benjamini_hochberg(pair) ? "Benjamini-Hochberg"
                                                                    : "neither";
-    table.add({pair.feature, expert_name(pair.place, pair.expert), formatted("%+.3f", pair.r),
-               formatted("%.2g", pair.p), formatted("%.2g", pair.adjusted_p), holds});
+    table.add({pair.feature, expert_name(pair.place, pair.expert), fmt::format("{:+.3f}", pair.r),
+               fmt::format("{:.2g}", pair.p), fmt::format("{:.2g}", pair.adjusted_p), holds});
   }
-  std::string text = found.empty() ? "" : table.to_string() + "\n";
+  std::string text = found.empty() ? "" : table.to_markdown() + "\n";
   if (found.size() > limit) text += std::to_string(found.size() - limit) + " more not shown.\n";
-  text += std::to_string(report.tests.size()) + " tests (feature × expert) over " +
-          std::to_string(report.tasks) + " tasks. " + std::to_string(found.size()) + " have p < " +
-          formatted("%g", report.alpha) + " (by chance " +
-          formatted("%.2g", report.alpha * static_cast<double>(report.tests.size())) + " would); " +
-          std::to_string(count_if_holds(report, &CorrelationReport::holds_by_benjamini_hochberg)) +
-          " hold by Benjamini and Hochberg's correction, " +
-          std::to_string(count_if_holds(report, &CorrelationReport::holds_by_bonferroni)) +
-          " by Bonferroni's.\n";
+  text += fmt::format(
+      "{} tests (feature × expert) over {} tasks. {} have p < {:g} (by chance {:.2g} would); {} "
+      "hold "
+      "by Benjamini and Hochberg's correction, {} by Bonferroni's.\n",
+      report.tests.size(), report.tasks, found.size(), report.alpha,
+      report.alpha * static_cast<double>(report.tests.size()),
+      count_if_holds(report, &CorrelationReport::holds_by_benjamini_hochberg),
+      count_if_holds(report, &CorrelationReport::holds_by_bonferroni));
   if (!report.constant_features.empty()) {
     text += "Left out, the same for every task: " + listed(report.constant_features) + ".\n";
   }

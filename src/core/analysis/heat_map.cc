@@ -1,11 +1,13 @@
 #include "core/analysis/heat_map.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
-#include "core/analysis/markdown_table.h"
+#include "core/analysis/page_assets.h"
 #include "core/base/error.h"
-#include "core/base/text.h"
+#include "core/text/markup.h"
 
 namespace trivium {
 namespace {
@@ -24,26 +26,8 @@ constexpr double kCellsWidth = 572;                       // at most, with the g
 constexpr double kLegend = 46;                            // height below the rows
 constexpr size_t kLongestName = 26, kLongestFamily = 24;  // code points
 
-constexpr const char* kStyle = R"css(<style>
-  .route-map { --ink: #1f2430; --muted: #667085; --heat: #0b5cad; --cell: #e9edf2; --dot: #fff;
-    font: 12px/1 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-  @media (prefers-color-scheme: dark) {
-    .route-map { --ink: #e6e9ef; --muted: #98a2b3; --heat: #5db7ff; --cell: #232a34; --dot: #0d1117; }
-  }
-  .route-map text { fill: var(--ink); }
-  .route-map .end { text-anchor: end; }
-  .route-map .mid { text-anchor: middle; }
-  .route-map .soft { fill: var(--muted); font-size: 11px; }
-  .route-map .stack { font-weight: 600; font-size: 13px; }
-  .route-map .back { fill: var(--cell); }
-  .route-map .cell { fill: var(--heat); }
-  .route-map .used { fill: var(--dot); }
-  .route-map .stop-0 { stop-color: var(--heat); stop-opacity: 0; }
-  .route-map .stop-1 { stop-color: var(--heat); }
-</style>)css";
-
 std::string number(double value) {
-  std::string text = formatted("%.2f", value);
+  std::string text = fmt::format("{:.2f}", value);
   text.erase(text.find_last_not_of('0') + 1);
   if (text.ends_with('.')) text.pop_back();
   return text;
@@ -94,8 +78,8 @@ class HeatMap {
            "aria-label=\"Routes: a row a task, a column an expert\" width=\"" +
            number(width_) + "\" height=\"" + height + "\" viewBox=\"0 0 " + number(width_) + ' ' +
            height + "\" data-top=\"" + number(kTop) + "\" data-row=\"" + number(kRow) +
-           "\" data-gap=\"" + number(kFamilyGap) + "\">\n" + kStyle + '\n' + head() + rows +
-           legend(y + 14) + "</svg>\n";
+           "\" data-gap=\"" + number(kFamilyGap) + "\">\n<style>\n" + std::string(kHeatMapCss) +
+           "</style>\n" + head() + rows + legend(y + 14) + "</svg>\n";
   }
 
  private:
@@ -148,9 +132,9 @@ class HeatMap {
       const double weight = row.likely[first + e];
       text += "<rect class=\"cell\" data-column=\"" + std::to_string(first + e) + "\" x=\"" +
               number(cell_left(place, e)) + "\" width=\"" + number(cell_) + height +
-              "\" fill-opacity=\"" + formatted("%.3f", weight) + "\"><title>" +
+              "\" fill-opacity=\"" + fmt::format("{:.3f}", weight) + "\"><title>" +
               escape_markup(row.task) + ": " + dump_.column_name(first + e) + ": " +
-              formatted("%.4f", weight) + "</title></rect>";
+              fmt::format("{:.4f}", weight) + "</title></rect>";
     }
     const auto begin = row.used.begin() + static_cast<int64_t>(first);
     const auto most = static_cast<size_t>(
@@ -180,41 +164,6 @@ class HeatMap {
 };
 
 }  // namespace
-
-std::string escape_markup(const std::string& text) {
-  std::string escaped;
-  const std::string valid = replace_invalid_utf8(text);
-  for (size_t i = 0; i < valid.size(); ++i) {
-    const std::string_view rest = std::string_view(valid).substr(i);
-    switch (valid[i]) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        if (rest.starts_with("\xEF\xBF\xBE") || rest.starts_with("\xEF\xBF\xBF")) {
-          escaped += "\uFFFD";  // U+FFFE and U+FFFF are no characters of XML
-          i += 2;
-        } else if (static_cast<unsigned char>(valid[i]) < ' ' || valid[i] == '\x7F') {
-          escaped += "\uFFFD";
-        } else {
-          escaped += valid[i];
-        }
-    }
-  }
-  return escaped;
-}
 
 std::string heat_map_svg(const RouteDump& dump) {
   check(!dump.places.empty() && dump.num_experts > 0, "a dump has pools");

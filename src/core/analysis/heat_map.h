@@ -7,10 +7,6 @@
 
 namespace trivium {
 
-// Text that may stand in HTML and SVG, between tags or in a quoted attribute. What XML forbids
-// (control characters, ill-formed UTF-8) becomes U+FFFD.
-std::string escape_markup(const std::string& text);
-
 // A heat map of the weights at temperature 1 (the deeper, the nearer to 1), by family, with a gap
 // between layers and a dot at the expert that the task uses most. Whole SVG, light and dark, in a
 // file of its own or inside a page. Rows and cells carry data- attributes for the page's script.

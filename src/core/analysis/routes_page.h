@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "core/base/json.h"
 #include "core/routes/route_dump.h"
 
 namespace trivium {
@@ -19,8 +18,5 @@ struct RouteFrame {
 // tasks, and plays the frames where there are several. The frames have the same tasks and layers
 // (Error kBadData names the first that has not). Names are escaped: they may be anybody's.
 std::string routes_page(const std::string& title, const std::vector<RouteFrame>& frames);
-
-// JSON that may stand in a script element: nothing in it can end the element.
-std::string script_json(const Json& json);
 
 }  // namespace trivium

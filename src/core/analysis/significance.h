@@ -6,9 +6,6 @@
 
 namespace trivium {
 
-// The regularised incomplete beta function I_x(a, b), a and b > 0, x in [0, 1].
-double incomplete_beta(double x, double a, double b);
-
 // The two-sided p of Pearson's r over n pairs, where none is expected: Student's t =
 // r sqrt((n - 2) / (1 - r^2)) with n - 2 degrees of freedom. 1 for n < 3, where nothing is known.
 double correlation_p(double r, size_t n);

@@ -1,36 +1,12 @@
 #include "core/base/text.h"
 
+#include <unicode/utf8.h>
+
 #include <algorithm>
 #include <numeric>
 
 namespace trivium {
 namespace {
-
-// The length of the well-formed UTF-8 sequence at the start of `text` (table 3-7 of the Unicode
-// Standard), or 0; `maximal` is set to how many bytes of an ill-formed one to replace together.
-size_t utf8_sequence(std::string_view text, size_t& maximal) {
-  maximal = 1;
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  size_t length = 0;
-  unsigned char low = 0x80, high = 0xBF;
-  if (first >= 0xC2 && first <= 0xDF) length = 2;
-  if (first >= 0xE0 && first <= 0xEF) length = 3;
-  if (first >= 0xF0 && first <= 0xF4) length = 4;
-  if (first == 0xE0) low = 0xA0;
-  if (first == 0xED) high = 0x9F;
-  if (first == 0xF0) low = 0x90;
-  if (first == 0xF4) high = 0x8F;
-  if (length == 0) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if (i >= text.size() || byte(i) < low || byte(i) > high) return 0;
-    maximal = i + 1;
-    low = 0x80;
-    high = 0xBF;
-  }
-  return length;
-}
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -50,11 +26,10 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) {
-  size_t maximal = 0;
   for (size_t i = 0; i < text.size();) {
-    const size_t length = utf8_sequence(text.substr(i), maximal);
-    if (length == 0) return false;
-    i += length;
+    UChar32 c = 0;
+    U8_NEXT(text.data(), i, text.size(), c);
+    if (c < 0) return false;
   }
   return true;
 }
@@ -62,18 +37,29 @@ bool is_valid_utf8(std::string_view text) {
 std::string replace_invalid_utf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());
-  size_t maximal = 0;
+  size_t begin = 0;  // of the well-formed text that is not in the result yet
   for (size_t i = 0; i < text.size();) {
-    const size_t length = utf8_sequence(text.substr(i), maximal);
-    if (length > 0) {
-      result.append(text.substr(i, length));
-      i += length;
-    } else {
-      result.append("\xEF\xBF\xBD");
-      i += maximal;
-    }
+    const size_t at = i;
+    UChar32 c = 0;
+    U8_NEXT(text.data(), i, text.size(), c);  // leaves a maximal subpart behind it
+    if (c >= 0) continue;
+    result.append(text.substr(begin, at - begin)).append("\uFFFD");
+    begin = i;
   }
-  return result;
+  return result.append(text.substr(begin));
+}
+
+CodePoint next_code_point(std::string_view text, size_t& position) {
+  CodePoint c = 0;
+  U8_NEXT_UNSAFE(text.data(), position, c);
+  return c;
+}
+
+void append_utf8(std::string& text, CodePoint c) {
+  char bytes[U8_MAX_LENGTH];
+  size_t length = 0;
+  U8_APPEND_UNSAFE(bytes, length, c);
+  text.append(bytes, length);
 }
 
 std::string_view trim(std::string_view text) {

@@ -13,6 +13,13 @@ bool is_valid_utf8(std::string_view text);
 // `text` with every ill-formed sequence replaced by U+FFFD (maximal subparts, Unicode 3.9).
 std::string replace_invalid_utf8(std::string_view text);
 
+using CodePoint = char32_t;
+
+// The code point at `text[position]`, and moves `position` behind it. `text` is well-formed UTF-8.
+CodePoint next_code_point(std::string_view text, size_t& position);
+
+void append_utf8(std::string& text, CodePoint c);
+
 // Without leading and trailing ASCII white space.
 std::string_view trim(std::string_view text);
 

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "core/evaluation/arg.h"
+#include "core/text/markup.h"
+#include "core/text/table.h"
 
 namespace trivium {
 namespace {
@@ -37,20 +39,6 @@ std::string summary(const RelativeGain& gain) {
                      percent(gain.interval.high), gain.negative(), gain.tasks.size());
 }
 
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '<') {
-      result += "&lt;";
-    } else if (c == '&') {
-      result += "&amp;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
 std::string left_out(const char* why, const std::vector<std::string>& tasks) {
   return tasks.empty() ? "" : fmt::format("left out, {}: {}\n", why, fmt::join(tasks, ", "));
 }
@@ -60,17 +48,20 @@ std::string left_out(const char* why, const std::vector<std::string>& tasks) {
 std::string gain_text(const RelativeGain& gain) {
   constexpr int kHalf = 20;
   const double scale = scale_of(gain);
-  size_t width = 4;
-  for (const TaskGain& task : gain.tasks) width = std::max(width, task.task.size());
-  std::string text;
+  Table table({{"task"},
+               {gain.method, Align::kRight},
+               {gain.base, Align::kRight},
+               {"gain", Align::kRight},
+               {""}});
   for (const TaskGain& task : by_gain(gain)) {
     const auto length = static_cast<int>(std::lround(kHalf * std::abs(drawn(task.gain)) / scale));
     const std::string bar(static_cast<size_t>(length), task.gain < 0 ? '-' : '+');
-    text += fmt::format("{:<{}}  {:.4f} {:.4f} {:>9}  {:>{}}|{}\n", task.task, width, task.method,
-                        task.base, percent(task.gain), task.gain < 0 ? bar : "", kHalf,
-                        task.gain < 0 ? "" : bar);
+    table.add(
+        {task.task, fmt::format("{:.4f}", task.method), fmt::format("{:.4f}", task.base),
+         percent(task.gain),
+         fmt::format("{:>{}}|{}", task.gain < 0 ? bar : "", kHalf, task.gain < 0 ? "" : bar)});
   }
-  return text + summary(gain) + "\n" +
+  return table.to_text() + summary(gain) + "\n" +
          left_out("whose base has no score above 0", gain.without_base) +
          left_out("without a score of the base", gain.only_method) +
          left_out("without a score of the method", gain.only_base);
@@ -85,7 +76,7 @@ std::string gain_svg(const RelativeGain& gain) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
       "{1}\" font-family=\"sans-serif\" font-size=\"12\">\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n<text x=\"8\" y=\"18\">{2}</text>\n",
-      kWidth, height, escaped(summary(gain)));
+      kWidth, height, escape_markup(summary(gain)));
   int y = kTop;
   for (const TaskGain& task : by_gain(gain)) {
     const double length = kHalf * std::abs(drawn(task.gain)) / scale;
@@ -93,7 +84,7 @@ std::string gain_svg(const RelativeGain& gain) {
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n"
         "<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>\n"
         "<text x=\"{}\" y=\"{}\">{}</text>\n",
-        kNames - 6, y + 13, escaped(task.task), task.gain < 0 ? kAxis - length : kAxis, y + 3,
+        kNames - 6, y + 13, escape_markup(task.task), task.gain < 0 ? kAxis - length : kAxis, y + 3,
         length, kRow - 6, task.gain < 0 ? "#b2182b" : "#2166ac", kAxis + kHalf + 6, y + 13,
         percent(task.gain));
     y += kRow;

@@ -1,63 +1,36 @@
 #include "core/evaluation/report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <tuple>
+
+#include "core/text/table.h"
 
 namespace trivium {
 namespace {
 
-std::string decimals(const char* format, double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
+std::string decimals(double value) { return fmt::format("{:.4f}", value); }
 
-struct Column {
-  const char* title;
-  bool is_number;
-};
-constexpr Column kColumns[] = {
-    {"task", false},         {"family", false},  {"metric", false}, {"score", true},
-    {"95 % interval", true}, {"majority", true}, {"margin", true},  {"n", true},
-    {"route", false}};
-
-std::vector<std::string> cells_of(const ReportRow& row) {
-  const TaskScore& score = row.score;
-  return {score.task,
-          row.family,
-          score.metric,
-          decimals("%.4f", score.score),
-          decimals("%.4f", score.interval.low) + " – " + decimals("%.4f", score.interval.high),
-          decimals("%.4f", score.majority),
-          decimals("%+.4f", score.score - score.majority),
-          std::to_string(score.examples),
-          row.route};
-}
-
-// The terminal columns of UTF-8 text without wide characters.
-size_t width_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
-std::string aligned(const std::vector<std::vector<std::string>>& table) {
-  std::vector<size_t> widths(std::size(kColumns), 0);
-  for (const auto& cells : table) {
-    for (size_t c = 0; c < cells.size(); ++c) widths[c] = std::max(widths[c], width_of(cells[c]));
+Table table_of(const std::vector<ReportRow>& rows) {
+  Table table({{"task"},
+               {"family"},
+               {"metric"},
+               {"score", Align::kRight},
+               {"95 % interval", Align::kRight},
+               {"majority", Align::kRight},
+               {"margin", Align::kRight},
+               {"n", Align::kRight},
+               {"route"}});
+  for (const ReportRow& row : rows) {
+    const TaskScore& score = row.score;
+    table.add({score.task, row.family, score.metric, decimals(score.score),
+               decimals(score.interval.low) + " – " + decimals(score.interval.high),
+               decimals(score.majority), fmt::format("{:+.4f}", score.score - score.majority),
+               std::to_string(score.examples), row.route});
   }
-  std::string text;
-  for (const auto& cells : table) {
-    std::string line;
-    for (size_t c = 0; c < cells.size(); ++c) {
-      const std::string spaces(widths[c] - width_of(cells[c]), ' ');
-      line += (c > 0 ? "  " : "") + (kColumns[c].is_number ? spaces + cells[c] : cells[c] + spaces);
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
-  return text;
+  return table;
 }
 
 }  // namespace
@@ -101,33 +74,15 @@ size_t Report::above_majority() const {
 }
 
 std::string Report::summary() const {
-  return "mean of " + std::to_string(rows_.size()) + " tasks: " + decimals("%.4f", mean()) +
-         "; mean of " + std::to_string(family_means().size()) +
-         " families: " + decimals("%.4f", mean_of_families()) +
+  return "mean of " + std::to_string(rows_.size()) + " tasks: " + decimals(mean()) + "; mean of " +
+         std::to_string(family_means().size()) + " families: " + decimals(mean_of_families()) +
          "; above majority: " + std::to_string(above_majority()) + " of " +
          std::to_string(rows_.size()) + "\n";
 }
 
-std::string Report::to_text() const {
-  std::vector<std::vector<std::string>> table(1);
-  for (const Column& column : kColumns) table[0].push_back(column.title);
-  for (const ReportRow& row : rows_) table.push_back(cells_of(row));
-  return aligned(table) + "\n" + summary();
-}
+std::string Report::to_text() const { return table_of(rows_).to_text() + "\n" + summary(); }
 
-std::string Report::to_markdown() const {
-  std::string titles = "|", rule = "|", lines;
-  for (const Column& column : kColumns) {
-    titles += std::string(" ") + column.title + " |";
-    rule += column.is_number ? " ---: |" : " --- |";
-  }
-  for (const ReportRow& row : rows_) {
-    lines += "|";
-    for (const std::string& cell : cells_of(row)) lines += " " + cell + " |";
-    lines += "\n";
-  }
-  return titles + "\n" + rule + "\n" + lines + "\n" + summary();
-}
+std::string Report::to_markdown() const { return table_of(rows_).to_markdown() + "\n" + summary(); }
 
 Json Report::to_json() const {
   Json tasks = Json::array(), families = Json::object();

@@ -71,7 +71,7 @@ BytePairMerger read_merges_json(const Vocabulary& vocabulary, const nlohmann::js
   return merger;
 }
 
-AddedTokens default_added_tokens(const Vocabulary& vocabulary) {
+AddedTokens bart_added_tokens(const Vocabulary& vocabulary) {
   std::vector<AddedToken> added;
   int32_t next_id = vocabulary.size();
   for (const std::string_view name : {"<s>", "</s>", "<unk>", "<pad>", "<mask>"}) {
@@ -114,7 +114,7 @@ std::unique_ptr<ByteLevelBpeTokenizer> ByteLevelBpeTokenizer::from_two_files(
   Vocabulary vocabulary = Vocabulary::from_json(read_model_json(vocab_path), vocab_path);
   BytePairMerger merger = read_merges_txt(vocabulary, folder / "merges.txt");
   AddedTokens added = AddedTokens::from_config(read_tokenizer_config(folder), folder.string())
-                          .value_or(default_added_tokens(vocabulary));
+                          .value_or(bart_added_tokens(vocabulary));
   return std::make_unique<ByteLevelBpeTokenizer>(std::move(vocabulary), std::move(merger),
                                                  std::move(added));
 }

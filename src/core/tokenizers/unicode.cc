@@ -2,6 +2,7 @@
 
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/uniset.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
@@ -40,8 +41,21 @@ struct Tables {
     }
   }
 
+  // The one property of which Hugging Face's library and ICU have the same opinion.
+  void mark_white_space() {
+    UErrorCode status = U_ZERO_ERROR;
+    icu::UnicodeSet spaces;
+    spaces.applyIntPropertyValue(UCHAR_WHITE_SPACE, 1, status);
+    check(U_SUCCESS(status), "ICU knows white space");
+    for (int32_t i = 0; i < spaces.getRangeCount(); ++i) {
+      for (UChar32 c = spaces.getRangeStart(i); c <= spaces.getRangeEnd(i); ++c) {
+        classes[static_cast<size_t>(c)] |= kSpace;
+      }
+    }
+  }
+
   Tables() {
-    mark(kSpaceRanges, kSpace);
+    mark_white_space();
     mark(kDroppedRanges, kDropped);
     mark(kPunctuationRanges, kPunctuation);
     mark(kMarkRanges, kMark);
@@ -91,35 +105,6 @@ bool is_cjk_ideograph(CodePoint c) {
 }
 
 CodePoint to_lower(CodePoint c) { return c < Tables::kLowerCaseEnd ? tables().lower[c] : c; }
-
-CodePoint next_code_point(std::string_view text, size_t& position) {
-  const auto byte = [&] { return static_cast<unsigned char>(text[position++]); };
-  const CodePoint first = byte();
-  if (first < 0x80) return first;
-  const int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
-  CodePoint c = first & (0x3F >> more);
-  for (int i = 0; i < more; ++i) c = c << 6 | (byte() & 0x3F);
-  return c;
-}
-
-void append_utf8(std::string& text, CodePoint c) {
-  const auto append = [&](CodePoint value) { text += static_cast<char>(value); };
-  if (c < 0x80) {
-    append(c);
-  } else if (c < 0x800) {
-    append(0xC0 | c >> 6);
-    append(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    append(0xE0 | c >> 12);
-    append(0x80 | (c >> 6 & 0x3F));
-    append(0x80 | (c & 0x3F));
-  } else {
-    append(0xF0 | c >> 18);
-    append(0x80 | (c >> 12 & 0x3F));
-    append(0x80 | (c >> 6 & 0x3F));
-    append(0x80 | (c & 0x3F));
-  }
-}
 
 std::u32string canonical_decomposition(std::string_view text) {
   UErrorCode status = U_ZERO_ERROR;

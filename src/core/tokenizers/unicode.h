@@ -1,13 +1,14 @@
-// Code points and the character classes of Hugging Face `tokenizers` (see unicode_tables.inc).
+// The character classes of Hugging Face `tokenizers`: its own tables (unicode_tables.inc), since it
+// mixes Unicode versions and ids must not change with the version of ICU; white space is ICU's.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace trivium {
+#include "core/base/text.h"
 
-using CodePoint = char32_t;
+namespace trivium {
 
 // Bits of char_class().
 enum CharClass : uint8_t {
@@ -28,11 +29,6 @@ bool is_cjk_ideograph(CodePoint c);
 
 // The simple lower-case mapping (U+0130 maps to itself: its full mapping has two code points).
 CodePoint to_lower(CodePoint c);
-
-// The code point at `text[position]`, and moves `position` behind it. `text` is valid UTF-8.
-CodePoint next_code_point(std::string_view text, size_t& position);
-
-void append_utf8(std::string& text, CodePoint c);
 
 // Unicode normalisation form D; `text` is valid UTF-8.
 std::u32string canonical_decomposition(std::string_view text);

@@ -35,7 +35,7 @@ BertTextOptions read_options(const nlohmann::json& object, const char* lower_key
   return options;
 }
 
-AddedTokens default_added_tokens(const Vocabulary& vocabulary) {
+AddedTokens bert_added_tokens(const Vocabulary& vocabulary) {
   std::vector<AddedToken> added;
   for (const char* name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
     const int32_t id = vocabulary.find(name);
@@ -83,7 +83,7 @@ std::unique_ptr<WordPieceTokenizer> WordPieceTokenizer::from_vocab_txt(
   const nlohmann::json config = read_tokenizer_config(folder);
   const BertTextOptions options = read_options(config, "do_lower_case", folder.string());
   AddedTokens added =
-      AddedTokens::from_config(config, folder.string()).value_or(default_added_tokens(vocabulary));
+      AddedTokens::from_config(config, folder.string()).value_or(bert_added_tokens(vocabulary));
   return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), std::move(added), options);
 }
 

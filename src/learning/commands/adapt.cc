@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "learning/adaptation/few_shot.h"
 #include "learning/adaptation/start.h"
 #include "core/base/error.h"
@@ -150,7 +151,7 @@ class Adaptation {
       table += gain_text(gain);
       if (!flags_.bars.empty()) write_file_atomically(flags_.bars, gain_svg(gain));
     }
-    std::fputs((flags_.json ? to_json_line(object) + "\n" : table).c_str(), stdout);
+    cli::write_output((flags_.json ? to_json_line(object) + "\n" : table));
     if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
   }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/analysis/gates_page.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
@@ -59,7 +60,7 @@ std::vector<LabelledExample> read_examples(const ClassifierSettings& settings,
 int run_classifier_train(const ClassifierTrainFlags& flags) {
   ClassifierSettings settings;
   if (flags.reference) {
-    cli::ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
+    cli::write_output(settings_reference(settings));
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);
@@ -155,7 +156,7 @@ void run_eval(const EvalFlags& flags) {
                       score.score, score.interval.low, score.interval.high, score.examples);
     }
   }
-  cli::ResultFile("-", /*overwrite=*/false).write(text);
+  cli::write_output(text);
 }
 
 // --- gates

@@ -3,13 +3,13 @@
 
 #include <memory>
 
+#include "cli/output/output.h"
 #include "learning/adaptation/gate_reuse.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "learning/commands/commands.h"
 #include "cli/program/choice.h"
 #include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
 #include "learning/commands/commands.h"
 #include "core/data/gym.h"
 #include "learning/reference/classifier_scores.h"
@@ -88,7 +88,7 @@ int run(const ClassifierAdaptFlags& flags) {
                      {"test", score.score},
                      {"low", score.interval.low},
                      {"high", score.interval.high}};
-  cli::ResultFile("-", /*overwrite=*/false).write(to_json_line(line) + "\n");
+  cli::write_output(to_json_line(line) + "\n");
   return 0;
 }
 

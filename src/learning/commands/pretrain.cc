@@ -2,6 +2,7 @@
 #include <fstream>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
@@ -76,7 +77,7 @@ Trainer::Validator make_validator(Checkpoint& checkpoint, const std::vector<std:
 int run_pretrain(const PretrainFlags& flags) {
   PretrainSettings settings;
   if (flags.reference) {
-    std::fputs(settings_reference(settings).c_str(), stdout);
+    cli::write_output(settings_reference(settings));
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <memory>
 
-#include "cli/batch/result_file.h"
+#include "cli/output/output.h"
 #include "cli/commands/route_features.h"
 #include "cli/program/choice.h"
 #include "cli/program/companion.h"
@@ -63,8 +63,8 @@ void run_disable(const DisableFlags& flags) {
   disabling.temperature = model.config().routing.selection_temperature;
   const DisablingReport report =
       disable_experts(reference, rows, features, correlations.found(), score, disabling);
-  cli::ResultFile("-", /*overwrite=*/false)
-      .write(flags.features.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));
+  cli::write_output(
+      flags.features.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));
 }
 
 // --- resolve

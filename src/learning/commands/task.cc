@@ -2,13 +2,13 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "learning/adaptation/new_task.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "cli/commands/commands.h"
 #include "cli/program/choice.h"
 #include "cli/program/home.h"
-#include "cli/batch/result_file.h"
 #include "core/data/gym.h"
 #include "learning/model/model_routes.h"
 #include "learning/training/multi_task_stream.h"
@@ -17,7 +17,7 @@
 namespace trivium::learning {
 namespace {
 
-void print(const std::string& text) { cli::ResultFile("-", /*overwrite=*/false).write(text); }
+void print(const std::string& text) { cli::write_output(text); }
 
 void set_threads(int threads) {
   if (threads > 0) at::set_num_threads(threads);

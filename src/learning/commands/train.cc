@@ -1,6 +1,7 @@
 // trivium train: multi-task training of experts and routes.
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/base/error.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/commands/commands.h"
@@ -22,7 +23,7 @@ struct TrainFlags {
 int run_train(const TrainFlags& flags) {
   TrainSettings settings;
   if (flags.reference) {
-    std::fputs(settings_reference(settings).c_str(), stdout);
+    cli::write_output(settings_reference(settings));
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "core/analysis/markdown_table.h"
+#include "core/text/table.h"
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "learning/model/selection.h"
@@ -232,9 +232,17 @@ std::string to_markdown(const DisablingReport& report) {
   if (report.pairs.empty()) {
     return unused + "No pair of a feature and an expert in use with r > 0: nothing to disable.\n";
   }
-  MarkdownTable table({"feature", "disabled", "tasks", "drop", "other tasks", "drop", "difference",
-                       "95 % interval", "random experts", "specific"},
-                      {false, false, true, true, true, true, true, true, true, false});
+  constexpr Align kNumber = Align::kRight;
+  Table table({{"feature"},
+               {"disabled"},
+               {"tasks", kNumber},
+               {"drop", kNumber},
+               {"other tasks", kNumber},
+               {"drop", kNumber},
+               {"difference", kNumber},
+               {"95 % interval", kNumber},
+               {"random experts", kNumber},
+               {"specific"}});
   size_t specific = 0;
   for (const PairEffect& pair : report.pairs) {
     const DisablingEffect& effect = pair.effect;
@@ -250,7 +258,7 @@ std::string to_markdown(const DisablingReport& report) {
          formatted("%+.4f", pair.interval.low) + " – " + formatted("%+.4f", pair.interval.high),
          formatted("%+.4f", mean_difference(pair.random)), pair.is_specific() ? "yes" : "no"});
   }
-  return table.to_string() +
+  return table.to_markdown() +
          "\nTasks: how many take another route when the expert is disabled, of "
          "those with the feature and of the others.\nDrop: their mean score before less after. "
          "Random experts: the mean difference when one of " +

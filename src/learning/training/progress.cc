@@ -1,7 +1,5 @@
 #include "learning/training/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -17,11 +15,10 @@ namespace trivium::learning {
 namespace {
 
 constexpr const char* kCurveHeader = "step,curve,value\n";
-constexpr int kBarWidth = 24;
 
 }  // namespace
 
-Progress::Progress(int64_t steps) : steps_(steps), terminal_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(int64_t steps) : steps_(steps), bar_(std::max<int64_t>(1, steps)) {}
 
 void Progress::start(int64_t step) {
   first_step_ = step;
@@ -45,15 +42,8 @@ void Progress::report(int64_t step, double loss) {
       static_cast<double>(examples_) / std::max(1e-9, seconds_since(window_start_));
   const std::string numbers = fmt::format("step={}/{} loss={:.4f} examples/s={:.1f} left={}", step,
                                           steps_, loss, speed, time_left(step));
-  if (terminal_) {
-    const int filled = static_cast<int>(kBarWidth * step / steps_);
-    std::fprintf(stderr, "\r\x1b[K[%s%s] %s%s", std::string(filled, '=').c_str(),
-                 std::string(kBarWidth - filled, ' ').c_str(), numbers.c_str(),
-                 step == steps_ ? "\n" : "");
-    std::fflush(stderr);
-  } else {
-    spdlog::info("{}", numbers);
-  }
+  bar_.report(step, numbers);
+  if (step == steps_) bar_.keep();
   examples_ = 0;
   window_start_ = Clock::now();
 }

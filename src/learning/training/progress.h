@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cli/output/progress_bar.h"
+
 namespace trivium::learning {
 
 // A bar with the time left where standard error is a terminal; plain "key=value" lines elsewhere.
@@ -25,7 +27,7 @@ class Progress {
   std::string time_left(int64_t step) const;
 
   int64_t steps_;
-  bool terminal_;
+  cli::ProgressBar bar_;
   int64_t first_step_ = 0, examples_ = 0;
   Clock::time_point start_ = Clock::now(), window_start_ = Clock::now();
 };

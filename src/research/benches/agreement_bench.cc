@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/timing.h"
@@ -103,7 +104,7 @@ void run(const AgreementFlags& flags) {
                        {"prompts", requests.size()},
                        {"torch_seconds", reference.seconds},
                        {"engines", std::move(rows)}};
-  std::printf("%s\n", result.dump(2).c_str());
+  cli::write_output(result.dump(2) + "\n");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/timing.h"
@@ -146,7 +147,7 @@ void run_straight_through(const StraightThroughFlags& flags) {
                        {"dense", figures(dense_seconds)},
                        {"ratio_to_all_experts", ratio(all_experts, straight_through)},
                        {"ratio_to_dense", ratio(dense_seconds, straight_through)}};
-  std::printf("%s\n", result.dump(2).c_str());
+  cli::write_output(result.dump(2) + "\n");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/base/json.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
@@ -111,7 +112,7 @@ void run(const TokenGatesFlags& flags) {
       {"token_seconds", median(token_seconds)},
       {"token_examples_per_second", static_cast<double>(flags.batch) / median(token_seconds)},
       {"ratio", cli::spread(ratios)}};
-  std::printf("%s\n", result.dump(2).c_str());
+  cli::write_output(result.dump(2) + "\n");
 }
 
 }  // namespace

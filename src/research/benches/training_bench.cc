@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include "cli/output/output.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
 #include "research/benches/benches.h"
@@ -106,7 +107,7 @@ void run(const TrainingFlags& flags) {
       {"rounds", flags.step.rounds},
       {"seconds", cli::spread(seconds)},
       {"examples_per_second", static_cast<double>(flags.batch) / median(seconds)}};
-  std::printf("%s\n", result.dump(2).c_str());
+  cli::write_output(result.dump(2) + "\n");
 }
 
 }  // namespace

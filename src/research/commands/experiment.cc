@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "cli/batch/result_file.h"
+#include "cli/output/output.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "core/analysis/correlation_report.h"
@@ -66,7 +66,7 @@ std::vector<LearnedRoutes> learned_routes(const TaskLevelExperiment& experiment,
 int run_task_level(const ExperimentFlags& flags) {
   TaskLevelSettings settings;
   if (flags.reference) {
-    std::fputs(settings_reference(settings).c_str(), stdout);
+    cli::write_output(settings_reference(settings));
     return 0;
   }
   const std::filesystem::path config =
@@ -99,7 +99,7 @@ int run_task_level(const ExperimentFlags& flags) {
   summary.table(comparison_table(plan, experiment.runs(), settings.methods));
   summary.table(claims_table(plan, experiment.runs(), settings.methods));
   if (flags.tried) summary.table(tried_table(plan, experiment.runs(), experiment.tried()));
-  cli::ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
+  cli::write_output(summary.to_markdown());
   spdlog::info("wrote {}/task_level.md and .html", settings.output);
   return 0;
 }

@@ -1,7 +1,7 @@
 // trivium experiment mt-tag: token gates against a dense model and a single gate.
 #include <memory>
 
-#include "cli/batch/result_file.h"
+#include "cli/output/output.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
@@ -41,7 +41,7 @@ std::string command_line(const MtTagFlags& flags) {
 int run_mt_tag(const MtTagFlags& flags) {
   MtTagSettings settings;
   if (flags.reference) {
-    cli::ResultFile("-", /*overwrite=*/false).write(settings_reference(settings));
+    cli::write_output(settings_reference(settings));
     return 0;
   }
   const std::filesystem::path config =
@@ -68,7 +68,7 @@ int run_mt_tag(const MtTagFlags& flags) {
     summary.table(mt_tag_table(table, experiment.runs()));
   }
   summary.table(mt_tag_claims(tables, experiment.runs()));
-  cli::ResultFile("-", /*overwrite=*/false).write(summary.to_markdown());
+  cli::write_output(summary.to_markdown());
   spdlog::info("wrote {}/mt_tag.md and .html", settings.output);
   return 0;
 }

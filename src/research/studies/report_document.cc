@@ -1,7 +1,8 @@
 #include "research/studies/report_document.h"
 
 #include "core/analysis/heat_map.h"
-#include "core/analysis/markdown_table.h"
+#include "core/text/markup.h"
+#include "core/text/table.h"
 #include "core/base/file.h"
 
 namespace trivium::research {
@@ -20,9 +21,13 @@ figure { margin: 1.5rem 0; overflow-x: auto; } figcaption { font-size: .9rem; op
 )";
 
 std::string table_markdown(const ReportTable& table) {
-  MarkdownTable markdown(table.titles, table.is_number);
+  std::vector<trivium::TableColumn> columns;
+  for (size_t c = 0; c < table.titles.size(); ++c) {
+    columns.push_back({table.titles[c], table.is_number[c] ? Align::kRight : Align::kLeft});
+  }
+  Table markdown(columns);
   for (const auto& row : table.rows) markdown.add(row);
-  return markdown.to_string();
+  return markdown.to_markdown();
 }
 
 std::string table_html(const ReportTable& table) {

@@ -15,31 +15,6 @@ constexpr const char* kReplacement = "\xEF\xBF\xBD";
 
 TerminalStyle plain(size_t width = 80) { return {.width = width, .utf8 = true, .colour = false}; }
 
-TEST(SanitiseTest, TakesThePowerFromWhatATerminalObeys) {
-  const std::string r = kReplacement;
-  EXPECT_EQ(sanitise("\x1b[2Jred\x07"), r + "[2Jred" + r);
-  EXPECT_EQ(sanitise("a\rb\x7f"), "a" + r + "b" + r);
-  EXPECT_EQ(sanitise("\xC2\x9B"
-                     "31m"),
-            r + "31m");                                  // C1 control sequence introducer
-  EXPECT_EQ(sanitise("x\xE2\x80\xAEy"), "x" + r + "y");  // right-to-left override
-  EXPECT_EQ(sanitise("a\xFF\xC3"), "a" + r + r);
-  EXPECT_EQ(sanitise(std::string("a\0b", 3)), "a" + r + "b");
-}
-
-TEST(SanitiseTest, KeepsText) {
-  const std::string text = "tab\tline\nnaïve 東京 👩‍👩‍👧 e\xCC\x81";
-  EXPECT_EQ(sanitise(text), text);
-}
-
-TEST(TerminalTextTest, MeasuresColumns) {
-  EXPECT_EQ(display_width("abc"), 3u);
-  EXPECT_EQ(display_width("naïve"), 5u);
-  EXPECT_EQ(display_width("東京"), 4u);
-  EXPECT_EQ(display_width("e\xCC\x81"), 1u);
-  EXPECT_EQ(display_width("🎬"), 2u);
-}
-
 TEST(TerminalTextTest, WrapsAndCutsAtColumns) {
   EXPECT_EQ(wrap("one two three", plain(7), 2), "one two\n  three");
   EXPECT_EQ(wrap("  one two", plain(6), 2), "  one\n  two");

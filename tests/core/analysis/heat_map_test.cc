@@ -17,15 +17,6 @@ size_t count_of(const std::string& text, const std::string& part) {
   return count;
 }
 
-TEST(EscapeMarkupTest, LeavesNothingThatMarkupActsOn) {
-  EXPECT_EQ(escape_markup("<b a='1' c=\"2\">&amp;"),
-            "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;");
-  EXPECT_EQ(escape_markup("naïve 😀"), "naïve 😀");
-  EXPECT_EQ(escape_markup(std::string("a\0\x1b\x7f", 4)), "a\uFFFD\uFFFD\uFFFD");
-  EXPECT_EQ(escape_markup("\xff"), "\uFFFD");
-  EXPECT_EQ(escape_markup("\xEF\xBF\xBE|\xEF\xBF\xBF"), "\uFFFD|\uFFFD");
-}
-
 TEST(HeatMapTest, HasARowATaskAndACellAnExpert) {
   const RouteDump dump = toy_routes();
   const std::string svg = heat_map_svg(dump);

@@ -17,16 +17,6 @@ void expect_relative(double value, double reference, double tolerance) {
   EXPECT_NEAR(value, reference, tolerance * std::abs(reference) + 1e-300);
 }
 
-TEST(IncompleteBetaTest, IsScipys) {
-  const Json file = golden();
-  for (const Json& row : file.at("beta")) {
-    SCOPED_TRACE(row.dump());
-    expect_relative(incomplete_beta(row[0], row[1], row[2]), row[3], 1e-10);
-  }
-  EXPECT_EQ(incomplete_beta(0, 2, 3), 0);
-  EXPECT_EQ(incomplete_beta(1, 2, 3), 1);
-}
-
 TEST(CorrelationPTest, IsScipys) {
   const Json file = golden();
   int cases = 0;

@@ -26,6 +26,25 @@ TEST(TextTest, ReplacesMaximalSubparts) {
                 kReplacement + kReplacement + "d");
 }
 
+TEST(TextTest, CodePointsBecomeUtf8AndBack) {
+  for (CodePoint c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    std::string text;
+    append_utf8(text, c);
+    ASSERT_TRUE(is_valid_utf8(text));
+    size_t position = 0;
+    ASSERT_EQ(next_code_point(text, position), c);
+    ASSERT_EQ(position, text.size());
+  }
+}
+
+TEST(TextTest, KeepsWhatStandsAroundIllFormedBytes) {
+  EXPECT_EQ(replace_invalid_utf8("\x80\xC3\xA9\xFF"), kReplacement + "\xC3\xA9" + kReplacement);
+  EXPECT_EQ(replace_invalid_utf8("ab\xED\xA0\x80"),
+            "ab" + kReplacement + kReplacement + kReplacement);
+  EXPECT_EQ(replace_invalid_utf8("ab\xF0\x9F\x98"), "ab" + kReplacement);
+}
+
 TEST(TextTest, TrimsSplitsAndLowers) {
   EXPECT_EQ(trim(" \t a b \r\n"), "a b");
   EXPECT_EQ(trim(" \n"), "");

@@ -83,7 +83,7 @@ TEST(ArgTest, BarsPointToTheSideOfTheGain) {
 TEST(ArgTest, PicturesEscapeNames) {
   const RelativeGain gain =
       average_relative_gain({"m", {{"<&>", {0.6}}}}, {"b<", {{"<&>", {0.5}}}});
-  EXPECT_THAT(gain_svg(gain), HasSubstr("&lt;&amp;>"));
+  EXPECT_THAT(gain_svg(gain), HasSubstr("&lt;&amp;&gt;"));
 }
 
 TEST(ArgTest, JsonHasEverything) {

@@ -56,8 +56,10 @@ TEST(ReportTest, TheTextsColumnsStandBelowEachOther) {
 
 TEST(ReportTest, MarkdownIsATable) {
   const std::string text = report_of_three().to_markdown();
-  EXPECT_THAT(text, HasSubstr("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n"
-                              "| mnli | nli | accuracy | 0.4000 |"));
+  EXPECT_THAT(text,
+              HasSubstr("| ---- | --------- | -------- | -----: | --------------: | -------: | "
+                        "------: | --: | ----- |\n"
+                        "| mnli | nli       | accuracy | 0.4000 | 0.3000 – 0.5000 |"));
 }
 
 TEST(ReportTest, JsonHasTheNumbersUnrounded) {

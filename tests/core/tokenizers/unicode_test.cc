@@ -28,15 +28,15 @@ std::string utf8(std::u32string_view text) {
   return result;
 }
 
-TEST(Unicode, Utf8ThereAndBack) {
+// Those that the library's BertPreTokenizer drops between words (tokenizers 0.22.2).
+TEST(Unicode, WhiteSpace) {
+  std::u32string spaces;
   for (CodePoint c = 0; c < kEnd; ++c) {
-    if (is_surrogate(c)) continue;
-    std::string text;
-    append_utf8(text, c);
-    size_t position = 0;
-    ASSERT_EQ(next_code_point(text, position), c);
-    ASSERT_EQ(position, text.size());
+    if (char_class(c) & kSpace) spaces += c;
   }
+  EXPECT_EQ(spaces,
+            U"\t\n\v\f\r \x85\xA0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+            U"\u2009\u200A\u2028\u2029\u202F\u205F\u3000");
 }
 
 // Where the library's older or newer Unicode version cannot make a difference, ICU agrees.
@@ -49,7 +49,6 @@ TEST(Unicode, ClassesAgreeWithIcuOnCharactersOfUnicode5) {
     ++compared;
     const uint8_t kind = char_class(c);
     const uint32_t mask = U_GET_GC_MASK(static_cast<UChar32>(c));
-    ASSERT_EQ((kind & kSpace) != 0, u_isUWhiteSpace(static_cast<UChar32>(c)) != 0) << hex(c);
     ASSERT_EQ((kind & kLetter) != 0, (mask & U_GC_L_MASK) != 0) << hex(c);
     ASSERT_EQ((kind & kNumber) != 0, (mask & U_GC_N_MASK) != 0) << hex(c);
     if (kind & kDecomposed) continue;  // marks are stripped after decomposition
