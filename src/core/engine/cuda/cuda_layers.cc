@@ -8,9 +8,9 @@ namespace trivium {
 namespace {
 
 // One layer's way through its uses.
-class LayerRun {
+class CudaLayerRun {
  public:
-  LayerRun(cuda::Stream& stream, const LayerShape& shape, const CudaPlan& plan,
+  CudaLayerRun(cuda::Stream& stream, const LayerShape& shape, const CudaPlan& plan,
            const CudaScratch& scratch)
       : stream_(stream),
         shape_(shape),
@@ -166,7 +166,7 @@ void CudaScratch::reserve(int64_t uses, const ModelConfig& config) {
 
 void cuda_encoder_layer(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
                         const CudaPlan& plan, const CudaScratch& scratch, float* hidden) {
-  LayerRun run(stream, shape, plan, scratch);
+  CudaLayerRun run(stream, shape, plan, scratch);
   run.project(layer.qkv, hidden, plan.rows);
   cuda::RowAttention attention = run.attention(3 * shape.d_model);
   attention.places = run.projected() + shape.d_model;
@@ -181,7 +181,7 @@ void cuda_encoder_layer(cuda::Stream& stream, const LayerShape& shape, const Cud
 void cuda_decoder_layer_step(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
                              const CudaPlan& plan, const CudaCache& cache,
                              const CudaScratch& scratch, float* hidden) {
-  LayerRun run(stream, shape, plan, scratch);
+  CudaLayerRun run(stream, shape, plan, scratch);
   run.project(layer.qkv, hidden, plan.rows);
   cuda::RowAttention self = run.attention(3 * shape.d_model);
   self.store_own = true;
