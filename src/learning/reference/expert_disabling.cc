@@ -1,5 +1,7 @@
 #include "learning/reference/expert_disabling.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -252,11 +254,11 @@ std::string to_markdown(const DisablingReport& report) {
     specific += pair.is_specific();
     table.add(
         {pair.pair.feature, expert_name(effect.place, effect.expert),
-         tasks(effect.changed_with, pair.tasks_with), formatted("%+.4f", effect.drop_with),
-         tasks(effect.changed_without, pair.tasks_without), formatted("%+.4f", effect.drop_without),
-         formatted("%+.4f", effect.difference()),
-         formatted("%+.4f", pair.interval.low) + " – " + formatted("%+.4f", pair.interval.high),
-         formatted("%+.4f", mean_difference(pair.random)), pair.is_specific() ? "yes" : "no"});
+         tasks(effect.changed_with, pair.tasks_with), fmt::format("{:+.4f}", effect.drop_with),
+         tasks(effect.changed_without, pair.tasks_without), fmt::format("{:+.4f}", effect.drop_without),
+         fmt::format("{:+.4f}", effect.difference()),
+         fmt::format("{:+.4f}", pair.interval.low) + " – " + fmt::format("{:+.4f}", pair.interval.high),
+         fmt::format("{:+.4f}", mean_difference(pair.random)), pair.is_specific() ? "yes" : "no"});
   }
   return table.to_markdown() +
          "\nTasks: how many take another route when the expert is disabled, of "
@@ -267,7 +269,7 @@ std::string to_markdown(const DisablingReport& report) {
          " pairs the tasks with the feature surely lose more than the others (the interval is "
          "above "
          "0), and more than with any random expert. The mean score with nothing disabled is " +
-         formatted("%.4f", report.mean_score) + ".\n" + unused;
+         fmt::format("{:.4f}", report.mean_score) + ".\n" + unused;
 }
 
 Json to_json(const DisablingReport& report) {
