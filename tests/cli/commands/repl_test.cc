@@ -13,8 +13,10 @@ namespace trivium::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class ReplTest : public ::testing::Test {
  protected:
@@ -72,8 +74,12 @@ TEST_F(ReplTest, AnswersAtOnceToACoProcess) {
   RunningProgram program({"repl", "--checkpoint", model_, "--task", "sst2", "--threads", "1"});
   program.write("/route off\n");
   EXPECT_EQ(program.read_line(), "routes after answers: off");
-  program.write("/pin e2=1\n");
-  EXPECT_EQ(program.read_line(), "1 pin from the next prompt on");
+  const int64_t taken = TaskRoute::main_expert(tiny_checkpoint().info.routes->used[0].encoder[1]);
+  const std::string other = std::to_string((taken + 1) % 3 + 1);
+  program.write("/pin e2=" + other + "\n");
+  EXPECT_THAT(program.read_line(),
+              AllOf(StartsWith("encoder 2: expert " + std::to_string(taken + 1) + " "),
+                    EndsWith(" expert " + other)));
   program.close_input();
   EXPECT_EQ(program.wait(), 0);
 }

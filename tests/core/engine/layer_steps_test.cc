@@ -130,10 +130,11 @@ TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
   const std::vector<PlainRows> memories = {random_rows(11, 5), random_rows(2, 6)};
   const std::vector<PlainRows> inputs = {random_rows(5, 7), random_rows(5, 8), random_rows(5, 9)};
   LayerScratch scratch(ComputeType::kFloat32, 2);
-  std::vector<PackedKeysValues> packed(2, PackedKeysValues(ComputeType::kFloat32));
+  std::vector<PackedKeysValues> packed;
   for (size_t source = 0; source < 2; ++source) {
     std::vector<float> memory;
     append(memory, memories[source]);
+    packed.emplace_back(ComputeType::kFloat32);
     pack_cross_memory(context(), decoder_shape(config), weights.decoder[2][1 + source],
                       memory.data(), static_cast<int64_t>(memories[source].size()), packed[source],
                       scratch);
