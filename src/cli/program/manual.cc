@@ -38,7 +38,7 @@ std::string roff(const std::string& text) {
 void write_option(std::ostream& out, const CLI::Option& option) {
   if (option.get_group().empty()) return;
   out << ".TP\n\\fB" << roff(option.get_name(option.get_positional(), true)) << "\\fR";
-  if (option.get_type_size() != 0) {
+  if (!option.get_type_name().empty()) {
     out << " \\fI" << roff(option.get_type_name()) << "\\fR";
     if (!option.get_default_str().empty()) out << " [" << roff(option.get_default_str()) << "]";
   }
