@@ -3,15 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <sstream>
 
-#include "cli/repl/answer_stream.h"
 #include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {
-
-constexpr const char* kReplacement = "\xEF\xBF\xBD";
 
 TerminalStyle plain(size_t width = 80) { return {.width = width, .utf8 = true, .colour = false}; }
 
@@ -54,41 +50,6 @@ TEST(TerminalTextTest, AsksTheEnvironment) {
   EXPECT_FALSE(style_of_standard_output(true).colour);
   setenv("LC_ALL", "C", 1);
   EXPECT_FALSE(style_of_standard_output(true).utf8);
-}
-
-TEST(AnswerStreamTest, HoldsBackWhatMayStillChange) {
-  EXPECT_EQ(settled_bytes(""), 0u);
-  EXPECT_EQ(settled_bytes("do"), 0u);
-  EXPECT_EQ(settled_bytes("i do"), 1u);
-  // A text without spaces flows as well, by whole characters.
-  std::string cjk;
-  for (int i = 0; i < 20; ++i) cjk += "語";
-  EXPECT_GT(settled_bytes(cjk), 20u);
-  EXPECT_EQ(settled_bytes(cjk) % 3, 0u);
-}
-
-TEST(AnswerStreamTest, PrintsEachPartOnce) {
-  const TerminalStyle style = plain();
-  std::ostringstream out;
-  AnswerStream stream(out, style);
-  stream.update("i");
-  EXPECT_EQ(out.str(), "");
-  stream.update("i do");
-  EXPECT_EQ(out.str(), "i");
-  stream.update("i do n");
-  EXPECT_EQ(out.str(), "i do");
-  stream.update("i don't");  // the clean-up took the space back
-  stream.finish("i don't\x1b");
-  EXPECT_EQ(out.str(), std::string("i don't") + kReplacement + "\n");
-}
-
-TEST(AnswerStreamTest, StartsAgainWhereTheAnswerChangedItsBeginning) {
-  const TerminalStyle style = plain();
-  std::ostringstream out;
-  AnswerStream stream(out, style);
-  stream.update("a b c");
-  stream.finish("x y");
-  EXPECT_EQ(out.str(), "a b\nx y\n");
 }
 
 }  // namespace
