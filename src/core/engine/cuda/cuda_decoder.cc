@@ -19,7 +19,7 @@ int64_t address(const void* pointer) { return reinterpret_cast<int64_t>(pointer)
 
 }  // namespace
 
-CudaDecoder::CudaDecoder(CudaEngine& engine, const std::vector<EngineSource>& sources,
+CudaDecoder::CudaDecoder(CudaEngine& engine, std::span<const EngineSource> sources,
                          int64_t positions)
     : engine_(engine), type_(engine.options().type) {
   check(!sources.empty(), "there is something to decode");

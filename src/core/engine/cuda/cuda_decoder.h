@@ -15,7 +15,7 @@ namespace trivium {
 class CudaDecoder : public StepDecoder {
  public:
   // As CpuDecoder.
-  CudaDecoder(CudaEngine& engine, const std::vector<EngineSource>& sources, int64_t positions);
+  CudaDecoder(CudaEngine& engine, std::span<const EngineSource> sources, int64_t positions);
 
   int64_t vocab_size() const override { return engine_.config().vocab_size; }
   int64_t rows() const override { return rows_.size(); }
