@@ -7,7 +7,7 @@
 #include "learning/adaptation/toy_task.h"
 #include "learning/model/model_routes.h"
 #include "core/base/error.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
 namespace {

@@ -5,7 +5,7 @@
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
 #include "core/inference/loaded_model.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
 namespace {

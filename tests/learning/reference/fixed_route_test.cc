@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/temporary_folder.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
 namespace {

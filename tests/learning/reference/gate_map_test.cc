@@ -1,16 +1,18 @@
-#include "learning/reference/gate_map.h"
+#include "learning/reference/classifier_gates.h"
 
 #include <gtest/gtest.h>
 
-#include "core/inference/tiny_checkpoint.h"
+#include "learning/reference/tensor_reader.h"
+#include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
 namespace {
 
 Checkpoint gated_checkpoint() {
   Checkpoint checkpoint = tiny_checkpoint(1);
-  checkpoint.config.token_experts.num_experts = 3;
-  checkpoint.model = Seq2SeqModel(checkpoint.config, 3);
+  ModelConfig config = checkpoint.config();
+  config.token_experts.num_experts = 3;
+  checkpoint.model = Seq2SeqModel(config, 3);
   checkpoint.model->init_weights(7);
   torch::NoGradGuard no_grad;
   for (TokenGate& gate : checkpoint.model->token_gates()) gate->parameters()[0].normal_(0, 1);
@@ -43,6 +45,29 @@ TEST(GateMap, IsWhatTheGatesChoose) {
   const GateMap other = gate_map(checkpoint.model, *checkpoint.tokenizer, source, {}, 0, "sst2");
   EXPECT_EQ(other.stacks.size(), 1u);
   EXPECT_NE(other.stacks[0].experts, map.stacks[0].experts);
+}
+
+TEST(GateMap, TheEngineSaysTheSame) {
+  Checkpoint checkpoint = gated_checkpoint();
+  const std::vector<int32_t> source = checkpoint.tokenizer->encode_with_special("ab c", 10);
+  const auto engine = make_engine(checkpoint.config(), {}, reader_of(checkpoint.model));
+  for (int64_t task = 0; task < 3; ++task) {
+    const GateMap reference =
+        gate_map(checkpoint.model, *checkpoint.tokenizer, source, {3, 2, 5}, task, "x");
+    const GateMap map =
+        trivium::gate_map(*engine, *checkpoint.tokenizer, source, {3, 2, 5}, task, "x");
+    ASSERT_EQ(map.stacks.size(), 2u);
+    for (size_t s = 0; s < 2; ++s) {
+      EXPECT_EQ(map.stacks[s].tokens, reference.stacks[s].tokens);
+      EXPECT_EQ(map.stacks[s].experts, reference.stacks[s].experts);
+      for (size_t l = 0; l < map.stacks[s].probabilities.size(); ++l) {
+        for (size_t t = 0; t < map.stacks[s].probabilities[l].size(); ++t) {
+          EXPECT_NEAR(map.stacks[s].probabilities[l][t], reference.stacks[s].probabilities[l][t],
+                      1e-5);
+        }
+      }
+    }
+  }
 }
 
 TEST(GateMap, OfADenseModelIsABug) {

@@ -78,7 +78,8 @@ TEST_P(ClassifierOfExperts, LearnsTwoTasksAtOnce) {
 }
 
 TEST(ClassifierTrainer, GatesLearnThroughTheScaleOnly) {
-  for (const std::string scale : {"probability", "straight_through", "none"}) {
+  for (const GateScale scale :
+       {GateScale::kProbability, GateScale::kStraightThrough, GateScale::kNone}) {
     ClassifierSettings settings = toy_settings(3);
     settings.gate_scale = scale;
     ClassifierCheckpoint checkpoint = new_classifier(settings, toy_tasks());
@@ -86,7 +87,8 @@ TEST(ClassifierTrainer, GatesLearnThroughTheScaleOnly) {
     ClassifierTrainer trainer(checkpoint, toy_examples_of(0, 32, 1), toy_options_of(settings, 10));
     for (int i = 0; i < 3; ++i) trainer.step();
     const torch::Tensor after = checkpoint.model->token_gates()[0]->weights();
-    EXPECT_EQ(max_difference(before[0], after[0]) > 1e-5, scale != "none") << scale;
+    EXPECT_EQ(max_difference(before[0], after[0]) > 1e-5, scale != GateScale::kNone)
+        << name_in(gate_scale_names(), scale);
     EXPECT_EQ(max_difference(before[1], after[1]), 0);  // no example of task 1
   }
 }

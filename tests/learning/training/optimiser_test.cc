@@ -147,7 +147,7 @@ TEST_F(AdamWTest, AStepMakesNarrowCopiesOld) {
 }
 
 TEST_F(AdamWTest, ClipsByOneNormOrByGroup) {
-  for (const std::string by : {"global", "group"}) {
+  for (const ClipBy by : {ClipBy::kGlobal, ClipBy::kGroup}) {
     settings_.clip_by = by;
     settings_.clip = 2.0;
     AdamW optimiser(*model_, settings_);
@@ -173,14 +173,14 @@ TEST_F(AdamWTest, ClipsByOneNormOrByGroup) {
     // After its first step the first moment is 1 - beta1 times the gradient that the step read.
     const auto state = optimiser.state();
     for (const AdamW::Group& group : optimiser.groups()) {
-      const double own = std::sqrt(squares.at(by == "global" ? "all" : group.name));
+      const double own = std::sqrt(squares.at(by == ClipBy::kGlobal ? "all" : group.name));
       const double factor = std::min(1.0, 2.0 / own);
       for (const std::string& name : group.names) {
         if (gradients.count(name) == 0) continue;
         const torch::Tensor expected = gradients.at(name) * (0.1 * factor);
         EXPECT_LT(max_difference(state.at(name + ".exp_avg"), expected),
                   1e-5 * expected.abs().max().item<double>())
-            << by << " " << name;
+            << (by == ClipBy::kGlobal ? "global " : "group ") << name;
       }
     }
   }

@@ -7,6 +7,7 @@
 
 #include "learning/storage/expert_copies.h"
 #include "learning/model/loss.h"
+#include "learning/model/model_routes.h"
 #include "learning/model/selection.h"
 #include "learning/training/snapshot.h"
 #include "learning/training/toy_training.h"
@@ -41,10 +42,10 @@ class TrainerTest : public ::testing::Test {
 };
 
 TEST_F(TrainerTest, LossFallsOnAToyTask) {
-  const std::vector<std::pair<SelectionKind, std::string>> kinds = {
-      {SelectionKind::kSoftmax, "fp32"},
-      {SelectionKind::kGumbelStraightThrough, "fp32"},
-      {SelectionKind::kGumbelStraightThrough, "bf16"}};
+  const std::vector<std::pair<SelectionKind, Precision>> kinds = {
+      {SelectionKind::kSoftmax, Precision::kFloat32},
+      {SelectionKind::kGumbelStraightThrough, Precision::kFloat32},
+      {SelectionKind::kGumbelStraightThrough, Precision::kBfloat16}};
   for (const auto& [selection, precision] : kinds) {
     Checkpoint checkpoint = toy_checkpoint();
     auto stream = toy_stream();
@@ -64,7 +65,7 @@ TEST_F(TrainerTest, LossFallsOnAToyTask) {
     EXPECT_NEAR(first, std::log(100.0), 1.0);
     // Targets are 3 of 6 letters in the mean, of 3 lengths: who ignores the source cannot come
     // below (3 ln 6 + ln 3) / 5 = 1.29 a token.
-    EXPECT_LT(last, 1.2) << precision;
+    EXPECT_LT(last, 1.2) << name_in(precision_names(), precision);
   }
 }
 
@@ -150,8 +151,8 @@ TEST_F(TrainerTest, WritesHowRoutesChange) {
     EXPECT_NE(moments[0].routes.tasks, moments[3].routes.tasks);
     checkpoint.model->eval();
     EXPECT_EQ(to_json(moments[3].routes),
-              to_json(dump_routes(checkpoint.model, {"sst2", "sst5"}, {"sentiment", "sentiment"},
-                                  trainer.temperature())));
+              to_json(dump_routes(model_routes(checkpoint.model), checkpoint.config(),
+                                  {"sst2", "sst5"}, {"sentiment", "sentiment"})));
   }
 }
 
@@ -288,7 +289,7 @@ TEST_F(TrainerTest, HomogeneousBatchesHaveOneTask) {
 
 TEST_F(TrainerTest, ReferenceDefectA13_LossesAreReducedAsTheSettingsSay) {
   // Homogeneous batches are not sorted by length: the first one's targets differ.
-  const auto first_step = [&](const std::string& loss, int64_t accumulation) {
+  const auto first_step = [&](LossReduction loss, int64_t accumulation) {
     Checkpoint checkpoint = toy_checkpoint(toy_config(1));
     auto stream = toy_stream(Batching::kHomogeneous);
     TrainerOptions options = toy_options(output_);
@@ -320,29 +321,32 @@ TEST_F(TrainerTest, ReferenceDefectA13_LossesAreReducedAsTheSettingsSay) {
     }
     return std::sqrt(square);
   };
-  const std::map<std::string, double> expected = {
-      {"token_sum", gradient_norm(sum)},
-      {"token_mean", gradient_norm(sum / static_cast<double>(tokens))},
-      {"example_mean", gradient_norm(mean_of_means)}};
-  EXPECT_GT(std::abs(expected.at("example_mean") / expected.at("token_mean") - 1), 1e-3);
+  const std::map<LossReduction, double> expected = {
+      {LossReduction::kTokenSum, gradient_norm(sum)},
+      {LossReduction::kTokenMean, gradient_norm(sum / static_cast<double>(tokens))},
+      {LossReduction::kExampleMean, gradient_norm(mean_of_means)}};
+  EXPECT_GT(std::abs(expected.at(LossReduction::kExampleMean) /
+                         expected.at(LossReduction::kTokenMean) -
+                     1),
+            1e-3);
   for (const auto& [loss, norm] : expected) {
     const Trainer::StepResult result = first_step(loss, 1);
-    EXPECT_NEAR(result.gradient_norm, norm, 1e-4 * norm) << loss;
-    EXPECT_NEAR(result.loss, sum.item<double>() / static_cast<double>(tokens), 1e-5) << loss;
+    EXPECT_NEAR(result.gradient_norm, norm, 1e-4 * norm);
+    EXPECT_NEAR(result.loss, sum.item<double>() / static_cast<double>(tokens), 1e-5);
     EXPECT_EQ(result.tokens, tokens);
     EXPECT_EQ(result.examples, batch.size());
     // Two batches: means are averaged, sums are added.
     const double two = first_step(loss, 2).gradient_norm / norm;
-    EXPECT_EQ(two > 1.5, loss == "token_sum") << two;
+    EXPECT_EQ(two > 1.5, loss == LossReduction::kTokenSum) << two;
   }
 }
 
 // bfloat16 has 8 significant bits, so every product is off by up to 2^-9; after four layers of
 // width 16 the loss is within 2 % and the gradient's norm within 10 %.
 TEST_F(TrainerTest, Bfloat16StaysNearFloat32) {
-  std::map<std::string, Trainer::StepResult> results;
-  std::map<std::string, std::vector<bool>> moved;
-  for (const std::string precision : {"fp32", "bf16"}) {
+  std::map<Precision, Trainer::StepResult> results;
+  std::map<Precision, std::vector<bool>> moved;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
     Checkpoint checkpoint = toy_checkpoint();
     std::vector<torch::Tensor> before;
     for (const torch::Tensor& parameter : checkpoint.model->parameters()) {
@@ -361,11 +365,11 @@ TEST_F(TrainerTest, Bfloat16StaysNearFloat32) {
       moved[precision].push_back(!torch::equal(parameters[i], before[i]));
     }
   }
-  const auto& [fp32, bf16] = std::pair(results["fp32"], results["bf16"]);
+  const auto& [fp32, bf16] = std::pair(results[Precision::kFloat32], results[Precision::kBfloat16]);
   EXPECT_NE(fp32.loss, bf16.loss);
   EXPECT_NEAR(bf16.loss, fp32.loss, 0.02 * fp32.loss);
   EXPECT_NEAR(bf16.gradient_norm, fp32.gradient_norm, 0.1 * fp32.gradient_norm);
-  EXPECT_EQ(moved["bf16"], moved["fp32"]);  // no weight lost its gradient in autocast's cache
+  EXPECT_EQ(moved[Precision::kBfloat16], moved[Precision::kFloat32]);  // no weight lost its gradient in autocast's cache
 }
 
 // docs/spec/parity.md, A4: the reference's random routes drift, since they are parameters.

@@ -2,7 +2,7 @@
 
 #include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
-#include "core/inference/tiny_checkpoint.h"
+#include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::research {
 namespace {
@@ -10,8 +10,8 @@ namespace {
 TEST(BenchTest, StraightThroughPrintsItsFigures) {
   TemporaryFolder folder;
   const std::string model = (folder.path() / "model").string();
-  save_checkpoint(tiny_checkpoint(), model);
-  const Outcome outcome = cli::run_program(
+  learning::save_checkpoint(learning::tiny_checkpoint(), model);
+  const cli::Outcome outcome = cli::run_program(
       {"bench", "straight-through", "--checkpoint", model, "--threads", "1", "--rounds", "2",
        "--batch", "2", "--source-tokens", "6", "--target-tokens", "3", "--precision", "fp32"},
       "");
@@ -27,13 +27,13 @@ TEST(BenchTest, StraightThroughPrintsItsFigures) {
     EXPECT_LE(result.at(ratio).at("min"), result.at(ratio).at("median"));
     EXPECT_LE(result.at(ratio).at("median"), result.at(ratio).at("max"));
   }
-  const Outcome longer = cli::run_program(
+  const cli::Outcome longer = cli::run_program(
       {"bench", "straight-through", "--checkpoint", model, "--source-tokens", "4000"}, "");
   EXPECT_EQ(longer.code, 2);
 }
 
 TEST(BenchTest, TokenGatesPrintsItsFigures) {
-  const Outcome outcome = cli::run_program(
+  const cli::Outcome outcome = cli::run_program(
       {"bench",    "token-gates", "--threads",    "1", "--rounds",  "2",  "--batch", "4",
        "--tokens", "6",           "--layers",     "1", "--d-model", "16", "--heads", "2",
        "--d-ffn",  "8",           "--vocab-size", "50"},
@@ -50,9 +50,9 @@ TEST(BenchTest, TokenGatesPrintsItsFigures) {
 TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
   TemporaryFolder folder;
   const std::string model = (folder.path() / "model").string();
-  save_checkpoint(tiny_checkpoint(), model);
+  learning::save_checkpoint(learning::tiny_checkpoint(), model);
   for (const char* engine : {"fast", "torch"}) {
-    const Outcome outcome = cli::run_program(
+    const cli::Outcome outcome = cli::run_program(
         {"bench", "generation", "--checkpoint", model, "--engine", engine, "--threads", "1",
          "--shapes", "1x1,2x3", "--source-tokens", "6", "--new-tokens", "3", "--rounds", "1"},
         "");
@@ -66,7 +66,7 @@ TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
     // The limits are the fast engine's: LibTorch does not say what it reads.
     EXPECT_EQ(result.contains("share_of_limit"), std::string(engine) == "fast");
   }
-  const Outcome bad =
+  const cli::Outcome bad =
       cli::run_program({"bench", "generation", "--checkpoint", model, "--shapes", "4by2"}, "");
   EXPECT_EQ(bad.code, 2);
   EXPECT_NE(bad.err.find("16x1"), std::string::npos) << bad.err;
@@ -75,9 +75,9 @@ TEST(BenchTest, GenerationPrintsItsFiguresForBothEngines) {
 TEST(BenchTest, TrainingPrintsItsFigures) {
   TemporaryFolder folder;
   const std::string model = (folder.path() / "model").string();
-  save_checkpoint(tiny_checkpoint(), model);
+  learning::save_checkpoint(learning::tiny_checkpoint(), model);
   for (const char* experts : {"1", "3"}) {
-    const Outcome outcome =
+    const cli::Outcome outcome =
         cli::run_program({"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2",
                      "--batch", "4", "--source-tokens", "8", "--target-tokens", "4", "--shortest",
                      "0.5", "--num-experts", experts},
@@ -91,7 +91,7 @@ TEST(BenchTest, TrainingPrintsItsFigures) {
     EXPECT_LT(result.at("source_tokens"), 32);
     EXPECT_LE(result.at("target_tokens"), 16);
   }
-  const Outcome longer =
+  const cli::Outcome longer =
       cli::run_program({"bench", "training", "--checkpoint", model, "--source-tokens", "4000"}, "");
   EXPECT_EQ(longer.code, 2);
 }
@@ -99,8 +99,8 @@ TEST(BenchTest, TrainingPrintsItsFigures) {
 TEST(BenchTest, AgreementCountsTheSameAnswers) {
   TemporaryFolder folder;
   const std::string model = (folder.path() / "model").string();
-  save_checkpoint(tiny_checkpoint(), model);
-  const Outcome outcome =
+  learning::save_checkpoint(learning::tiny_checkpoint(), model);
+  const cli::Outcome outcome =
       cli::run_program({"bench", "agreement", "--checkpoint", model, "--threads", "1"}, "a\n\nb c\n");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json result = Json::parse(outcome.out);
@@ -111,7 +111,7 @@ TEST(BenchTest, AgreementCountsTheSameAnswers) {
   EXPECT_EQ(exact.at("same_text"), 2);
   EXPECT_EQ(exact.at("share"), 1.0);
   EXPECT_LT(exact.at("score_difference"), 1e-3);
-  const Outcome nothing = cli::run_program({"bench", "agreement", "--checkpoint", model}, "\n");
+  const cli::Outcome nothing = cli::run_program({"bench", "agreement", "--checkpoint", model}, "\n");
   EXPECT_EQ(nothing.code, 65);
 }
 
