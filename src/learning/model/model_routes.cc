@@ -66,17 +66,19 @@ bool fits(const std::vector<std::vector<float>>& stack, int64_t layers, int64_t 
 ModelRoutes model_routes(Seq2SeqModel model) {
   check(model->is_routed(), "a dense model has no routes to store");
   torch::NoGradGuard no_grad;
-  const double temperature = model->config().routing.selection_temperature;
-  const torch::Tensor ids = torch::arange(
-      model->num_tasks(), torch::dtype(torch::kInt64).device(model->shared_weight().device()));
-  const torch::Tensor used = model->inference_routes(ids, temperature);
-  const torch::Tensor likely =
-      model->has_router() ? model->router_logits(ids).softmax(-1) : used;
   ModelRoutes routes;
-  routes.temperature = temperature;
+  routes.temperature = model->config().routing.selection_temperature;
+  // One task after the other, since a product's last digits depend on how many rows it has.
   for (int64_t task = 0; task < model->num_tasks(); ++task) {
-    routes.used.push_back(route_from_weights(model->config(), used.narrow(1, task, 1)));
-    routes.likely.push_back(route_from_weights(model->config(), likely.narrow(1, task, 1)));
+    routes.used.push_back(route_of_task(model, task, routes.temperature));
+    if (!model->has_router()) {
+      routes.likely.push_back(routes.used.back());
+      continue;
+    }
+    const torch::Tensor id =
+        torch::full({1}, task, torch::dtype(torch::kInt64).device(model->shared_weight().device()));
+    routes.likely.push_back(
+        route_from_weights(model->config(), model->router_logits(id).softmax(-1)));
   }
   return routes;
 }

@@ -33,10 +33,22 @@ void refuse_bad_table(Seq2SeqModel& model, const std::string& where) {
                 where);
 }
 
-CheckpointInfo info_of(const Checkpoint& checkpoint) {
+// The routes that the stored weights give: where those are rounded, the router's are too.
+ModelRoutes stored_routes(const Checkpoint& checkpoint, StorageKind storage) {
+  if (storage != StorageKind::kBFloat16) return model_routes(checkpoint.model);
+  NamedTensors tensors = copied_tensors(checkpoint.model);
+  for (auto& [name, tensor] : tensors) {
+    tensor = tensor.to(torch::kCPU).to(torch::kBFloat16).to(torch::kFloat32);
+  }
+  Seq2SeqModel rounded = model_from_tensors(checkpoint.config(), std::move(tensors), "the model");
+  rounded->eval();
+  return model_routes(rounded);
+}
+
+CheckpointInfo info_of(const Checkpoint& checkpoint, StorageKind storage) {
   CheckpointInfo info{checkpoint.config(), checkpoint.tokenizer, checkpoint.tasks,
                       checkpoint.finder, {}};
-  if (checkpoint.model->is_routed()) info.routes = model_routes(checkpoint.model);
+  if (checkpoint.model->is_routed()) info.routes = stored_routes(checkpoint, storage);
   return info;
 }
 
@@ -124,7 +136,7 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
 
 void save_checkpoint(const Checkpoint& checkpoint, const fs::path& folder,
                      const SaveOptions& options) {
-  trivium::save_checkpoint(info_of(checkpoint), as_host(model_tensors(checkpoint.model)), folder,
+  trivium::save_checkpoint(info_of(checkpoint, options.storage), as_host(model_tensors(checkpoint.model)), folder,
                            options);
 }
 

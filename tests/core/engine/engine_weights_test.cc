@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include <map>
 
 #include "core/base/temporary_folder.h"
@@ -32,7 +35,8 @@ void expect_norm(const LayerNormWeights& norm, const TensorReader& read, const s
 TEST(EngineWeightsTest, EveryTensorIsInItsPlace) {
   const ModelConfig config = engine_config(3);
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   std::vector<size_t> encoder, decoder;
   for (const auto& layer : weights.encoder) encoder.push_back(layer.size());
   for (const auto& layer : weights.decoder) decoder.push_back(layer.size());
@@ -68,7 +72,8 @@ TEST(EngineWeightsTest, EveryTensorIsInItsPlace) {
 TEST(EngineWeightsTest, EmbeddingsLeaveOutTheOffsetOfPositions) {
   const ModelConfig config = engine_config(1);
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   const std::vector<float> table = values_of(read("decoder.embed_positions.weight"));
   EXPECT_EQ(weights.decoder_embedding.positions,
             std::vector<float>(table.begin() + 2 * 24, table.end()));
@@ -94,7 +99,8 @@ TEST(EngineWeightsTest, AsksForEachTensorOnce) {
       ++asked[name];
       return inner(name);
     };
-    const EngineWeights weights(config, ComputeType::kFloat32, read);
+    EngineWeights weights(config, ComputeType::kFloat32, read);
+    weights.load_all();
     for (const auto& [name, times] : asked) EXPECT_EQ(times, 1) << name;
     EXPECT_EQ(asked.count("gate_embeddings.weight"), experts == 1 ? 1u : 0u);
   }
@@ -104,7 +110,8 @@ TEST(EngineWeightsTest, AGateIsThatOfItsRow) {
   ModelConfig config = engine_config(1);
   config.token_experts.num_experts = 4;
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   const FeedForwardWeights& pool = weights.decoder[1][0].feed_forward;
   ASSERT_EQ(pool.experts.size(), 4u);
   expect_column(pool.experts[3].fc1, 7, read, "decoder.layers.1.experts.3.fc1", 7);
@@ -117,7 +124,8 @@ TEST(EngineWeightsTest, AGateIsThatOfItsRow) {
   EXPECT_THROW(pool.gate(2, 24), std::logic_error);
   EXPECT_THROW(pool.gate(-1, 24), std::logic_error);
   config.token_experts.gates = TokenGates::kShared;
-  const EngineWeights shared(config, ComputeType::kFloat32, random_weights(config));
+  EngineWeights shared(config, ComputeType::kFloat32, random_weights(config));
+  shared.load_all();
   const FeedForwardWeights& one = shared.decoder[1][0].feed_forward;
   EXPECT_EQ(one.gate(7, 24), one.gate(0, 24)) << "whatever the task";
 }
@@ -127,7 +135,8 @@ TEST(EngineWeightsTest, GatesFromEmbeddingsAreTheirProducts) {
   config.token_experts.num_experts = 4;
   config.token_experts.gate_embedding_dim = 5;
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   const HostTensor generator = read("encoder.layers.1.gate.generator");
   const HostTensor embeddings = read("gate_embeddings.weight");
   for (int64_t row = 0; row < 2; ++row) {
@@ -144,6 +153,35 @@ TEST(EngineWeightsTest, GatesFromEmbeddingsAreTheirProducts) {
       EXPECT_NEAR(gate[i], expected, 6 * 0x1p-24 * terms);
     }
   }
+}
+
+TEST(EngineWeightsTest, ReadsAnExpertWhenARouteUsesIt) {
+  const ModelConfig config = engine_config(3);
+  std::set<std::string> asked;
+  EngineWeights weights(config, ComputeType::kFloat32, [&](const std::string& name) {
+    EXPECT_TRUE(asked.insert(name).second) << name << " is asked for twice";
+    return random_weights(config)(name);
+  });
+  const auto has_expert = [&](const std::string& expert) {
+    return asked.contains(expert + ".fc1.weight");
+  };
+  EXPECT_FALSE(has_expert("encoder.layers.0.experts.1"));
+  EXPECT_TRUE(has_expert("decoder.layers.0"));  // no pool
+  TaskRoute route = dense_route(config);
+  for (size_t l = 0; l < 2; ++l) route.encoder[l] = {0, 1, 0};
+  for (size_t l = 1; l < 3; ++l) route.decoder[l] = {0.25f, 0, 0.75f};
+  weights.load(route, /*expert_threshold=*/0.5f);
+  EXPECT_TRUE(has_expert("encoder.layers.1.experts.1"));
+  EXPECT_FALSE(has_expert("encoder.layers.1.experts.0"));
+  EXPECT_TRUE(has_expert("decoder.layers.2.experts.2"));
+  EXPECT_FALSE(has_expert("decoder.layers.2.experts.0"));  // below the threshold
+  weights.load(route, 0);
+  EXPECT_TRUE(has_expert("decoder.layers.2.experts.0"));
+  EXPECT_FALSE(has_expert("decoder.layers.2.experts.1"));
+  route.encoder.pop_back();
+  EXPECT_THROW(weights.load(route, 0), std::logic_error);
+  weights.load_all();
+  EXPECT_TRUE(has_expert("decoder.layers.2.experts.1"));
 }
 
 TEST(EngineWeightsTest, FactorsAreThoseOfTheScale) {

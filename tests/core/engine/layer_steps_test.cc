@@ -52,7 +52,8 @@ class LayerStepsTest : public ::testing::TestWithParam<InstructionSet> {
 TEST_P(LayerStepsTest, AnEncoderLayerIsThePlainOne) {
   const ModelConfig config = engine_config(3);
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   const std::vector<PlainRows> sequences = {random_rows(1, 1), random_rows(7, 2),
                                             random_rows(24, 3)};
   const std::vector<Segment> segments = {{0, 1, 0}, {1, 7, 0}, {8, 24, 0}};
@@ -74,7 +75,8 @@ TEST_P(LayerStepsTest, AnEncoderLayerIsThePlainOne) {
 TEST_P(LayerStepsTest, ALayerOfManyRowsIsThePlainOne) {
   const ModelConfig config = engine_config(1);
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   std::vector<Segment> segments;
   std::vector<PlainRows> sequences;
   std::vector<float> hidden;
@@ -96,7 +98,8 @@ TEST_P(LayerStepsTest, TokenGatesTakeTheirSegmentsRow) {
   ModelConfig config = engine_config(1);
   config.token_experts.num_experts = 4;
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   const PlainRows rows = random_rows(9, 4);
   const std::vector<Segment> segments = {{0, 9, 1}, {9, 9, 0}};
   std::vector<float> hidden;
@@ -125,7 +128,8 @@ TEST_P(LayerStepsTest, TokenGatesTakeTheirSegmentsRow) {
 TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
   const ModelConfig config = engine_config(3);
   const TensorReader read = random_weights(config);
-  const EngineWeights weights(config, ComputeType::kFloat32, read);
+  EngineWeights weights(config, ComputeType::kFloat32, read);
+  weights.load_all();
   const std::vector<size_t> source_of = {0, 0, 1}, expert_of = {1, 1, 2};
   const std::vector<PlainRows> memories = {random_rows(11, 5), random_rows(2, 6)};
   const std::vector<PlainRows> inputs = {random_rows(5, 7), random_rows(5, 8), random_rows(5, 9)};
@@ -168,7 +172,8 @@ TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
 
 TEST_P(LayerStepsTest, RowsWithoutAPartAreABug) {
   const ModelConfig config = engine_config(1);
-  const EngineWeights weights(config, ComputeType::kFloat32, random_weights(config));
+  EngineWeights weights(config, ComputeType::kFloat32, random_weights(config));
+  weights.load_all();
   LayerScratch scratch(ComputeType::kFloat32, 2);
   std::vector<float> hidden(3 * 24, 1);
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 2};

@@ -1,4 +1,5 @@
 #include "learning/adaptation/new_task.h"
+#include "core/inference/loaded_model.h"
 #include "learning/model/model_routes.h"
 
 #include <gtest/gtest.h>
@@ -65,7 +66,7 @@ TEST(NewTaskTest, ASavedCheckpointAnswersForTheTask) {
   EXPECT_EQ(checkpoint.tasks.entries().size(), 3u);
   const TemporaryFolder temporary;
   save_checkpoint(more, temporary.path() / "model");
-  LoadedModel loaded(temporary.path() / "model", torch::kCPU);
+  LoadedModel loaded(temporary.path() / "model", EngineOptions());
   const ResolvedPrompt prompt = loaded.resolve("riddles", "what is it");
   EXPECT_EQ(prompt.row, 3);
   EXPECT_EQ(prompt.prompt.text, "what is it");

@@ -41,7 +41,7 @@ class AdaptTest : public ::testing::Test {
     write_file_atomically(gym_ / name, text);
   }
 
-  Outcome adapt(const std::vector<std::string>& more) const {
+  cli::Outcome adapt(const std::vector<std::string>& more) const {
     std::vector<std::string> all = {"adapt",
                                     model_,
                                     "--gym",
@@ -71,7 +71,7 @@ class AdaptTest : public ::testing::Test {
 };
 
 TEST_F(AdaptTest, TunesScoresAndWritesTheModel) {
-  const Outcome outcome = adapt({"--start", "squeezed", "--json", "--output", tuned_});
+  const cli::Outcome outcome = adapt({"--start", "squeezed", "--json", "--output", tuned_});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json json = Json::parse(outcome.out);
   EXPECT_EQ(json.at("start"), "squeezed");
@@ -79,19 +79,19 @@ TEST_F(AdaptTest, TunesScoresAndWritesTheModel) {
   EXPECT_THAT(task.at("route").get<std::string>(), HasSubstr(" of 8)"));
   EXPECT_EQ(task.at("samples").at(0).at("seed"), 100);
   EXPECT_EQ(task.at("samples").at(0).at("train"), 4);
-  LoadedModel tuned(tuned_, torch::kCPU);
-  EXPECT_FALSE(tuned.model()->is_routed());
+  LoadedModel tuned(tuned_, EngineOptions());
+  EXPECT_EQ(tuned.config().routing.num_experts, 1);
   EXPECT_EQ(tuned.resolve("reviews", "good").options.size(), 2u);
   EXPECT_EQ(adapt({"--output", tuned_}).code, 73);
 }
 
 TEST_F(AdaptTest, ComparesWithABase) {
-  const Outcome base = adapt({"--start", "averaged", "--json"});
+  const cli::Outcome base = adapt({"--start", "averaged", "--json"});
   ASSERT_EQ(base.code, 0) << base.err;
   const fs::path file = temporary_.path() / "base.json";
   const fs::path bars = temporary_.path() / "bars.svg";
   write_file_atomically(file, base.out);
-  const Outcome outcome = adapt({"--base", file.string(), "--bars", bars.string()});
+  const cli::Outcome outcome = adapt({"--base", file.string(), "--bars", bars.string()});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("routed, few-shot over " + model_ + ", averaged"));
   EXPECT_TRUE(fs::exists(bars));
@@ -106,11 +106,11 @@ TEST_F(AdaptTest, RefusesWhatItCannotDo) {
 }
 
 TEST_F(AdaptTest, ExportSqueezesATask) {
-  const Outcome outcome =
+  const cli::Outcome outcome =
       cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnli"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  LoadedModel dense(tuned_, torch::kCPU);
-  EXPECT_FALSE(dense.model()->is_routed());
+  LoadedModel dense(tuned_, EngineOptions());
+  EXPECT_FALSE(dense.config().routing.num_experts > 1);
   EXPECT_EQ(dense.tasks().names(), std::vector<std::string>{"mnli"});
   EXPECT_EQ(
       cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"}).code,

@@ -50,32 +50,32 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
                                           "data.gym=" + gym,
                                           "--set",
                                           "run.output=" + model};
-  const Outcome trained = cli::run_program(train);
+  const cli::Outcome trained = cli::run_program(train);
   ASSERT_EQ(trained.code, 0) << trained.err;
-  const Outcome refused = cli::run_program(train);
+  const cli::Outcome refused = cli::run_program(train);
   EXPECT_EQ(refused.code, 73);  // refuses to overwrite
   EXPECT_THAT(refused.err, HasSubstr("--resume"));
   std::vector<std::string> resume = train;
   resume.push_back("--resume");
-  const Outcome ended = cli::run_program(resume);
+  const cli::Outcome ended = cli::run_program(resume);
   EXPECT_EQ(ended.code, 66) << "the training has ended";
   EXPECT_THAT(ended.err, HasSubstr("no training to resume"));
 
-  const Outcome scored = cli::run_program(
+  const cli::Outcome scored = cli::run_program(
       {"classifier", "eval", "--checkpoint", model, "--gym", gym, "--max-length", "16", "--json"});
   ASSERT_EQ(scored.code, 0) << scored.err;
-  const std::vector<Json> lines = json_lines(scored.out);
+  const std::vector<Json> lines = cli::json_lines(scored.out);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[1].at("task"), "pairs");
   EXPECT_EQ(lines[0].at("examples"), 20);
   EXPECT_GT(lines[0].at("score"), 0.9);
 
   const std::string tuned = (folder.path() / "tuned").string();
-  const Outcome adapted = cli::run_program(
+  const cli::Outcome adapted = cli::run_program(
       {"classifier", "adapt", "--checkpoint", model, "--gym", gym, "--task", "letters", "--gates",
        "pairs", "--output", tuned, "--epochs", "1", "--precision", "fp32", "--max-length", "16"});
   ASSERT_EQ(adapted.code, 0) << adapted.err;
-  EXPECT_EQ(json_lines(adapted.out).at(0).at("gates"), "pairs");
+  EXPECT_EQ(cli::json_lines(adapted.out).at(0).at("gates"), "pairs");
   EXPECT_EQ(cli::run_program({"classifier", "eval", "--checkpoint", tuned, "--gym", gym}).code, 0);
   EXPECT_EQ(cli::run_program({"classifier", "adapt", "--checkpoint", model, "--gym", gym, "--task",
                          "letters", "--gates", "pears", "--output", tuned + "2"})
@@ -83,7 +83,7 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
             66);
 
   const std::string page = (folder.path() / "gates.html").string();
-  const Outcome gates = cli::run_program({"classifier", "gates", "--checkpoint", model, "--text",
+  const cli::Outcome gates = cli::run_program({"classifier", "gates", "--checkpoint", model, "--text",
                                      "a b | c", "--gym", gym, "--limit", "1", "--output", page});
   ASSERT_EQ(gates.code, 0) << gates.err;
   EXPECT_THAT(read_file(page), HasSubstr("pairs: b c d"));
@@ -111,7 +111,7 @@ TEST(ClassifierCommand, ADenseModelHasNoGatesToShow) {
                    "data.gym=" + (folder.path() / "gym").string(), "--set", "run.output=" + model})
           .code,
       0);
-  const Outcome gates = cli::run_program({"classifier", "gates", "--checkpoint", model, "--text", "a",
+  const cli::Outcome gates = cli::run_program({"classifier", "gates", "--checkpoint", model, "--text", "a",
                                      "--output", (folder.path() / "g.html").string()});
   EXPECT_EQ(gates.code, 2);
   EXPECT_THAT(gates.err, HasSubstr("has no token gates"));

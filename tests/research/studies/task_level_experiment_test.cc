@@ -39,7 +39,7 @@ class TaskLevelExperimentTest : public ::testing::Test {
  protected:
   void SetUp() override {
     write_gym(folder_);
-    save_checkpoint(toy_checkpoint(toy_config(1)), folder_.path() / "start");
+    save_checkpoint(learning::toy_checkpoint(learning::toy_config(1)), folder_.path() / "start");
     const std::string common =
         "[train]\nsteps = 2\nbatch_tokens = 64\n[run]\nlog_every = 1\n[data]\n"
         "max_source_length = 16\nmax_target_length = 8\neval_examples = 2\n[model]\n";
@@ -102,11 +102,11 @@ TEST_F(TaskLevelExperimentTest, ScoresEveryMethodAndIsDoneOnce) {
   EXPECT_FALSE(fs::exists(fs::path(settings_.output) / "learned-42" / "first_stage"));
 
   // Nothing is trained again, and a lost result is made anew with the same numbers.
-  const auto before = files_of(settings_.output);
+  const auto before = learning::files_of(settings_.output);
   fs::remove_all(fs::path(settings_.output) / "average-42");
   TaskLevelExperiment again(settings_, nullptr);
   ASSERT_TRUE(again.run());
-  for (const auto& [name, bytes] : files_of(settings_.output)) {
+  for (const auto& [name, bytes] : learning::files_of(settings_.output)) {
     if (name == "average-42/results.json") continue;  // has wall times
     EXPECT_EQ(bytes, before.at(name)) << name;
   }
@@ -188,7 +188,7 @@ TEST_F(TaskLevelExperimentTest, RefusesARoutedStartAndAnUnknownMethod) {
                         .string();
   EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
   settings_.tried.clear();
-  save_checkpoint(toy_checkpoint(), folder_.path() / "start");
+  save_checkpoint(learning::toy_checkpoint(), folder_.path() / "start");
   EXPECT_THROW(TaskLevelExperiment(settings_, nullptr), Error);
 }
 
