@@ -1,6 +1,7 @@
 // trivium tokenizer: train a vocabulary, look at what a tokenizer does to text.
 #include "core/tokenizers/tokenizer.h"
 
+#include <charconv>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -44,8 +45,10 @@ void decode_lines(const TokenizerFlags& flags) {
   while (const auto line = lines.next()) {
     std::istringstream in(line->text);
     std::vector<int32_t> ids;
-    for (int32_t id; in >> id;) ids.push_back(id);
-    if (!in.eof()) {
+    for (std::string word; in >> word;) {
+      const char* const end = word.data() + word.size();
+      const auto [rest, error] = std::from_chars(word.data(), end, ids.emplace_back());
+      if (error == std::errc() && rest == end) continue;
       throw Error(ExitCode::kBadData, "stdin:" + std::to_string(line->number) +
                                           ": write token ids, numbers between spaces");
     }

@@ -50,7 +50,7 @@ class RoutesTest : public ::testing::Test {
   }
 
   Outcome routes(const std::string& part, const std::vector<std::string>& more) const {
-    std::vector<std::string> all = {"routes", part, "--threads", "1"};
+    std::vector<std::string> all = {"routes", part};
     if (part != "dynamics") all.insert(all.end(), {"--checkpoint", model_});
     all.insert(all.end(), more.begin(), more.end());
     return run_program(all);
