@@ -8,7 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
-#include "cli/program/home.h"
+#include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/tokenizers/sentencepiece_training.h"
@@ -27,7 +27,7 @@ struct TrainingFlags {
 };
 
 void encode_lines(const TokenizerFlags& flags) {
-  const auto tokenizer = load_tokenizer(flags.folder);
+  const auto tokenizer = load_tokenizer(checkpoint_folder(flags.folder));
   LineReader lines(std::cin);
   while (const auto line = lines.next()) {
     std::string out;
@@ -40,7 +40,7 @@ void encode_lines(const TokenizerFlags& flags) {
 }
 
 void decode_lines(const TokenizerFlags& flags) {
-  const auto tokenizer = load_tokenizer(flags.folder);
+  const auto tokenizer = load_tokenizer(checkpoint_folder(flags.folder));
   LineReader lines(std::cin);
   while (const auto line = lines.next()) {
     std::istringstream in(line->text);
@@ -59,8 +59,8 @@ void decode_lines(const TokenizerFlags& flags) {
 CLI::App* add_filter(CLI::App* command, const char* name, const char* help,
                      std::shared_ptr<TokenizerFlags> flags, void (*run)(const TokenizerFlags&)) {
   CLI::App* filter = command->add_subcommand(name, help);
-  filter->add_option("--checkpoint", flags->folder, "folder with the tokenizer's files")
-      ->default_val(default_checkpoint());
+  filter->add_option("--checkpoint", flags->folder,
+                     "folder with the tokenizer's files [the checkpoint shipped in checkpoints/]");
   filter->callback([flags, run] {
     choose_broken_pipe(BrokenPipe::kEndsQuietly);
     run(*flags);
