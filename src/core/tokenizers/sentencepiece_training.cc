@@ -44,6 +44,7 @@ class CorpusLines : public sentencepiece::SentenceIterator {
 
 void train_sentencepiece(const std::filesystem::path& corpus, const std::filesystem::path& folder,
                          int32_t vocab_size) {
+  std::filesystem::create_directories(folder);  // before the work whose result it is to hold
   CorpusLines lines(corpus);
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(

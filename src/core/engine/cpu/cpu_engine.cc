@@ -20,7 +20,6 @@ CpuEngine::CpuEngine(const ModelConfig& config, const EngineOptions& options, co
 std::unique_ptr<StepDecoder> CpuEngine::start(const std::vector<std::vector<int32_t>>& sources,
                                               const std::vector<const TaskRoute*>& routes,
                                               int64_t places, int64_t positions) {
-  for (const TaskRoute* route : routes) weights_.load(*route, options_.expert_threshold);
   return std::make_unique<CpuDecoder>(*this, engine_sources(sources, routes), places, positions);
 }
 
@@ -43,6 +42,7 @@ void CpuEngine::encode(std::span<const EngineSource> sources, AlignedBuffer<floa
   std::vector<Segment> segments;
   std::vector<int32_t> ids, positions;
   for (const EngineSource& source : sources) {
+    weights_.load(*source.route, options_.expert_threshold);
     const int64_t len = checked_length(source, config());
     segments.push_back(
         {static_cast<int64_t>(ids.size()), len, static_cast<int32_t>(source.route->gates)});
