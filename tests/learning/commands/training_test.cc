@@ -37,7 +37,8 @@ class TrainingCommandsTest : public ::testing::Test {
         .write("train.toml", "[model]\ninit = \"" + path("model") +
                                  "\"\nnum_experts = 2\ntask_vector_dim = 4\n[data]\ngym = \"" +
                                  path("gym") + "\"\nprompts = \"" + path("prompts") +
-                                 "\"\n[train]\nsteps = 4\nthreads = 1\n[run]\noutput = \"" +
+                                 "\"\nmax_source_length = 32\nmax_target_length = "
+                                 "16\n[train]\nsteps = 4\nthreads = 1\n[run]\noutput = \"" +
                                  path("run") + "\"\nsave_every = 2\neval_every = 4\n")
         .string();
   }
@@ -48,7 +49,8 @@ class TrainingCommandsTest : public ::testing::Test {
 TEST_F(TrainingCommandsTest, ImportMakesACheckpointThatAnswers) {
   ASSERT_EQ(import_tiny(path("model")).code, 0);
   const Outcome answer = run_program(
-      {"generate", "--checkpoint", path("model"), "--threads", "1", "--max-length", "5"}, "hello\n");
+      {"generate", "--checkpoint", path("model"), "--threads", "1", "--max-length", "5"},
+      "hello\n");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(cli::json_lines(answer.out).size(), 1u);
   // Copies of its layers as experts, with routes that are stored.
@@ -68,7 +70,8 @@ TEST_F(TrainingCommandsTest, PretrainDenoisesAndGoesOn) {
       "pretrain.toml", "[model]\ninit = \"" + path("model") + "\"\n[data]\ntext_files = [\"" +
                            folder_.write("text.txt", text).string() +
                            "\"]\neval_paragraphs = 2\n[train]\nsteps = 3\nthreads = 1\n[run]\n"
-                           "output = \"" + path("denoised") + "\"\neval_every = 3\n");
+                           "output = \"" +
+                           path("denoised") + "\"\neval_every = 3\n");
   const Outcome outcome = run_program({"pretrain", settings.string()});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NO_THROW(load_checkpoint(path("denoised/last"), Verify::kHashes));
@@ -109,7 +112,8 @@ TEST_F(TrainingCommandsTest, AResumedTrainingGivesTheSameBytes) {
   const std::string settings = training_settings();
   ASSERT_EQ(run_program({"train", settings}).code, 0);
   const std::string second = "run.output=" + path("again");
-  ASSERT_EQ(run_program({"train", settings, "--set", second, "--set", "run.eval_every=100"}).code, 0);
+  ASSERT_EQ(run_program({"train", settings, "--set", second, "--set", "run.eval_every=100"}).code,
+            0);
   EXPECT_EQ(run_program({"train", settings}).code, 73);
   EXPECT_EQ(run_program({"train", settings, "--resume"}).code, 0);
   EXPECT_EQ(read_file(path("run/last/model.safetensors")),

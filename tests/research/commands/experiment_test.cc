@@ -28,15 +28,18 @@ TEST(ExperimentCommandTest, SaysWhatIsWrongBeforeAnyWork) {
   const Outcome unknown = run_program({"experiment", "task-level", file});
   EXPECT_EQ(unknown.code, 64);
   EXPECT_THAT(unknown.err, HasSubstr("study.toml:2: unknown setting \"experiment.methodes\""));
+  std::filesystem::create_directories(folder.path() / "gym");
   const std::string start =
-      folder.write("start.toml", "[experiment]\ninit = \"" + (folder.path() / "none").string() +
-                                     "\"\noutput = \"" + (folder.path() / "out").string() + "\"\n")
+      folder
+          .write("start.toml", "[experiment]\ninit = \"" + (folder.path() / "none").string() +
+                                   "\"\ngym = \"" + (folder.path() / "gym").string() +
+                                   "\"\noutput = \"" + (folder.path() / "out").string() + "\"\n")
           .string();
   const Outcome missing = run_program({"experiment", "task-level", start});
   EXPECT_EQ(missing.code, 66) << missing.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "out" / "task_level.md"));
-  const Outcome tables = run_program({"experiment", "mt-tag", start, "--set",
-                                      "experiment.tables=[\"T77\"]"});
+  const Outcome tables =
+      run_program({"experiment", "mt-tag", start, "--set", "experiment.tables=[\"T77\"]"});
   EXPECT_EQ(tables.code, 64) << tables.err;
   EXPECT_THAT(tables.err, HasSubstr("T77"));
 }
