@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <utility>
 
-#include "core/base/error.h"
-#include "core/base/text.h"
 #include "cli/repl/answer_stream.h"
 #include "cli/repl/gate_picture.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {
@@ -186,8 +186,8 @@ Answer ReplSession::generate(const TaskRoute& route) {
 
 void ReplSession::require_experts() const {
   if (num_experts(model_.route(-1)) > 1) return;
-  throw Error(ExitCode::kUsage, "this model is dense: every prompt takes the same " +
-                                    layers_text(model_.config()));
+  throw Error(ExitCode::kUsage,
+              "this model is dense: every prompt takes the same " + layers_text(model_.config()));
 }
 
 const TaskRoute* ReplSession::route_at_hand() const {
@@ -293,13 +293,14 @@ void ReplSession::do_gates() {
   const Tokenizer& tokenizer = model_.generator().tokenizer();
   const auto longest = static_cast<size_t>(engine.config().max_position_embeddings);
   // What the decoder read: its start token, then its answer.
-  std::vector<int32_t> read = {engine.config().decoder_start_token_id};
-  const std::vector<int32_t> answer = tokenizer.encode_with_special(last_answer_, longest);
+  const int32_t start_id = engine.config().decoder_start_token_id;
+  std::vector<int32_t> read = {start_id};
+  const std::vector<int32_t> answer = tokenizer.encode_target(last_answer_, longest, start_id);
   read.insert(read.end(), answer.begin(), answer.end() - 1);  // its end was not read any more
-  out_ << gate_picture(gate_map(engine, tokenizer,
-                                tokenizer.encode_with_special(last_->prompt.text, longest), read,
-                                last_->prompt.route.gates, last_->task),
-                       style_);
+  out_ << gate_picture(
+      gate_map(engine, tokenizer, tokenizer.encode_with_special(last_->prompt.text, longest), read,
+               last_->prompt.route.gates, last_->task),
+      style_);
 }
 
 void ReplSession::do_compare(const Arguments& arguments) {

@@ -25,6 +25,9 @@ std::string_view trim(std::string_view text);
 
 std::vector<std::string> split(std::string_view text, char separator);
 
+// U+001E, which ASCII has for this: stands between the fields of a prompt. A field holds none.
+constexpr char kFieldSeparator = '\x1e';
+
 // ASCII letters in lower case; other bytes as they are.
 std::string to_lower_ascii(std::string_view text);
 

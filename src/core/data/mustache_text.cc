@@ -15,6 +15,7 @@ constexpr size_t kMaxTemplate = size_t{16} << 10;
 constexpr size_t kMaxRendered = size_t{4} << 20;
 constexpr size_t kMaxDepth = 4;
 constexpr const char* kChoices = "choices";
+constexpr const char* kSeparator = "sep";
 
 [[noreturn]] void bad_template(const std::string& where, const std::string& what) {
   throw Error(ExitCode::kConfig, where + ": " + what);
@@ -46,6 +47,8 @@ std::vector<std::string> scan_fields(const std::string& text, const std::string&
       if (open.empty() || open.back() != field)
         bad_template(where, "{{/" + field + "}} closes no open section");
       open.pop_back();
+    } else if (sigil != '#' && sigil != '^' && field == kSeparator) {
+      // The template's own, not a field.
     } else if (!of_choice && std::find(fields.begin(), fields.end(), field) == fields.end()) {
       fields.push_back(field);
     }
@@ -57,6 +60,12 @@ std::vector<std::string> scan_fields(const std::string& text, const std::string&
   return fields;
 }
 
+// A field's text cannot pretend to be several.
+std::string as_one_field(std::string text) {
+  std::replace(text.begin(), text.end(), kFieldSeparator, ' ');
+  return text;
+}
+
 mustache::data to_data(const std::string& name, const Json& value, const std::string& where) {
   const auto is_text = [](const Json& item) { return item.is_string(); };
   if (!is_text(value) && !(value.is_array() && std::all_of(value.begin(), value.end(), is_text))) {
@@ -64,14 +73,14 @@ mustache::data to_data(const std::string& name, const Json& value, const std::st
                 where + ": field \"" + name + "\" is neither text nor a list of text");
   }
   if (is_text(value)) {
-    const std::string text = value.get<std::string>();
+    const std::string text = as_one_field(value.get<std::string>());
     return text.empty() ? mustache::data(false) : mustache::data(text);
   }
   mustache::data list(mustache::data::type::list);
   for (size_t i = 0; i < value.size(); ++i) {
     mustache::data item(mustache::data::type::object);
     item.set("letter", i < 26 ? std::string(1, static_cast<char>('A' + i)) : std::to_string(i + 1));
-    item.set("text", value[i].get<std::string>());
+    item.set("text", as_one_field(value[i].get<std::string>()));
     list.push_back(item);
   }
   return list;
@@ -131,6 +140,7 @@ MustacheText& MustacheText::operator=(MustacheText&&) noexcept = default;
 
 std::string MustacheText::render(const Json& fields, const std::string& where) const {
   mustache::data data(mustache::data::type::object);
+  data.set(kSeparator, std::string(1, kFieldSeparator));
   for (const std::string& name : fields_) {
     if (!fields.is_object() || !fields.contains(name)) {
       throw Error(ExitCode::kBadData, where + ": field \"" + name + "\" is missing");

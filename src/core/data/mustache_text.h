@@ -11,9 +11,10 @@ namespace trivium {
 
 // A parsed text in the part of Mustache that prompts need: {{field}}, {{#field}}…{{/field}} and
 // {{^field}}…{{/field}}. No HTML escaping; no partials, lambdas, comments or other delimiters.
-// Inside {{#choices}} the fields are those of one choice: {{letter}} (A, B, C…) and {{text}}. A
-// section on text is rendered when the text is not empty. Rendering is bounded, and safe from
-// several threads at once.
+// {{sep}} is the separator between fields (kFieldSeparator, U+001E), and no field holds one when it
+// is rendered. Inside {{#choices}} the fields are those of one choice: {{letter}} (A, B, C…) and
+// {{text}}. A section on text is rendered when the text is not empty. Rendering is bounded, and
+// safe from several threads at once.
 class MustacheText {
  public:
   // Error kConfig, beginning with `where`, for a malformed or over-long (16 KiB) text.

@@ -60,17 +60,31 @@ std::optional<Json> split_named_fields(const std::vector<std::string>& fields,
   return values;
 }
 
-// Whether the words that the template puts before its only field (or, where there are none, those
-// behind it) are in the text already: a second time they would only be noise.
-bool has_words_of(const PromptTemplate& prompt, const std::string& field, std::string_view text) {
+// Words around a field as a person types them: without the mark between fields.
+std::string as_typed(std::string_view words) {
+  std::string typed(words);
+  std::replace(typed.begin(), typed.end(), kFieldSeparator, ' ');
+  return std::string(trim(typed));
+}
+
+// `text` without the words that the template puts before its only field (or, where there are none,
+// those behind it), where it has them already: a second time they would only be noise.
+std::string_view without_words_of(const PromptTemplate& prompt, const std::string& field,
+                                  std::string_view text) {
   constexpr std::string_view kMark = "\x1f";
   const std::string shown = to_lower_ascii(prompt.render_input({{field, kMark}}));
   const size_t mark = shown.find(kMark);
-  if (mark == std::string::npos) return false;
-  const std::string_view before = trim(std::string_view(shown).substr(0, mark));
-  const std::string_view behind = trim(std::string_view(shown).substr(mark + kMark.size()));
+  if (mark == std::string::npos) return text;
+  const std::string before = as_typed(std::string_view(shown).substr(0, mark));
+  const std::string behind = as_typed(std::string_view(shown).substr(mark + kMark.size()));
   const std::string lower = to_lower_ascii(text);
-  return before.empty() ? !behind.empty() && lower.ends_with(behind) : lower.starts_with(before);
+  std::string_view rest = text;
+  if (!before.empty() && lower.starts_with(before)) {
+    rest.remove_prefix(before.size());
+  } else if (before.empty() && !behind.empty() && lower.ends_with(behind)) {
+    rest.remove_suffix(behind.size());
+  }
+  return trim(rest).empty() ? text : trim(rest);
 }
 
 }  // namespace
@@ -79,8 +93,8 @@ std::optional<Json> fields_of_text(const PromptTemplate& prompt, const std::stri
   const std::vector<std::string>& fields = prompt.input_fields();
   const std::string_view trimmed = trim(text);
   if (auto values = split_named_fields(fields, trimmed)) return values;
-  if (fields.size() != 1 || has_words_of(prompt, fields[0], trimmed)) return std::nullopt;
-  return Json{{fields[0], value_of(fields[0], trimmed)}};
+  if (fields.size() != 1) return std::nullopt;
+  return Json{{fields[0], value_of(fields[0], without_words_of(prompt, fields[0], trimmed))}};
 }
 
 }  // namespace trivium

@@ -201,8 +201,9 @@ std::vector<std::vector<double>> TextGenerator::score(
     std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
     for (size_t i = 0; i < batch.size(); ++i) {
       for (const std::string& option : options[batch[i]]) {
-        ids[i].push_back(tokenizer_->encode_with_special(
-            option, static_cast<size_t>(config.max_position_embeddings)));
+        ids[i].push_back(
+            tokenizer_->encode_target(option, static_cast<size_t>(config.max_position_embeddings),
+                                      config.decoder_start_token_id));
       }
     }
     const auto found = score_options(decoder, config.decoder_start_token_id, ids);

@@ -1,6 +1,9 @@
 #include "core/tokenizers/tokenizer.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/tokenizers/byte_level_bpe_tokenizer.h"
 #include "core/tokenizers/model_file.h"
 #include "core/tokenizers/sentencepiece_tokenizer.h"
@@ -23,12 +26,25 @@ std::string model_type(const std::filesystem::path& path) {
 std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_t max_length,
                                                     bool* truncated) const {
   check(max_length >= 2, "encode_with_special: max_length leaves no room for bos and eos");
-  std::vector<int32_t> ids = encode(text);
+  std::vector<int32_t> ids;
+  for (size_t begin = 0, end; begin <= text.size(); begin = end + 1) {
+    end = std::min(text.find(kFieldSeparator, begin), text.size());
+    if (begin > 0) ids.push_back(special().eos);
+    const std::vector<int32_t> field = encode(text.substr(begin, end - begin));
+    ids.insert(ids.end(), field.begin(), field.end());
+  }
   const bool cut = ids.size() > max_length - 2;
   if (truncated) *truncated = cut;
   if (cut) ids.resize(max_length - 2);
   ids.insert(ids.begin(), special().bos);
   ids.push_back(special().eos);
+  return ids;
+}
+
+std::vector<int32_t> Tokenizer::encode_target(std::string_view text, size_t max_length,
+                                              int32_t start_id) const {
+  std::vector<int32_t> ids = encode_with_special(text, max_length);
+  if (ids.front() == start_id) ids.erase(ids.begin());
   return ids;
 }
 

@@ -44,9 +44,15 @@ class Tokenizer {
   virtual void save(const std::filesystem::path& folder) const = 0;
 
   // <s> tokens </s>, the middle cut on the right so that the whole has at most `max_length` ids;
-  // says in `truncated` (where given) whether it was cut.
+  // says in `truncated` (where given) whether it was cut. Fields of a prompt, between which stands
+  // kFieldSeparator, end in </s> each, as an encoder of pairs reads them.
   std::vector<int32_t> encode_with_special(std::string_view text, size_t max_length,
                                            bool* truncated = nullptr) const;
+
+  // What a decoder that begins with `start_id` is to write for `text`: the ids of
+  // encode_with_special, without <s> where that is what the decoder begins with.
+  std::vector<int32_t> encode_target(std::string_view text, size_t max_length,
+                                     int32_t start_id) const;
 };
 
 // Finds which scheme the folder holds: sentencepiece (*.model: spiece.model or

@@ -6,26 +6,21 @@
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "learning/model/model_routes.h"
+#include "learning/reference/fast_generator.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/trainer.h"
 #include "learning/training/tuned_copy.h"
-#include "learning/model/model_routes.h"
-#include "learning/reference/torch_engine.h"
 
 namespace trivium::learning {
 namespace {
 
-std::vector<EncodedExample> encode(const std::vector<Example>& examples, const Tokenizer& tokenizer,
+std::vector<EncodedExample> encode(const std::vector<Example>& examples, const Checkpoint& start,
                                    const FewShotSettings& settings) {
+  const ExampleEncoder encoder =
+      example_encoder(start, settings.max_source_length, settings.max_target_length);
   std::vector<EncodedExample> encoded;
-  for (const Example& example : examples) {
-    encoded.push_back(
-        {0,
-         tokenizer.encode_with_special(example.input,
-                                       static_cast<size_t>(settings.max_source_length)),
-         tokenizer.encode_with_special(example.targets.at(0),
-                                       static_cast<size_t>(settings.max_target_length))});
-  }
+  for (const Example& example : examples) encoded.push_back(encoder.encode(example, 0));
   return encoded;
 }
 
@@ -34,8 +29,8 @@ TaskScore score(const Checkpoint& checkpoint, const EvaluationTask& task,
   Seq2SeqModel model = checkpoint.model;
   model->to(settings.device);
   model->eval();
-  TextGenerator generator = torch_generator(model, checkpoint.tokenizer,
-                                            {.max_source_length = settings.max_source_length});
+  TextGenerator generator =
+      fast_generator(checkpoint, {.max_source_length = settings.max_source_length});
   Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                       /*resamples=*/0);
   return evaluator.evaluate(task, route_of_task(model, 0, 1.0), settings.mode);
@@ -63,8 +58,8 @@ class CellRun {
       checkpoint_.model = copy_of(start_).model;
       keep_if_best(0);
     }
-    checkpoint_.model = model_from_tensors(checkpoint_.config(), std::move(best_),
-                                           "the tuned model");
+    checkpoint_.model =
+        model_from_tensors(checkpoint_.config(), std::move(best_), "the tuned model");
   }
 
  private:
@@ -149,7 +144,7 @@ TunedModel tune(const Checkpoint& start, const FewShotTask& task, const FewShotS
   options.routes.frozen = true;
   options.device = settings.device;
   // One task a batch, and only one task: batch_size examples, drawn anew for every batch.
-  MultiTaskStream stream(encode(sample.train, *start.tokenizer, settings),
+  MultiTaskStream stream(encode(sample.train, start, settings),
                          {.batching = Batching::kHomogeneous,
                           .batch_tokens = int64_t{1} << 40,  // no limit
                           .max_examples = batch_size},

@@ -1,11 +1,11 @@
 // trivium import: a Hugging Face BART or BERT folder becomes a checkpoint.
 #include <memory>
 
+#include "cli/program/choice.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "learning/storage/hugging_face.h"
-#include "cli/program/choice.h"
 #include "learning/commands/commands.h"
+#include "learning/storage/hugging_face.h"
 
 namespace trivium::learning {
 namespace {
@@ -46,6 +46,11 @@ void add_import_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--decoder-layers", flags->bert.decoder, "bert: decoder layers to make")
       ->capture_default_str();
+  cli::add_choice<DecoderStart>(
+      *command, "--decoder-start", flags->bert.start,
+      {{"mean", DecoderStart::kMean}, {"copy", DecoderStart::kCopy}},
+      "bert: a decoder that begins with the mean of the encoder's states, or with copies of its "
+      "layers");
   command
       ->add_option("--num-experts", flags->options.routing.num_experts,
                    "experts a pool, copied from the dense layers")

@@ -3,15 +3,15 @@
 #include <memory>
 
 #include "cli/output/output.h"
+#include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
-#include "learning/storage/checkpoint.h"
-#include "learning/commands/commands.h"
-#include "cli/program/stop_signal.h"
-#include "learning/settings/train_settings.h"
 #include "core/data/gym.h"
+#include "learning/commands/commands.h"
 #include "learning/model/device.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 #include "learning/training/denoising_stream.h"
 #include "learning/training/trainer.h"
 
@@ -101,9 +101,12 @@ int run_pretrain(const PretrainFlags& flags) {
   const std::vector<std::string> held_out(paragraphs.end() - static_cast<int64_t>(held),
                                           paragraphs.end());
   paragraphs.resize(paragraphs.size() - held);
-  const DenoisingOptions options{settings.mask_ratio, settings.span_mean,
-                                 settings.permute_sentences, settings.max_length,
-                                 settings.optimiser.batch_tokens};
+  const DenoisingOptions options{settings.mask_ratio,
+                                 settings.span_mean,
+                                 settings.permute_sentences,
+                                 settings.max_length,
+                                 settings.optimiser.batch_tokens,
+                                 checkpoint.config().decoder_start_token_id};
   DenoisingStream stream(paragraphs, *checkpoint.tokenizer, options, seed);
   checkpoint.model->to(device);
   cli::watch_stop_signals();

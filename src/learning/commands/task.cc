@@ -2,14 +2,14 @@
 #include <cstdio>
 #include <memory>
 
-#include "cli/output/output.h"
-#include "learning/adaptation/new_task.h"
-#include "core/base/error.h"
-#include "core/base/logging.h"
 #include "cli/commands/commands.h"
+#include "cli/output/output.h"
 #include "cli/program/choice.h"
 #include "cli/program/home.h"
+#include "core/base/error.h"
+#include "core/base/logging.h"
 #include "core/data/gym.h"
+#include "learning/adaptation/new_task.h"
 #include "learning/model/model_routes.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/task_vectors.h"
@@ -62,7 +62,8 @@ torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
     return torch::randn({count, flags.dim > 0 ? flags.dim : 128}, generator);
   }
   if (flags.checkpoint.empty()) {
-    throw Error(ExitCode::kUsage, "--kind " + name_in(kVectorKinds, flags.kind) + " needs a dense --checkpoint");
+    throw Error(ExitCode::kUsage,
+                "--kind " + name_in(kVectorKinds, flags.kind) + " needs a dense --checkpoint");
   }
   Checkpoint dense = load_checkpoint(flags.checkpoint);
   if (dense.model->is_routed()) {
@@ -70,18 +71,18 @@ torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
   }
   TrainSettings settings;
   settings.examples_per_task = flags.per_task;
-  settings.max_source_length = flags.max_source_length;
-  settings.max_target_length = flags.max_target_length;
   const std::vector<EncodedExample> examples = encode_training_examples(
-      gym, PromptLibrary(cli::prompts_folder()), tasks, *dense.tokenizer, settings);
+      gym, PromptLibrary(cli::prompts_folder()), tasks,
+      example_encoder(dense, flags.max_source_length, flags.max_target_length), settings);
   if (flags.kind == VectorKind::kFisher) {
     const int64_t dim = flags.dim > 0 ? flags.dim : std::min<int64_t>(128, count - 1);
     return fisher_task_vectors(dense, examples, count, dim, flags.seed);
   }
   const torch::Tensor vectors =
-      flags.kind == VectorKind::kText ? text_task_vectors(dense.model, examples, count, flags.per_task)
-                           : tuned_text_task_vectors(dense, examples, count, flags.per_task,
-                                                     flags.batch_size, flags.optimiser);
+      flags.kind == VectorKind::kText
+          ? text_task_vectors(dense.model, examples, count, flags.per_task)
+          : tuned_text_task_vectors(dense, examples, count, flags.per_task, flags.batch_size,
+                                    flags.optimiser);
   return flags.dim > 0 ? principal_components(vectors, flags.dim) : vectors;
 }
 
@@ -123,19 +124,16 @@ struct NewExamples {
 };
 
 NewExamples read_examples(const AddFlags& flags, const TaskEntry& entry,
-                          const Tokenizer& tokenizer) {
+                          const Checkpoint& checkpoint) {
   NewExamples result;
+  const ExampleEncoder encoder =
+      example_encoder(checkpoint, flags.max_source_length, flags.max_target_length);
   const Task task = load_p3_task(flags.examples, flags.name);
   for (const auto& [split, records] : task.records) {
     for (const Record& record : records) {
       const Example example = entry.prompt->render(entry.task, record);
       result.texts.push_back(example.input);
-      result.encoded.push_back(
-          {0,
-           tokenizer.encode_with_special(example.input,
-                                         static_cast<size_t>(flags.max_source_length)),
-           tokenizer.encode_with_special(example.targets.at(0),
-                                         static_cast<size_t>(flags.max_target_length))});
+      result.encoded.push_back(encoder.encode(example, 0));
     }
   }
   if (result.texts.empty()) {
@@ -155,7 +153,7 @@ void run_add(const AddFlags& flags) {
   const Checkpoint checkpoint = load_checkpoint(flags.checkpoint);
   const TaskEntry entry = plain_entry(flags.name, flags.description);
   NewExamples examples;
-  if (!flags.examples.empty()) examples = read_examples(flags, entry, *checkpoint.tokenizer);
+  if (!flags.examples.empty()) examples = read_examples(flags, entry, checkpoint);
   std::vector<std::string> texts = examples.texts;
   if (!flags.description.empty()) texts.push_back(flags.description);
   const TaskMix shares = nearest_tasks(checkpoint, texts);

@@ -2,13 +2,13 @@
 #include <memory>
 
 #include "cli/output/output.h"
-#include "core/base/error.h"
-#include "learning/storage/checkpoint.h"
-#include "learning/commands/commands.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
-#include "learning/settings/train_settings.h"
+#include "core/base/error.h"
+#include "learning/commands/commands.h"
 #include "learning/model/device.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 #include "learning/training/multi_task_training.h"
 
 namespace trivium::learning {
@@ -32,7 +32,7 @@ int run_train(const TrainFlags& flags) {
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
   const Checkpoint start = load_checkpoint(settings.init);
-  const TaskMixture mixture = load_task_mixture(settings, *start.tokenizer);
+  const TaskMixture mixture = load_task_mixture(settings, start);
   cli::watch_stop_signals();
   const bool finished =
       train_on_mixture(start, mixture, settings, {device, &cli::stop_requested(), flags.resume});

@@ -57,6 +57,12 @@ std::vector<size_t> BatchSampler::next_batch() {
   return batch;
 }
 
+double BatchSampler::mean_batch_size() const {
+  size_t examples = 0;
+  for (const std::vector<size_t>& batch : batches_) examples += batch.size();
+  return static_cast<double>(examples) / static_cast<double>(batches_.size());
+}
+
 double BatchSampler::padding_share() const {
   int64_t padded = 0, real = 0;
   for (const std::vector<size_t>& batch : batches_) {

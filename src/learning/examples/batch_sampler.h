@@ -49,6 +49,8 @@ class BatchSampler {
   // The epoch of the next batch, from 0, and how many batches it has in all.
   int64_t epoch() const { return epoch_; }
   size_t batches_in_epoch() const { return batches_.size(); }
+  // Examples a batch, over that epoch.
+  double mean_batch_size() const;
   // Of that epoch's padded tokens, the share that is padding: in [0, 1).
   double padding_share() const;
 

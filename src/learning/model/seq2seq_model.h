@@ -76,6 +76,9 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   EncoderStack& encoder() { return encoder_; }
   DecoderStack& decoder() { return decoder_; }
   torch::Tensor& shared_weight() { return shared_weight_; }
+  torch::Tensor& final_logits_bias() {
+    return final_logits_bias_;
+  }  // [1, vocab_size], no parameter
   bool is_routed() const { return config_.routing.num_experts > 1; }
   bool has_token_gates() const { return config_.token_experts.num_experts > 1; }
   // The token gates of all layers, the encoder's first; empty where the model has none.

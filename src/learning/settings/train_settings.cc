@@ -9,6 +9,8 @@ const EnumNames<LossReduction> kLossNames = {{"token_mean", LossReduction::kToke
                                              {"token_sum", LossReduction::kTokenSum}};
 const EnumNames<PoolKind> kPoolNames = {{"layer", PoolKind::kLayer},
                                         {"feed_forward", PoolKind::kFeedForward}};
+const EnumNames<OutputBias> kOutputBiasNames = {{"keep", OutputBias::kKeep},
+                                                {"frequency", OutputBias::kFrequency}};
 const EnumNames<TemplateUse> kTemplateNames = {{"default", TemplateUse::kFirst},
                                                {"all", TemplateUse::kAll}};
 const EnumNames<Batching> kBatchingNames = {{"heterogeneous", Batching::kHeterogeneous},
@@ -49,10 +51,13 @@ void OptimiserSettings::visit(SettingsVisitor& v) {
   v.number("train.weight_decay", weight_decay, 0, 1,
            "decoupled weight decay; not of biases and LayerNorms");
   v.number("train.warmup", warmup, 0, 1,
-           "share of the steps with rising learning rate; then linear to 0");
+           "share of the steps, at their start, with rising learning rate");
+  v.number(
+      "train.cooldown", cooldown, 0, 1,
+      "share of the steps, at their end, with learning rate falling to 0; 1: as soon as it has "
+      "risen");
   v.number("train.clip", clip, 0, 1e6, "largest gradient norm; 0: no clipping");
-  v.choice("train.clip_by", clip_by, kClipNames,
-         "one norm over all, or one a parameter group");
+  v.choice("train.clip_by", clip_by, kClipNames, "one norm over all, or one a parameter group");
   v.integer("train.alternate_every", alternate_every, 0, 1'000'000,
             "steps in turn of router and task vectors alone, then of the Transformer alone; 0: all "
             "in every step");
@@ -61,12 +66,12 @@ void OptimiserSettings::visit(SettingsVisitor& v) {
            "distances of their tensors");
   v.number("train.label_smoothing", label_smoothing, 0, 0.99, "mass spread over the vocabulary");
   v.choice("train.loss", loss, kLossNames,
-         "mean over target tokens, mean over examples of their mean, or the sum over tokens");
+           "mean over target tokens, mean over examples of their mean, or the sum over tokens");
   v.number("train.dropout", dropout, 0, 0.9, "dropout of the residual branches and embeddings");
   v.number("train.attention_dropout", attention_dropout, 0, 0.9,
            "dropout of attention weights; above 0 the CPU has no fused attention kernel");
   v.choice("train.precision", precision, precision_names(),
-         "bf16: matrix products in bfloat16, weights and optimiser in float32");
+           "bf16: matrix products in bfloat16, weights and optimiser in float32");
   v.integer("train.seed", seed, 0, INT64_MAX, "seed of the order of data, dropout and noise");
   v.integer("train.threads", threads, 0, 4096, "CPU threads; 0: all");
 }
@@ -84,7 +89,7 @@ void SecondStageSettings::visit(SettingsVisitor& v) {
             "optimiser steps of the second stage, which freezes the routes that the first has "
             "learned and trains the experts anew; 0: one stage");
   v.choice("second_stage.selection", selection, selection_names(),
-         "its selection; softmax anneals from the average of the experts to the routes");
+           "its selection; softmax anneals from the average of the experts to the routes");
   v.number("second_stage.temperature", temperature, 1e-3, 1e6, "its temperature at step 0");
   v.number("second_stage.temperature_min", temperature_min, 1e-3, 1e6, "the floor");
   v.number("second_stage.temperature_rate", temperature_rate, 0, 1, "exponential decay a step");
@@ -96,11 +101,11 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.integer("model.num_experts", num_experts, 1, 64,
             "experts in a pool; 1: an ordinary dense model");
   v.choice("model.pool", pool, kPoolNames,
-         "an expert is a layer, chosen by task, or a feed-forward part, chosen by token");
+           "an expert is a layer, chosen by task, or a feed-forward part, chosen by token");
   v.choice("model.token_gates", token_gates, token_gate_names(),
-         "of feed-forward experts: a gate for every task, or one for all");
+           "of feed-forward experts: a gate for every task, or one for all");
   v.choice("model.gate_scale", gate_scale, gate_scale_names(),
-         "what the chosen feed-forward expert's output is multiplied by");
+           "what the chosen feed-forward expert's output is multiplied by");
   v.integer("model.gate_embedding_dim", gate_embedding_dim, 0, 65536,
             "gates made from task embeddings of this length; 0: each has weights of its own");
   v.integers("model.encoder_vanilla_layers", encoder_vanilla_layers,
@@ -110,18 +115,18 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.number("model.expert_noise", expert_noise, 0, 1,
            "std of the noise that tells copied experts apart");
   v.choice("model.routes", routes, route_plan_names(),
-         "learned by a router; or constant: all experts alike, model.random_experts drawn once a "
-         "task and layer, or one drawn anew for every example, step and layer");
+           "learned by a router; or constant: all experts alike, model.random_experts drawn once a "
+           "task and layer, or one drawn anew for every example, step and layer");
   v.integer("model.random_experts", random_experts, 1, 64,
             "experts that task_random gives each task in each layer");
   v.choice("model.selection", selection, selection_names(),
-         "from router logits to weights over experts");
+           "from router logits to weights over experts");
   v.integer("model.task_vector_dim", task_vector_dim, 1, 65536, "length of a task's vector");
   v.text("model.task_vectors", task_vectors, {},
          "learned: random at first; text: mean encoder state of the task's train inputs, "
          "standardised; else a file that `trivium task vector` wrote");
   v.choice("model.router", router, router_names(),
-         "from a task's vector to logits over experts; _layer_specific: weights for every layer");
+           "from a task's vector to logits over experts; _layer_specific: weights for every layer");
   v.number("model.router_init_std", router_init_std, 0, 10, "std of a new router's weights");
   v.number("model.exploration", exploration, 0, 1,
            "probability, for each example and layer in training, of a random expert instead");
@@ -129,19 +134,22 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.number("model.temperature_min", temperature_min, 1e-3, 1e6, "its floor");
   v.number("model.temperature_rate", temperature_rate, 0, 1, "its exponential decay a step");
   v.flag("model.freeze_routes", freeze_routes, "keep router and task vectors as they are");
+  v.choice("model.output_bias", output_bias, kOutputBiasNames,
+           "the bias of the output layer, which no step moves: as it is, or the logarithm of each "
+           "token's share of the targets, so that a decoder need not learn which tokens are usual");
   v.text("data.gym", gym, {}, "folder of the collection of tasks");
   v.text("data.part", part, {}, "part of its split.json to train on");
   v.texts("data.tasks", tasks, "these tasks instead of a part");
   v.text("data.prompts", prompts, {}, "folder of the prompt templates; empty: the shipped ones");
   v.choice("data.templates", templates, kTemplateNames,
-         "a task's first template, or each of them in turn");
+           "a task's first template, or each of them in turn");
   v.integer("data.max_source_length", max_source_length, 8, 1 << 20, "input ids, cut on the right");
   v.integer("data.max_target_length", max_target_length, 4, 1 << 20,
             "output ids, cut on the right");
   v.integer("data.examples_per_task", examples_per_task, 0, INT64_MAX,
             "train lines read a task; 0: all");
   v.choice("data.batching", batching, kBatchingNames,
-         "tasks mixed in a batch, or one task a batch");
+           "tasks mixed in a batch, or one task a batch");
   v.number("data.share_alpha", share_alpha, 0, 1,
            "a task's share is proportional to its size to this power");
   v.integer("data.eval_examples", eval_examples, 1, INT64_MAX,

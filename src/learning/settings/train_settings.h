@@ -52,6 +52,12 @@ enum class TaskVectorSource {
   kFile,     // the name of a file that `trivium task vector` wrote
 };
 
+// What the model's final_logits_bias, which every token's logit gets, begins a training as.
+enum class OutputBias {
+  kKeep,       // "keep": as it is
+  kFrequency,  // "frequency": the logarithm of each token's share of the training's targets
+};
+
 // Which of a task's templates its training examples are put into.
 enum class TemplateUse {
   kFirst,  // "default": its first one
@@ -68,8 +74,9 @@ struct OptimiserSettings {
   double router_learning_rate = 1e-3;
   double task_vector_learning_rate = 1e-2;
   double weight_decay = 0.01;
-  double warmup = 0.06;  // share of the steps
-  double clip = 1.0;     // gradient norm; 0: off
+  double warmup = 0.06;   // share of the steps
+  double cooldown = 1.0;  // the same, at their end
+  double clip = 1.0;      // gradient norm; 0: off
   ClipBy clip_by = ClipBy::kGlobal;
   int64_t alternate_every = 0;       // steps a turn; 0: everything moves in every step
   double expert_regularisation = 0;  // coefficient
@@ -121,6 +128,7 @@ struct TrainSettings : Settings {
   double exploration = 0;
   double temperature = 2.0, temperature_min = 0.1, temperature_rate = 3e-4;
   bool freeze_routes = false;
+  OutputBias output_bias = OutputBias::kKeep;
   // [data]
   std::string gym = "../shared/gym";
   std::string part = "seen";

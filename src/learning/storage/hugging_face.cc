@@ -8,8 +8,8 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "learning/storage/expert_copies.h"
 #include "core/checkpoint/safetensors_header.h"
+#include "learning/storage/expert_copies.h"
 
 namespace trivium::learning {
 namespace {
@@ -129,7 +129,7 @@ Json bert_config_as_bart(const Json& bert, const BertLayers& layers, const Speci
       {"pad_token_id", special.pad},
       {"bos_token_id", special.bos},
       {"eos_token_id", special.eos},
-      {"decoder_start_token_id", special.eos},
+      {"decoder_start_token_id", special.bos},
       {"forced_bos_token_id", nullptr},
       {"forced_eos_token_id", nullptr},
       {"trivium", {{"layer_norm_eps", get("layer_norm_eps")}}},
@@ -227,6 +227,31 @@ void add_stack(const std::string& stack, const std::vector<BertLayer>& layers,
   }
 }
 
+// Makes a decoder's layers add the mean of the encoder's states, and nothing else, to what they
+// read.
+void read_the_mean(NamedTensors& tensors, int64_t layers) {
+  for (int64_t l = 0; l < layers; ++l) {
+    const std::string prefix = "decoder.layers." + std::to_string(l) + ".";
+    const auto at = [&](const std::string& name) -> torch::Tensor& {
+      return tensors.at(prefix + name);
+    };
+    for (const char* end : {".weight", ".bias"}) {
+      for (const char* none : {"self_attn.out_proj", "encoder_attn.q_proj", "fc2"}) {
+        at(std::string(none) + end).zero_();
+      }
+    }
+    for (const char* through : {"encoder_attn.v_proj", "encoder_attn.out_proj"}) {
+      torch::nn::init::eye_(at(std::string(through) + ".weight"));
+      at(std::string(through) + ".bias").zero_();
+    }
+    for (const char* norm :
+         {"self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"}) {
+      at(std::string(norm) + ".weight").fill_(1);
+      at(std::string(norm) + ".bias").zero_();
+    }
+  }
+}
+
 // A BERT folder taken apart: the embeddings under trivium's names, and the layers.
 struct BertParts {
   ModelConfig config;
@@ -298,6 +323,7 @@ Checkpoint import_bert_as_seq2seq(const fs::path& folder, const BertLayers& laye
   const int64_t all = static_cast<int64_t>(parts.layers.size());
   add_stack("encoder", parts.layers, evenly_spaced_layers(layers.encoder, all), tensors);
   add_stack("decoder", parts.layers, evenly_spaced_layers(layers.decoder, all), tensors);
+  if (layers.start == DecoderStart::kMean) read_the_mean(tensors, layers.decoder);
   return finish_import(std::move(parts.config), std::move(tensors), std::move(parts.tokenizer),
                        folder, options);
 }

@@ -14,18 +14,29 @@ namespace trivium::learning {
 // without the prefix "model.", and the tokenizer's files. Error kMissingInput, kBadModel.
 Checkpoint import_bart(const std::filesystem::path& folder, const ExpertOptions& options);
 
-// How many layers each stack takes from the BERT encoder; see evenly_spaced_layers.
+// What the layers of a decoder that no one has trained begin with.
+enum class DecoderStart {
+  // The encoder's layers, whose self-attention serves as cross-attention too.
+  kCopy,
+  // The mean of the encoder's states: attention to the source is even, its values go through as
+  // they are, and all else of a layer adds nothing. A sentence encoder was trained to be read so.
+  kMean,
+};
+
+// How many layers each stack takes from the BERT encoder (see evenly_spaced_layers), and how the
+// decoder's begin.
 struct BertLayers {
   int64_t encoder = 6;
   int64_t decoder = 2;
+  DecoderStart start = DecoderStart::kMean;
 };
 
 // A BERT or MiniLM encoder folder becomes an encoder-decoder (docs/spec/parity.md, section 4).
 // Encoder: the chosen layers as they are, token-type row 0 folded into the positions; with all
 // layers its hidden states are BERT's. Decoder: a warm start from the chosen layers, whose
 // self-attention serves as cross-attention too (so do their LayerNorms), with the encoder's
-// embeddings, and the output tied to them. The decoder starts with [SEP], its end token, as BART
-// does.
+// embeddings, and the output tied to them; DecoderStart says what becomes of them. The decoder
+// starts with [CLS], so that the first token it learns to write is the answer's.
 Checkpoint import_bert_as_seq2seq(const std::filesystem::path& folder, const BertLayers& layers,
                                   const ExpertOptions& options);
 

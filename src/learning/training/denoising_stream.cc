@@ -99,15 +99,17 @@ void DenoisingStream::start_epoch() {
 EncodedExample DenoisingStream::corrupt(const Sentences& paragraph) {
   const auto room = static_cast<size_t>(options_.max_length) - 2;
   EncodedExample example;
-  example.target = {special_.bos};
   // Whole sentences first, so that the source has the same tokens as the target.
   Sentences kept;
   for (const auto& sentence : paragraph) {
-    const size_t left = room - (example.target.size() - 1);
+    const size_t left = room - example.target.size();
     if (left == 0) break;
     kept.emplace_back(sentence.begin(),
                       sentence.begin() + static_cast<int64_t>(std::min(left, sentence.size())));
     example.target.insert(example.target.end(), kept.back().begin(), kept.back().end());
+  }
+  if (special_.bos != options_.decoder_start_id) {
+    example.target.insert(example.target.begin(), special_.bos);
   }
   example.target.push_back(special_.eos);
   if (options_.permute_sentences) rng_.shuffle(kept);
@@ -139,6 +141,15 @@ std::vector<EncodedExample> DenoisingStream::next_batch() {
     batch.push_back(corrupt(paragraph));
     ++position_;
   }
+}
+
+double DenoisingStream::mean_batch_size() const {
+  double tokens = 0;
+  for (const Sentences& paragraph : paragraphs_) {
+    tokens += static_cast<double>(
+        std::min(token_count(paragraph) + 2, static_cast<size_t>(options_.max_length)));
+  }
+  return std::max(1.0, static_cast<double>(options_.batch_tokens * paragraphs_.size()) / tokens);
 }
 
 Json DenoisingStream::state() const {

@@ -14,8 +14,9 @@ struct DenoisingOptions {
   double mask_ratio = 0.3;  // share of the tokens that are masked
   double span_mean = 3.0;   // Poisson mean of the spans' lengths
   bool permute_sentences = true;
-  int64_t max_length = 64;      // ids of a paragraph with bos and eos
-  int64_t batch_tokens = 4096;  // padded target tokens in a batch
+  int64_t max_length = 64;       // ids of a paragraph with bos and eos
+  int64_t batch_tokens = 4096;   // padded target tokens in a batch
+  int32_t decoder_start_id = 0;  // of the model: a target that it begins with need not say it
 };
 
 // Replaces spans of `tokens` by one mask each until mask_ratio of them are masked; a span of length
@@ -35,6 +36,7 @@ class DenoisingStream : public ExampleStream {
                   const DenoisingOptions& options, uint64_t seed);
 
   std::vector<EncodedExample> next_batch() override;
+  double mean_batch_size() const override;
   Json state() const override;
   void set_state(const Json& state) override;
 

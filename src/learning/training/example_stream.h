@@ -13,6 +13,8 @@ class ExampleStream {
  public:
   virtual ~ExampleStream() = default;
   virtual std::vector<EncodedExample> next_batch() = 0;
+  // About how many examples a batch has, on average.
+  virtual double mean_batch_size() const = 0;
   virtual Json state() const = 0;
   virtual void set_state(const Json& state) = 0;
 };

@@ -18,7 +18,7 @@ std::vector<SampleItem> sample_items(const std::vector<EncodedExample>& examples
 
 std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
                                                      const PromptLibrary& prompts,
-                                                     const Tokenizer& tokenizer,
+                                                     const ExampleEncoder& encoder,
                                                      const TrainSettings& settings) {
   auto templates = prompts.templates_of(task);
   if (settings.templates == TemplateUse::kFirst) templates.resize(1);
@@ -27,27 +27,21 @@ std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t r
   const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
   std::vector<EncodedExample> examples;
   for (size_t i = 0; i < count; ++i) {
-    const Example rendered = templates[i % templates.size()]->render(task, records[i]);
-    EncodedExample example;
-    example.task = row;
-    example.source = tokenizer.encode_with_special(
-        rendered.input, static_cast<size_t>(settings.max_source_length));
-    example.target = tokenizer.encode_with_special(
-        rendered.targets.at(0), static_cast<size_t>(settings.max_target_length));
-    examples.push_back(std::move(example));
+    examples.push_back(
+        encoder.encode(templates[i % templates.size()]->render(task, records[i]), row));
   }
   return examples;
 }
 
 std::vector<EncodedExample> encode_training_examples(const Gym& gym, const PromptLibrary& prompts,
                                                      const std::vector<std::string>& tasks,
-                                                     const Tokenizer& tokenizer,
+                                                     const ExampleEncoder& encoder,
                                                      const TrainSettings& settings) {
   std::vector<EncodedExample> examples;
   for (size_t row = 0; row < tasks.size(); ++row) {
     const Task task = gym.load_task(tasks[row], static_cast<size_t>(settings.examples_per_task));
-    for (EncodedExample& example : encode_training_examples(
-             task, static_cast<int64_t>(row), prompts, tokenizer, settings)) {
+    for (EncodedExample& example :
+         encode_training_examples(task, static_cast<int64_t>(row), prompts, encoder, settings)) {
       examples.push_back(std::move(example));
     }
   }

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "learning/settings/train_settings.h"
-#include "learning/examples/batch_sampler.h"
 #include "core/data/gym.h"
 #include "core/data/prompt_template.h"
-#include "core/tokenizers/tokenizer.h"
+#include "learning/examples/batch_sampler.h"
+#include "learning/settings/train_settings.h"
+#include "learning/training/example_encoder.h"
 #include "learning/training/example_stream.h"
 
 namespace trivium::learning {
@@ -18,12 +18,12 @@ namespace trivium::learning {
 // take the task's templates in turn.
 std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
                                                      const PromptLibrary& prompts,
-                                                     const Tokenizer& tokenizer,
+                                                     const ExampleEncoder& encoder,
                                                      const TrainSettings& settings);
 // The same of all `tasks`, whose rows are their places in the list.
 std::vector<EncodedExample> encode_training_examples(const Gym& gym, const PromptLibrary& prompts,
                                                      const std::vector<std::string>& tasks,
-                                                     const Tokenizer& tokenizer,
+                                                     const ExampleEncoder& encoder,
                                                      const TrainSettings& settings);
 
 class MultiTaskStream : public ExampleStream {
@@ -31,6 +31,7 @@ class MultiTaskStream : public ExampleStream {
   MultiTaskStream(std::vector<EncodedExample> examples, const SamplerOptions& options,
                   uint64_t seed);
   std::vector<EncodedExample> next_batch() override;
+  double mean_batch_size() const override { return sampler_.mean_batch_size(); }
   Json state() const override { return sampler_.state(); }
   void set_state(const Json& state) override { sampler_.set_state(state); }
   const BatchSampler& sampler() const { return sampler_; }

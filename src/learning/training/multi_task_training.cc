@@ -2,11 +2,12 @@
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "learning/storage/expert_copies.h"
 #include "core/evaluation/evaluator.h"
 #include "learning/model/model_routes.h"
-#include "learning/reference/torch_engine.h"
+#include "learning/reference/fast_generator.h"
+#include "learning/storage/expert_copies.h"
 #include "learning/training/multi_task_stream.h"
+#include "learning/training/output_bias.h"
 #include "learning/training/routed_start.h"
 #include "learning/training/trainer.h"
 
@@ -34,8 +35,8 @@ TrainerOptions trainer_options(const TrainSettings& settings, SelectionKind sele
 Trainer::Validator make_validator(const Checkpoint& checkpoint, const TrainSettings& settings,
                                   const std::vector<EvaluationTask>& tasks) {
   return [&checkpoint, &settings, &tasks](double temperature) {
-    TextGenerator generator = torch_generator(checkpoint.model, checkpoint.tokenizer,
-                                              {.max_source_length = settings.max_source_length});
+    TextGenerator generator =
+        fast_generator(checkpoint, {.max_source_length = settings.max_source_length});
     Evaluator evaluator(generator, generator.greedy_search(settings.max_target_length),
                         /*resamples=*/0);
     std::vector<TaskScore> scores;
@@ -56,11 +57,9 @@ Trainer::Validator make_validator(const Checkpoint& checkpoint, const TrainSetti
 
 bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const TrainSettings& settings,
                  const TrainingContext& context) {
-  MultiTaskStream stream(
-      mixture.examples,
-      {settings.batching,
-       settings.optimiser.batch_tokens, settings.share_alpha},
-      static_cast<uint64_t>(settings.optimiser.seed));
+  MultiTaskStream stream(mixture.examples,
+                         {settings.batching, settings.optimiser.batch_tokens, settings.share_alpha},
+                         static_cast<uint64_t>(settings.optimiser.seed));
   spdlog::info("{} examples in {} batches an epoch; {:.1f} % of their tokens are padding",
                mixture.examples.size(), stream.sampler().batches_in_epoch(),
                100 * stream.sampler().padding_share());
@@ -68,6 +67,9 @@ bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const Trai
   checkpoint.tasks = mixture.catalog;
   checkpoint.finder = mixture.finder;
   checkpoint.model->set_max_length(settings.max_target_length);
+  if (settings.output_bias == OutputBias::kFrequency) {
+    set_output_bias(checkpoint.model, mixture.examples);
+  }
   checkpoint.model->to(context.device);
   Trainer trainer(checkpoint, stream,
                   trainer_options(settings, checkpoint.config().routing.selection, context),
@@ -138,8 +140,8 @@ bool train_on_mixture(const Checkpoint& start, const TaskMixture& mixture,
                 "the routed checkpoint to start from knows other tasks, or in another order");
   }
   if (settings.second_stage.steps == 0) return train_stage(start, mixture, settings, context);
-  if (start.model->is_routed() || settings.routes != RoutePlan::kLearned || settings.num_experts == 1 ||
-      settings.pool != PoolKind::kLayer) {
+  if (start.model->is_routed() || settings.routes != RoutePlan::kLearned ||
+      settings.num_experts == 1 || settings.pool != PoolKind::kLayer) {
     throw Error(ExitCode::kConfig,
                 "a second stage needs a dense checkpoint to start from and learned routes: set "
                 "model.pool = \"layer\", model.routes = \"learned\" and model.num_experts above 1");

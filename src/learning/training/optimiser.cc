@@ -30,11 +30,16 @@ double group_norm(const AdamW::Group& group) {
 
 }  // namespace
 
-double learning_rate_factor(int64_t step, int64_t steps, double warmup_share) {
-  const auto warmup = static_cast<int64_t>(warmup_share * static_cast<double>(steps));
+double learning_rate_factor(int64_t step, int64_t steps, double warmup_share,
+                            double cooldown_share) {
+  const auto share_of_steps = [&](double share) {
+    return static_cast<int64_t>(share * static_cast<double>(steps));
+  };
+  const int64_t warmup = share_of_steps(warmup_share);
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
-  return std::max(0.0, static_cast<double>(steps - step) /
-                           static_cast<double>(std::max<int64_t>(1, steps - warmup)));
+  const int64_t cooldown =
+      std::max<int64_t>(1, std::min(steps - warmup, share_of_steps(cooldown_share)));
+  return std::clamp(static_cast<double>(steps - step) / static_cast<double>(cooldown), 0.0, 1.0);
 }
 
 AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : settings_(settings) {

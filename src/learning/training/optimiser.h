@@ -12,8 +12,10 @@
 
 namespace trivium::learning {
 
-// Linear from 0 to 1 over the warm-up, then linear to 0; step counts from 0.
-double learning_rate_factor(int64_t step, int64_t steps, double warmup_share);
+// Linear from 0 to 1 over the warm-up's share of the steps, 1 until the cool-down's share of them
+// is left (or the warm-up ends, if that is later), then linear to 0; step counts from 0.
+double learning_rate_factor(int64_t step, int64_t steps, double warmup_share,
+                            double cooldown_share);
 
 // Decoupled AdamW (betas 0.9 0.999, eps 1e-8) through LibTorch's fused kernel.
 class AdamW {

@@ -7,7 +7,12 @@
 
 namespace trivium::learning {
 
-TaskMixture load_task_mixture(const TrainSettings& settings, const Tokenizer& tokenizer) {
+TaskMixture load_task_mixture(const TrainSettings& settings, const Checkpoint& start) {
+  return load_task_mixture(
+      settings, example_encoder(start, settings.max_source_length, settings.max_target_length));
+}
+
+TaskMixture load_task_mixture(const TrainSettings& settings, const ExampleEncoder& encoder) {
   const Gym gym(settings.gym);
   const PromptLibrary prompts(settings.prompts);
   TaskMixture mixture;
@@ -20,9 +25,8 @@ TaskMixture load_task_mixture(const TrainSettings& settings, const Tokenizer& to
     texts.push_back(finder_texts(task, prompts.templates_of(task), prompts.description_of(name)));
     mixture.dev.push_back(make_evaluation_task(task, prompts, Split::kDev,
                                                static_cast<size_t>(settings.eval_examples)));
-    for (EncodedExample& example :
-         encode_training_examples(task, static_cast<int64_t>(mixture.dev.size()) - 1, prompts,
-                                  tokenizer, settings)) {
+    for (EncodedExample& example : encode_training_examples(
+             task, static_cast<int64_t>(mixture.dev.size()) - 1, prompts, encoder, settings)) {
       mixture.examples.push_back(std::move(example));
     }
   }

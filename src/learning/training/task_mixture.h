@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "learning/settings/train_settings.h"
 #include "core/data/task_catalog.h"
 #include "core/data/task_finder.h"
 #include "core/evaluation/evaluator.h"
 #include "learning/model/batch.h"
-#include "core/tokenizers/tokenizer.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
+#include "learning/training/example_encoder.h"
 
 namespace trivium::learning {
 
@@ -24,6 +25,8 @@ struct TaskMixture {
 
 // Reads the gym's tasks that the settings name, renders their train splits with the prompts folder
 // and encodes them. Error as Gym's and PromptLibrary's.
-TaskMixture load_task_mixture(const TrainSettings& settings, const Tokenizer& tokenizer);
+TaskMixture load_task_mixture(const TrainSettings& settings, const ExampleEncoder& encoder);
+// For the model of `start`.
+TaskMixture load_task_mixture(const TrainSettings& settings, const Checkpoint& start);
 
 }  // namespace trivium::learning

@@ -61,8 +61,9 @@ torch::Tensor Trainer::token_weights(const Batch& batch) const {
   if (options_.optimiser.loss == LossReduction::kTokenMean) {
     return torch::full({tokens}, 1 / (static_cast<double>(tokens) * batches), options);
   }
-  // example_mean: a token counts for one over its example's length.
-  return (1 / (lengths.to(torch::kFloat32) * (static_cast<double>(batch.size()) * batches)))
+  // example_mean: a token counts for one over its example's length, and an example as much as any
+  // other, however many share its batch.
+  return (1 / (lengths.to(torch::kFloat32) * (stream_.mean_batch_size() * batches)))
       .repeat_interleave(lengths);
 }
 
@@ -125,7 +126,8 @@ bool Trainer::run() {
 // A point of every curve; `result` is the last step's.
 void Trainer::log_point(const StepResult& result) {
   const OptimiserSettings& settings = options_.optimiser;
-  const double factor = learning_rate_factor(steps_done() - 1, settings.steps, settings.warmup);
+  const double factor =
+      learning_rate_factor(steps_done() - 1, settings.steps, settings.warmup, settings.cooldown);
   const double loss = mean_loss();
   curves_.add(steps_done(), {{"loss", loss},
                              {"gradient_norm", result.gradient_norm},
@@ -141,7 +143,7 @@ void Trainer::record_routes() {
   checkpoint_.model->eval();  // a router may have dropout
   checkpoint_.model->set_selection_temperature(temperature());
   route_file_.add(steps_done(), dump_routes(model_routes(checkpoint_.model), checkpoint_.config(),
-                                     checkpoint_.tasks));
+                                            checkpoint_.tasks));
 }
 
 void Trainer::validate() {

@@ -23,7 +23,8 @@ TrainingLoop::StepResult TrainingLoop::step() {
                     std::to_string(step_ + 1) +
                     "; lower train.learning_rate and go on from the last snapshot with --resume");
   }
-  optimiser_.step(learning_rate_factor(step_, settings_.steps, settings_.warmup));
+  optimiser_.step(
+      learning_rate_factor(step_, settings_.steps, settings_.warmup, settings_.cooldown));
   optimiser_.zero_gradients();
   ++step_;
   return result;

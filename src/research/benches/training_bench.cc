@@ -6,9 +6,9 @@
 #include "cli/output/output.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
-#include "research/benches/benches.h"
 #include "core/metrics/quantile.h"
 #include "learning/training/trainer.h"
+#include "research/benches/benches.h"
 
 namespace trivium::research {
 namespace {
@@ -31,8 +31,10 @@ struct TrainingFlags {
 // The same batch again and again.
 class SameBatch : public learning::ExampleStream {
  public:
-  explicit SameBatch(std::vector<learning::EncodedExample> examples) : examples_(std::move(examples)) {}
+  explicit SameBatch(std::vector<learning::EncodedExample> examples)
+      : examples_(std::move(examples)) {}
   std::vector<learning::EncodedExample> next_batch() override { return examples_; }
+  double mean_batch_size() const override { return static_cast<double>(examples_.size()); }
   Json state() const override { return {}; }
   void set_state(const Json& /*state*/) override {}
 
@@ -40,7 +42,8 @@ class SameBatch : public learning::ExampleStream {
   std::vector<learning::EncodedExample> examples_;
 };
 
-std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags, int64_t vocab_size) {
+std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags,
+                                                      int64_t vocab_size) {
   Rng rng(1);
   const auto ids = [&](int64_t most) {
     const auto least =

@@ -107,7 +107,7 @@ void TaskLevelExperiment::read_tasks() {
   if (!mixture_.tasks.empty()) return;
   const learning::TrainSettings first =
       training_settings(methods_.front(), settings_.seeds.front());
-  mixture_ = learning::load_task_mixture(first, *start_.tokenizer);
+  mixture_ = learning::load_task_mixture(first, start_);
   const Gym gym(settings_.gym);
   const PromptLibrary prompts(settings_.prompts);
   for (const std::string& task : mixture_.tasks) {
@@ -139,8 +139,9 @@ void TaskLevelExperiment::make_task_vectors(const Gym& gym, const PromptLibrary&
   if (few.examples_per_task == 0 || few.examples_per_task > kTextsPerTask) {
     few.examples_per_task = kTextsPerTask;
   }
-  for (learning::EncodedExample& example :
-       learning::encode_training_examples(gym, prompts, names, *start_.tokenizer, few)) {
+  for (learning::EncodedExample& example : learning::encode_training_examples(
+           gym, prompts, names,
+           learning::example_encoder(start_, few.max_source_length, few.max_target_length), few)) {
     example.task += static_cast<int64_t>(mixture_.tasks.size());
     examples.push_back(std::move(example));
   }

@@ -21,6 +21,14 @@ TEST(MustacheText, FillsFieldsWithoutEscaping) {
   EXPECT_EQ(render("no tags", Json::object()), "no tags");
 }
 
+TEST(MustacheText, SepStandsBetweenFieldsAndInNone) {
+  EXPECT_EQ(render("{{a}}{{sep}}{{b}}", {{"a", "x"}, {"b", "y\x1ez"}}), "x\x1ey z");
+  EXPECT_EQ(render("{{#choices}}{{sep}}{{text}}{{/choices}}", {{"choices", {"r\x1e", "b"}}}),
+            "\x1er \x1e"
+            "b");
+  EXPECT_THAT(MustacheText("{{a}}{{sep}}{{b}}", "t").fields(), ElementsAre("a", "b"));
+}
+
 TEST(MustacheText, RendersChoicesWithLetters) {
   const Json fields = {{"q", "which?"}, {"choices", {"red", "blue"}}};
   EXPECT_EQ(render("{{q}}{{#choices}} ({{letter}}) {{text}}{{/choices}}", fields),

@@ -19,11 +19,16 @@ TEST(PromptFillingTest, ATextIsTheOnlyField) {
   EXPECT_EQ(fields_of_text(prompt, "Text: a film"), (Json{{"text", "a film"}}));
 }
 
-TEST(PromptFillingTest, ATextWithTheTemplatesWordsStaysAsItIs) {
+TEST(PromptFillingTest, TheTemplatesOwnWordsAreNoPartOfTheField) {
+  const Json film = {{"text", "a film"}};
   EXPECT_EQ(fields_of_text(prompt_of("is it good? {{text}}", {"text"}), "Is it good? a film"),
-            std::nullopt);
+            film);
+  EXPECT_EQ(fields_of_text(prompt_of("is it good?{{sep}}{{text}}", {"text"}), "is it good? a film"),
+            film);
+  EXPECT_EQ(fields_of_text(prompt_of("is it good? {{text}}", {"text"}), "is it good?"),
+            (Json{{"text", "is it good?"}}));
   const PromptTemplate behind = prompt_of("{{text}} Is it good?", {"text"});
-  EXPECT_EQ(fields_of_text(behind, "a film is it good?"), std::nullopt);
+  EXPECT_EQ(fields_of_text(behind, "a film is it good?"), film);
   EXPECT_EQ(fields_of_text(behind, "a film"), (Json{{"text", "a film"}}));
   const PromptTemplate bare = prompt_of("{{text}}", {"text"});
   EXPECT_EQ(fields_of_text(bare, "a film"), (Json{{"text", "a film"}}));

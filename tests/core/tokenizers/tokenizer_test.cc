@@ -27,6 +27,20 @@ TEST(Tokenizer, EncodeWithSpecialCutsOnTheRight) {
   EXPECT_THAT(tokenizer->encode_with_special("", 2, &truncated), ElementsAre(2, 3));
   EXPECT_FALSE(truncated);
   EXPECT_THROW(tokenizer->encode_with_special("a", 1), std::logic_error);
+  // Between fields stands the token that ends a text.
+  EXPECT_THAT(tokenizer->encode_with_special("a b\x1e"
+                                             "c",
+                                             8, &truncated),
+              ElementsAre(2, 4, 5, 3, 6, 3));
+  EXPECT_FALSE(truncated);
+  EXPECT_THAT(tokenizer->encode_with_special("a b\x1e"
+                                             "c",
+                                             5, &truncated),
+              ElementsAre(2, 4, 5, 3, 3));
+  EXPECT_TRUE(truncated);
+  // A decoder that begins with [CLS] is not to write it.
+  EXPECT_THAT(tokenizer->encode_target("a b", 8, /*start_id=*/2), ElementsAre(4, 5, 3));
+  EXPECT_THAT(tokenizer->encode_target("a b", 8, /*start_id=*/3), ElementsAre(2, 4, 5, 3));
   EXPECT_EQ(tokenizer->special().mask, -1);
 }
 

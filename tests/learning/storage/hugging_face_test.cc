@@ -8,9 +8,9 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "learning/storage/tiny_model.h"
 #include "core/generation/search.h"
 #include "learning/model/torch_step_decoder.h"
+#include "learning/storage/tiny_model.h"
 
 namespace trivium::learning {
 namespace {
@@ -345,9 +345,9 @@ TEST(ImportBert, ConfigIsBertsInBartsTerms) {
   EXPECT_EQ(c.layer_norm_eps, 1e-12);
   EXPECT_EQ(c.activation_dropout, 0);
   EXPECT_EQ(c.pad_token_id, 0);
-  EXPECT_EQ(c.bos_token_id, 2);  // [CLS]
-  EXPECT_EQ(c.eos_token_id, 3);  // [SEP]
-  EXPECT_EQ(c.decoder_start_token_id, 3);
+  EXPECT_EQ(c.bos_token_id, 2);            // [CLS]
+  EXPECT_EQ(c.eos_token_id, 3);            // [SEP]
+  EXPECT_EQ(c.decoder_start_token_id, 2);  // [CLS]
   EXPECT_EQ(c.forced_bos_token_id, -1);
   EXPECT_EQ(c.forced_eos_token_id, -1);
   EXPECT_EQ(c.routing.num_experts, 3);
@@ -355,7 +355,8 @@ TEST(ImportBert, ConfigIsBertsInBartsTerms) {
 
 TEST(ImportBert, DecoderStartsFromTheChosenLayers) {
   const NamedTensors bert = read_tensors(tiny_bert());
-  const NamedTensors ours = model_tensors(import_bert_as_seq2seq(tiny_bert(), {2, 2}, {}).model);
+  const NamedTensors ours =
+      model_tensors(import_bert_as_seq2seq(tiny_bert(), {2, 2, DecoderStart::kCopy}, {}).model);
   const auto expect_equal = [&](const std::string& our_name, const std::string& their_name) {
     EXPECT_TRUE(torch::equal(ours.at(our_name), bert.at(their_name))) << our_name;
   };
@@ -380,6 +381,26 @@ TEST(ImportBert, DecoderStartsFromTheChosenLayers) {
   EXPECT_TRUE(
       torch::equal(positions[2], bert.at("embeddings.position_embeddings.weight")[0] +
                                      bert.at("embeddings.token_type_embeddings.weight")[0]));
+}
+
+TEST(ImportBert, DecoderReadsTheMeanOfTheSource) {
+  torch::NoGradGuard no_grad;
+  Checkpoint checkpoint = import_bert_as_seq2seq(tiny_bert(), {3, 1, DecoderStart::kMean}, {});
+  Seq2SeqModel model = checkpoint.model;
+  model->eval();
+  const torch::Tensor source = torch::tensor({{2, 7, 9, 11, 3}, {2, 8, 3, 0, 0}});
+  const torch::Tensor mask = source != 0;
+  const torch::Tensor memory = model->encode(source, mask, {});
+  const torch::Tensor input = torch::full({2, 1}, 2);
+  const torch::Tensor hidden = model->decode(input, memory, mask, {});
+  const torch::Tensor mean =
+      (memory * mask.unsqueeze(2)).sum(1, /*keepdim=*/true) / mask.sum(1).view({2, 1, 1});
+  const auto norm = [&](const torch::Tensor& x) {
+    return at::layer_norm(x, {x.size(-1)}, {}, {}, 1e-12);
+  };
+  const torch::Tensor start =
+      model->decoder()->embed(torch::embedding(model->shared_weight(), input), 0);
+  EXPECT_LT(max_difference(hidden, norm(norm(norm(start) + mean))), 1e-5);
 }
 
 TEST(ImportBert, AcceptsOldNamesAndHeads) {

@@ -116,6 +116,21 @@ TEST_F(DenoisingStreamTest, TargetsAreTheTextAndSourcesItsCorruption) {
   EXPECT_GT(permuted, 5u);
 }
 
+TEST_F(DenoisingStreamTest, ATargetDoesNotSayWhatTheDecoderBeginsWith) {
+  const int32_t bos = tokenizer_->special().bos;
+  DenoisingStream other = make(1);
+  DenoisingStream stream =
+      make(1, {.max_length = 20, .batch_tokens = 100, .decoder_start_id = bos});
+  const auto with_bos = other.next_batch(), without = stream.next_batch();
+  ASSERT_EQ(without.size(), with_bos.size());
+  for (size_t i = 0; i < without.size(); ++i) {
+    EXPECT_EQ(without[i].source, with_bos[i].source);
+    EXPECT_EQ(without[i].target,
+              std::vector<int32_t>(with_bos[i].target.begin() + 1, with_bos[i].target.end()));
+  }
+  EXPECT_DOUBLE_EQ(stream.mean_batch_size(), 5);  // 100 tokens of 20
+}
+
 TEST_F(DenoisingStreamTest, PermutesOnlyWhenAsked) {
   DenoisingStream stream = make(1, {.mask_ratio = 0, .permute_sentences = false, .max_length = 64});
   for (int i = 0; i < 4; ++i) {

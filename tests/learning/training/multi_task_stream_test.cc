@@ -51,8 +51,8 @@ TEST(EncodeTrainingExamplesTest, RendersEncodesAndCutsTheTrainSplits) {
   const PromptLibrary prompts(folder.path() / "prompts");
   const auto tokenizer = tiny_tokenizer();
   TrainSettings settings;
-  settings.max_source_length = 10;
-  auto examples = encode_training_examples(gym, prompts, {"second", "first"}, *tokenizer, settings);
+  auto examples = encode_training_examples(gym, prompts, {"second", "first"},
+                                           {*tokenizer, /*decoder_start_id=*/2, 10, 64}, settings);
   ASSERT_EQ(examples.size(), 4u);
   EXPECT_EQ(examples[0].task, 0);
   EXPECT_EQ(examples[3].task, 1);
@@ -61,12 +61,12 @@ TEST(EncodeTrainingExamplesTest, RendersEncodesAndCutsTheTrainSplits) {
   EXPECT_EQ(examples[1].source.size(), 10u);
   EXPECT_EQ(examples[1].source.back(), tokenizer->special().eos);
   settings.templates = TemplateUse::kAll;
-  settings.max_source_length = 30;
-  examples = encode_training_examples(gym, prompts, {"first"}, *tokenizer, settings);
+  const ExampleEncoder longer = {*tokenizer, tokenizer->special().bos, 30, 64};
+  examples = encode_training_examples(gym, prompts, {"first"}, longer, settings);
   EXPECT_EQ(tokenizer->decode(examples[0].source), "q a b c");
   EXPECT_EQ(tokenizer->decode(examples[1].source), "d e f g h i j k l m n o z");
   settings.examples_per_task = 1;
-  EXPECT_EQ(encode_training_examples(gym, prompts, {"first"}, *tokenizer, settings).size(), 1u);
+  EXPECT_EQ(encode_training_examples(gym, prompts, {"first"}, longer, settings).size(), 1u);
 }
 
 }  // namespace

@@ -17,15 +17,22 @@ namespace {
 
 TEST(LearningRateFactorTest, RisesAndFallsLinearly) {
   // docs/spec/task_level.md, section 6: W = int(0.06 T).
-  EXPECT_EQ(learning_rate_factor(0, 30'000, 0.06), 0.0);
-  EXPECT_EQ(learning_rate_factor(900, 30'000, 0.06), 0.5);
-  EXPECT_EQ(learning_rate_factor(1800, 30'000, 0.06), 1.0);
-  EXPECT_EQ(learning_rate_factor(15'900, 30'000, 0.06), 0.5);
-  EXPECT_EQ(learning_rate_factor(30'000, 30'000, 0.06), 0.0);
-  EXPECT_EQ(learning_rate_factor(30'001, 30'000, 0.06), 0.0);
-  EXPECT_EQ(learning_rate_factor(0, 10, 0.0), 1.0);
-  EXPECT_EQ(learning_rate_factor(9, 10, 0.0), 0.1);
-  EXPECT_EQ(learning_rate_factor(10, 10, 1.0), 0.0);
+  EXPECT_EQ(learning_rate_factor(0, 30'000, 0.06, 1.0), 0.0);
+  EXPECT_EQ(learning_rate_factor(900, 30'000, 0.06, 1.0), 0.5);
+  EXPECT_EQ(learning_rate_factor(1800, 30'000, 0.06, 1.0), 1.0);
+  EXPECT_EQ(learning_rate_factor(15'900, 30'000, 0.06, 1.0), 0.5);
+  EXPECT_EQ(learning_rate_factor(30'000, 30'000, 0.06, 1.0), 0.0);
+  EXPECT_EQ(learning_rate_factor(30'001, 30'000, 0.06, 1.0), 0.0);
+  EXPECT_EQ(learning_rate_factor(0, 10, 0.0, 1.0), 1.0);
+  EXPECT_EQ(learning_rate_factor(9, 10, 0.0, 1.0), 0.1);
+  EXPECT_EQ(learning_rate_factor(10, 10, 1.0, 1.0), 0.0);
+  // Even in between, where the cool-down is shorter.
+  EXPECT_EQ(learning_rate_factor(5, 100, 0.1, 0.2), 0.5);
+  EXPECT_EQ(learning_rate_factor(10, 100, 0.1, 0.2), 1.0);
+  EXPECT_EQ(learning_rate_factor(80, 100, 0.1, 0.2), 1.0);
+  EXPECT_EQ(learning_rate_factor(90, 100, 0.1, 0.2), 0.5);
+  EXPECT_EQ(learning_rate_factor(99, 100, 0.1, 0.0), 1.0);
+  EXPECT_EQ(learning_rate_factor(100, 100, 0.1, 0.0), 0.0);
 }
 
 class AdamWTest : public ::testing::Test {
@@ -107,7 +114,7 @@ TEST_F(AdamWTest, FollowsTheFormulaForTwentySteps) {
   Rng rng(4);
   for (int step = 0; step < 20; ++step) {
     set_gradients(rng, 0.3);
-    const double factor = learning_rate_factor(step, 20, 0.25);
+    const double factor = learning_rate_factor(step, 20, 0.25, 1.0);
     for (const auto& item : model_->named_parameters()) {
       if (!item.value().grad().defined()) continue;
       State& state = reference[item.key()];

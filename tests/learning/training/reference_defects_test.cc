@@ -24,6 +24,7 @@ NamedTensors copies(const Checkpoint& checkpoint) {
 class ConstantStream : public ExampleStream {
  public:
   std::vector<EncodedExample> next_batch() override { return batch_; }
+  double mean_batch_size() const override { return static_cast<double>(batch_.size()); }
   Json state() const override { return Json::object(); }
   void set_state(const Json&) override {}
 

@@ -14,9 +14,9 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/rng.h"
-#include "learning/storage/checkpoint.h"
 #include "core/base/temporary_folder.h"
 #include "learning/model/random_model.h"
+#include "learning/storage/checkpoint.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/trainer.h"
 
@@ -97,6 +97,7 @@ class WatchedStream : public ExampleStream {
     before_(batches_++);
     return stream_->next_batch();
   }
+  double mean_batch_size() const override { return stream_->mean_batch_size(); }
   Json state() const override { return stream_->state(); }
   void set_state(const Json& state) override { stream_->set_state(state); }
 

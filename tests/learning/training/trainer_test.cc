@@ -5,10 +5,10 @@
 #include <cmath>
 #include <limits>
 
-#include "learning/storage/expert_copies.h"
 #include "learning/model/loss.h"
 #include "learning/model/model_routes.h"
 #include "learning/model/selection.h"
+#include "learning/storage/expert_copies.h"
 #include "learning/training/snapshot.h"
 #include "learning/training/toy_training.h"
 
@@ -325,10 +325,10 @@ TEST_F(TrainerTest, ReferenceDefectA13_LossesAreReducedAsTheSettingsSay) {
       {LossReduction::kTokenSum, gradient_norm(sum)},
       {LossReduction::kTokenMean, gradient_norm(sum / static_cast<double>(tokens))},
       {LossReduction::kExampleMean, gradient_norm(mean_of_means)}};
-  EXPECT_GT(std::abs(expected.at(LossReduction::kExampleMean) /
-                         expected.at(LossReduction::kTokenMean) -
-                     1),
-            1e-3);
+  EXPECT_GT(
+      std::abs(expected.at(LossReduction::kExampleMean) / expected.at(LossReduction::kTokenMean) -
+               1),
+      1e-3);
   for (const auto& [loss, norm] : expected) {
     const Trainer::StepResult result = first_step(loss, 1);
     EXPECT_NEAR(result.gradient_norm, norm, 1e-4 * norm);
@@ -339,6 +339,34 @@ TEST_F(TrainerTest, ReferenceDefectA13_LossesAreReducedAsTheSettingsSay) {
     const double two = first_step(loss, 2).gradient_norm / norm;
     EXPECT_EQ(two > 1.5, loss == LossReduction::kTokenSum) << two;
   }
+}
+
+// A stream of batches of one example and of three.
+class UnevenStream : public ExampleStream {
+ public:
+  std::vector<EncodedExample> next_batch() override {
+    return ++batches_ % 2 == 1 ? std::vector<EncodedExample>{examples_[0]}
+                               : std::vector<EncodedExample>(3, examples_[0]);
+  }
+  double mean_batch_size() const override { return 2; }
+  Json state() const override { return Json::object(); }
+  void set_state(const Json&) override {}
+
+ private:
+  std::vector<EncodedExample> examples_ = toy_stream()->next_batch();
+  int batches_ = 0;
+};
+
+TEST_F(TrainerTest, AnExampleCountsAlikeHoweverManyShareItsBatch) {
+  Checkpoint checkpoint = toy_checkpoint(toy_config(1));
+  UnevenStream stream;
+  TrainerOptions options = toy_options(output_);
+  options.optimiser.loss = LossReduction::kExampleMean;
+  options.optimiser.learning_rate = 0;
+  Trainer trainer(checkpoint, stream, options, nullptr);
+  const double one = trainer.step().gradient_norm, three = trainer.step().gradient_norm;
+  EXPECT_GT(one, 0);
+  EXPECT_NEAR(three, 3 * one, 1e-4 * three);
 }
 
 // bfloat16 has 8 significant bits, so every product is off by up to 2^-9; after four layers of
@@ -369,7 +397,8 @@ TEST_F(TrainerTest, Bfloat16StaysNearFloat32) {
   EXPECT_NE(fp32.loss, bf16.loss);
   EXPECT_NEAR(bf16.loss, fp32.loss, 0.02 * fp32.loss);
   EXPECT_NEAR(bf16.gradient_norm, fp32.gradient_norm, 0.1 * fp32.gradient_norm);
-  EXPECT_EQ(moved[Precision::kBfloat16], moved[Precision::kFloat32]);  // no weight lost its gradient in autocast's cache
+  EXPECT_EQ(moved[Precision::kBfloat16],
+            moved[Precision::kFloat32]);  // no weight lost its gradient in autocast's cache
 }
 
 // docs/spec/parity.md, A4: the reference's random routes drift, since they are parameters.
