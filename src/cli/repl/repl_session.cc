@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <utility>
 
-#include "core/base/error.h"
-#include "core/base/text.h"
 #include "cli/repl/answer_stream.h"
 #include "cli/repl/gate_picture.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {
@@ -67,9 +67,7 @@ ReplSession::ReplSession(LoadedModel& model, const LineHistory& history, const T
       streams_(streams),
       stop_(stop),
       out_(out),
-      search_(model.generator().default_search()) {
-  search_.num_beams = 1;  // streams; /set num_beams chooses beams
-}
+      search_(model.generator().default_search()) {}
 
 void ReplSession::choose_task(const std::string& name) {
   if (!name.empty()) model_.tasks().index_of(name);
@@ -114,7 +112,7 @@ void ReplSession::run_line(const std::string& line) {
 
 void ReplSession::run_command(const std::string& command, const Arguments& arguments) {
   if (command == "/help") {
-    out_ << help_text(arguments.empty() ? "" : arguments.front(), style_);
+    out_ << help_text(arguments.empty() ? "" : arguments.front(), model_.route(-1), style_);
   } else if (command == "/task") {
     do_task(arguments);
   } else if (command == "/tasks") {
@@ -186,8 +184,8 @@ Answer ReplSession::generate(const TaskRoute& route) {
 
 void ReplSession::require_experts() const {
   if (num_experts(model_.route(-1)) > 1) return;
-  throw Error(ExitCode::kUsage, "this model is dense: every prompt takes the same " +
-                                    layers_text(model_.config()));
+  throw Error(ExitCode::kUsage,
+              "this model is dense: every prompt takes the same " + layers_text(model_.config()));
 }
 
 const TaskRoute* ReplSession::route_at_hand() const {
@@ -240,6 +238,7 @@ void ReplSession::do_pin(const Arguments& arguments) {
   }
   std::vector<Pin> pins = pins_;
   if (arguments.size() == 1 && arguments.front() == "off") {
+    if (pins.empty()) return say("there are no pins to remove", Ink::kDim);
     pins.clear();
   } else {
     for (const std::string& argument : arguments) {
@@ -296,10 +295,10 @@ void ReplSession::do_gates() {
   std::vector<int32_t> read = {engine.config().decoder_start_token_id};
   const std::vector<int32_t> answer = tokenizer.encode_with_special(last_answer_, longest);
   read.insert(read.end(), answer.begin(), answer.end() - 1);  // its end was not read any more
-  out_ << gate_picture(gate_map(engine, tokenizer,
-                                tokenizer.encode_with_special(last_->prompt.text, longest), read,
-                                last_->prompt.route.gates, last_->task),
-                       style_);
+  out_ << gate_picture(
+      gate_map(engine, tokenizer, tokenizer.encode_with_special(last_->prompt.text, longest), read,
+               last_->prompt.route.gates, last_->task),
+      style_);
 }
 
 void ReplSession::do_compare(const Arguments& arguments) {
