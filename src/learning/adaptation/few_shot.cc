@@ -6,11 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "learning/model/model_routes.h"
+#include "learning/reference/torch_engine.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/trainer.h"
 #include "learning/training/tuned_copy.h"
-#include "learning/model/model_routes.h"
-#include "learning/reference/torch_engine.h"
 
 namespace trivium::learning {
 namespace {
@@ -63,8 +63,8 @@ class CellRun {
       checkpoint_.model = copy_of(start_).model;
       keep_if_best(0);
     }
-    checkpoint_.model = model_from_tensors(checkpoint_.config(), std::move(best_),
-                                           "the tuned model");
+    checkpoint_.model =
+        model_from_tensors(checkpoint_.config(), std::move(best_), "the tuned model");
   }
 
  private:
@@ -184,7 +184,9 @@ FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
   result.task = task.task.name;
   result.family = task.task.family;
   result.metric = task.task.metric;
-  for (const uint64_t seed : settings.seeds) {
+  const std::vector<uint64_t> seeds =
+      task.task.sample_seed ? std::vector<uint64_t>{*task.task.sample_seed} : settings.seeds;
+  for (const uint64_t seed : seeds) {
     const FewShotSample sample =
         draw_few_shot_sample(task, settings.per_class, settings.total, seed);
     if (result.samples.empty()) {
@@ -192,6 +194,8 @@ FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
           score(start, make_evaluation_task(task.task, task.test.examples, sample.train), settings);
       result.start_score = untuned.score;
       result.majority = untuned.majority;
+      result.indistinguishable = untuned.indistinguishable;
+      warn_of_indistinguishable(result.task, result.indistinguishable);
     }
     result.samples.push_back(tune_on_sample(start, task, sample, settings, on_sample));
   }
@@ -222,9 +226,11 @@ Json to_json(const FewShotResult& result) {
                        {"best", sample.best},
                        {"cells", cells}});
   }
-  return {{"task", result.task},         {"family", result.family},   {"metric", result.metric},
-          {"mean", result.mean()},       {"std", result.deviation()}, {"start", result.start_score},
-          {"majority", result.majority}, {"samples", samples}};
+  return {{"task", result.task},         {"family", result.family},
+          {"metric", result.metric},     {"mean", result.mean()},
+          {"std", result.deviation()},   {"start", result.start_score},
+          {"majority", result.majority}, {"indistinguishable", result.indistinguishable},
+          {"samples", samples}};
 }
 
 }  // namespace trivium::learning

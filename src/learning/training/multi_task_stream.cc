@@ -19,7 +19,7 @@ std::vector<SampleItem> sample_items(const std::vector<EncodedExample>& examples
 std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
                                                      const PromptLibrary& prompts,
                                                      const Tokenizer& tokenizer,
-                                                     const TrainSettings& settings) {
+                                                     const TrainSettings& settings, size_t* cut) {
   auto templates = prompts.templates_of(task);
   if (settings.templates == TemplateUse::kFirst) templates.resize(1);
   const std::vector<Record>& records = task.records.at(Split::kTrain);
@@ -30,10 +30,12 @@ std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t r
     const Example rendered = templates[i % templates.size()]->render(task, records[i]);
     EncodedExample example;
     example.task = row;
+    bool cut_source = false, cut_target = false;
     example.source = tokenizer.encode_with_special(
-        rendered.input, static_cast<size_t>(settings.max_source_length));
+        rendered.input, static_cast<size_t>(settings.max_source_length), &cut_source);
     example.target = tokenizer.encode_with_special(
-        rendered.targets.at(0), static_cast<size_t>(settings.max_target_length));
+        rendered.targets.at(0), static_cast<size_t>(settings.max_target_length), &cut_target);
+    if (cut != nullptr) *cut += cut_source || cut_target;
     examples.push_back(std::move(example));
   }
   return examples;
@@ -46,8 +48,8 @@ std::vector<EncodedExample> encode_training_examples(const Gym& gym, const Promp
   std::vector<EncodedExample> examples;
   for (size_t row = 0; row < tasks.size(); ++row) {
     const Task task = gym.load_task(tasks[row], static_cast<size_t>(settings.examples_per_task));
-    for (EncodedExample& example : encode_training_examples(
-             task, static_cast<int64_t>(row), prompts, tokenizer, settings)) {
+    for (EncodedExample& example :
+         encode_training_examples(task, static_cast<int64_t>(row), prompts, tokenizer, settings)) {
       examples.push_back(std::move(example));
     }
   }

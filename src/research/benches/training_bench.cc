@@ -6,9 +6,9 @@
 #include "cli/output/output.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
-#include "research/benches/benches.h"
 #include "core/metrics/quantile.h"
 #include "learning/training/trainer.h"
+#include "research/benches/benches.h"
 
 namespace trivium::research {
 namespace {
@@ -18,7 +18,8 @@ constexpr const char* kTrainingFooter =
     "clip, AdamW; on a batch of random ids and tasks, with random weights of facebook/bart-base's\n"
     "shape or that of --checkpoint. Figures are of the rounds after a first one that warms up.\n"
     "With --shortest below 1, lengths are even between that share of --source-tokens and\n"
-    "--target-tokens, and all of them.";
+    "--target-tokens, and all of them.\n"
+    "Example:\n  trivium bench training --batch 8 --num-experts 3";
 constexpr int64_t kTrainingTasks = 8;
 
 struct TrainingFlags {
@@ -31,7 +32,8 @@ struct TrainingFlags {
 // The same batch again and again.
 class SameBatch : public learning::ExampleStream {
  public:
-  explicit SameBatch(std::vector<learning::EncodedExample> examples) : examples_(std::move(examples)) {}
+  explicit SameBatch(std::vector<learning::EncodedExample> examples)
+      : examples_(std::move(examples)) {}
   std::vector<learning::EncodedExample> next_batch() override { return examples_; }
   Json state() const override { return {}; }
   void set_state(const Json& /*state*/) override {}
@@ -40,7 +42,8 @@ class SameBatch : public learning::ExampleStream {
   std::vector<learning::EncodedExample> examples_;
 };
 
-std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags, int64_t vocab_size) {
+std::vector<learning::EncodedExample> random_examples(const TrainingFlags& flags,
+                                                      int64_t vocab_size) {
   Rng rng(1);
   const auto ids = [&](int64_t most) {
     const auto least =
