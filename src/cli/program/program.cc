@@ -90,7 +90,7 @@ std::string suggestion(const CLI::App& command, int argc, char** argv) {
     const std::vector<std::string>& understood = is_flag ? flags : commands;
     if (std::find(understood.begin(), understood.end(), word) != understood.end()) continue;
     const std::string near = did_you_mean(word, known);
-    if (!near.empty()) return near;
+    if (!near.empty()) return ": " + word + near;
   }
   return "";
 }

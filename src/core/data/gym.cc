@@ -108,14 +108,18 @@ Gym::Gym(const fs::path& folder) : folder_(folder) {
 // The tasks whose files lie in `folder` itself.
 void Gym::add_folder(const fs::path& folder) {
   const std::string name = fs::canonical(folder).filename().string();
-  if (fs::exists(folder / "task.json")) {
+  std::error_code unreadable;  // a folder that one may not look into is none of the tasks
+  if (fs::exists(folder / "task.json", unreadable)) {
     check_name(name, folder.string());
     sources_[name] = {Form::kGym, folder, read_description(folder / "task.json", name)};
     return;
   }
   const std::vector<std::string> samples = crossfit_tasks(folder);
   for (const std::string& sample : samples) add_plain(Form::kCrossFit, folder, sample);
-  if (samples.empty() && fs::exists(folder / "train.jsonl")) add_plain(Form::kP3, folder, name);
+  const bool may_be_task = is_plain_name(name) || folder == folder_;
+  if (samples.empty() && may_be_task && fs::exists(folder / "train.jsonl", unreadable)) {
+    add_plain(Form::kP3, folder, name);
+  }
 }
 
 void Gym::add_plain(Form form, const fs::path& path, const std::string& name) {

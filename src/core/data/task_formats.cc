@@ -47,7 +47,8 @@ CrossfitStem parse_stem(const std::string& text) {
 
 std::vector<CrossfitStem> stems_in(const fs::path& folder) {
   std::set<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
     const std::string name = entry.path().filename().string();
     if (name.size() > kTrainFile.size() && name.ends_with(kTrainFile)) {
       names.insert(name.substr(0, name.size() - kTrainFile.size()));

@@ -186,7 +186,8 @@ std::vector<std::vector<std::string>> indistinguishable_options(const Evaluation
   for (const Example& example : task.examples) {
     if (seen != nullptr && *seen == example.options) continue;
     seen = &example.options;
-    for (const auto& group : OptionTexts(tokenizer, *seen, max_ids).indistinguishable()) {
+    const OptionTexts texts(tokenizer, *seen, max_ids);
+    for (const std::vector<std::string>& group : texts.indistinguishable()) {
       if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
       if (groups.size() == kMostGroups) return groups;
     }
@@ -270,6 +271,11 @@ const EnumNames<EvaluationMode>& evaluation_mode_names() {
 TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route,
                               EvaluationMode mode) {
   const std::vector<size_t> chosen = choose_examples(task);
+  if (chosen.empty()) {
+    throw Error(ExitCode::kBadData, "every example of " + task.name +
+                                        " is longer than what the model reads; --on-long truncate "
+                                        "cuts them");
+  }
   std::vector<Prompt> prompts;
   std::vector<const Example*> examples;
   for (const size_t i : chosen) {

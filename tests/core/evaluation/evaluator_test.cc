@@ -181,6 +181,8 @@ TEST_F(EvaluatorTest, WhatIsTooLongIsCutLeftOutOrAnError) {
   EXPECT_EQ(marked.examples, 1u);
   EXPECT_EQ(marked.too_long, 1u);
   EXPECT_EQ(error_of([&] { score(OnLong::kError); }).substr(0, 17), "65: test.jsonl:2:");
+  task.examples.erase(task.examples.begin());
+  EXPECT_EQ(error_of([&] { score(OnLong::kMark); }).substr(0, 18), "65: every example ");
 }
 
 }  // namespace
