@@ -202,6 +202,7 @@ int LineEditor::Impl::read(wchar_t* c) {
         in_search_paste = !in_search_paste;
         continue;
       }
+      if (interrupted) return -1;
     }
     if (in_search_paste && (byte < 0x20 || byte == 0x7F)) byte = ' ';  // no key of the search
     if (add_byte(byte, c)) return 1;
@@ -306,18 +307,19 @@ unsigned char LineEditor::Impl::insert_paste() {
   const std::wstring end = L"\x1b[201~";
   std::wstring text;
   wchar_t c = 0;
-  while (!text.ends_with(end)) {
-    if (el_wgetc(editor, &c) != 1) return CC_EOF;  // the end, or Ctrl-C: the line ends with it
-    text += c;
+  bool is_whole = true;  // or the input ended, or Ctrl-C came: the line ends with what there is
+  while (is_whole && !text.ends_with(end)) {
+    is_whole = el_wgetc(editor, &c) == 1;
+    if (is_whole) text += c;
     // What is too much is cut, but the end must be recognised.
     if (text.size() > kMaxPaste) text.erase(kMaxPaste - end.size(), 1);
   }
-  text.erase(text.size() - end.size());
+  if (is_whole) text.erase(text.size() - end.size());
   for (wchar_t& character : text) {
     if (character < L' ' || character == 0x7F) character = L' ';
   }
   el_winsertstr(editor, text.c_str());
-  return CC_REFRESH;
+  return is_whole ? CC_REFRESH : CC_EOF;
 }
 
 LineEditor::LineEditor(InterruptWatch& interrupts, LineHistory& history, Completer completer,
