@@ -4,6 +4,7 @@
 
 #include "cli/batch/result_file.h"
 #include "cli/output/output.h"
+#include "cli/program/choice.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
@@ -12,6 +13,7 @@ namespace trivium::cli {
 namespace {
 
 constexpr int64_t kShownErrors = 10;
+constexpr const char* kTooLong = "too_long";
 
 bool is_soft(const std::vector<std::vector<float>>& stack) {
   for (const std::vector<float>& layer : stack) {
@@ -76,6 +78,8 @@ class BatchRun {
         fail(item);
       }
       if (!item.result) break;
+      cut_ += item.result->value("truncated", false);
+      too_long_ += item.result->value("finish", "") == kTooLong;
       lines += to_json_line(*item.result) + "\n";
       ++written_;
     }
@@ -93,9 +97,13 @@ class BatchRun {
         request.error = error.what();
       }
     }
-    if (request.error.empty() && request.is_empty) {
+    if (!request.error.empty()) return;
+    if (request.is_empty) {
       item.result = result_head(item);
       item.result->update({{"text", ""}, {"finish", "skipped"}});
+    } else if (flags_.on_long != OnLong::kTruncate &&
+               (request.truncated || !model_.generator().reads_whole(item.resolved.prompt.text))) {
+      refuse_long(item, flags_.on_long, "the input");
     }
   }
 
@@ -115,6 +123,16 @@ class BatchRun {
     if (reader_.truncated_lines() > 0) {
       spdlog::warn("{} lines were cut to 1 MiB", reader_.truncated_lines());
     }
+    if (cut_ > 0) {
+      spdlog::warn(
+          "{} of {} lines hold more than the model reads: they were cut, and say \"truncated\"; "
+          "--on-long mark or error answers none of them",
+          cut_, written_);
+    }
+    if (too_long_ > 0) {
+      spdlog::warn("{} of {} lines hold more than the model reads and got no answer", too_long_,
+                   written_);
+    }
     if (errors_ > 0) spdlog::warn("{} of {} lines were bad", errors_, written_);
   }
 
@@ -130,6 +148,8 @@ class BatchRun {
   LoadedModel model_;
   int64_t errors_ = 0;
   int64_t written_ = 0;
+  int64_t cut_ = 0;       // results of texts that were cut
+  int64_t too_long_ = 0;  // lines that got no answer for their length
 };
 
 }  // namespace
@@ -139,10 +159,10 @@ void add_batch_flags(CLI::App& command, BatchFlags& flags) {
       ->capture_default_str();
   command.add_option("--output", flags.output, "file of results; -: standard output")
       ->capture_default_str();
-  command
-      .add_option("--format", flags.format,
-                  "jsonl or text [by the ending .jsonl or .txt, else by the first line]")
-      ->check(CLI::IsMember({"jsonl", "text"}));
+  add_choice(
+      command, "--format", flags.format, input_format_names(),
+      "of the lines; auto goes by the file's ending (.jsonl, .ndjson, .json, .txt, .tsv), else "
+      "by whether the first value begins with {");
   command.add_option("--task", flags.task, "the task of lines that name none [the nearest known]");
   command.add_flag("--strict", flags.strict, "end at the first bad line");
   command.add_flag("--overwrite", flags.overwrite, "replace the --output file");
@@ -151,10 +171,21 @@ void add_batch_flags(CLI::App& command, BatchFlags& flags) {
       ->capture_default_str();
   command
       .add_option("--max-input", flags.generator.max_source_length,
-                  "tokens of a prompt that are read; the rest is cut and the result says so")
+                  "tokens of a prompt that are read; --on-long says what becomes of longer ones")
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
+  add_on_long_flag(command, flags.on_long);
   add_model_flags(command, flags.model);
+}
+
+void refuse_long(BatchItem& item, OnLong on_long, const std::string& what) {
+  check(on_long != OnLong::kTruncate, "what is cut is not refused");
+  if (on_long == OnLong::kMark) {
+    item.result = result_head(item);
+    item.result->update({{"finish", kTooLong}});
+  } else {
+    item.request.error = what + " is longer than what the model reads (--on-long error)";
+  }
 }
 
 ResolvedPrompt resolve_request(const LoadedModel& model, const Request& request,

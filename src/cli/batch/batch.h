@@ -7,15 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "cli/program/model_flags.h"
 #include "cli/batch/request.h"
+#include "cli/program/model_flags.h"
 
 namespace trivium::cli {
 
 struct BatchFlags {
   ModelFlags model;
   GeneratorOptions generator;
-  std::string input = "-", output = "-", format, task;
+  std::string input = "-", output = "-", task;
+  InputFormat format = InputFormat::kAuto;
+  OnLong on_long = OnLong::kTruncate;
   bool overwrite = false, strict = false;
 };
 void add_batch_flags(CLI::App& command, BatchFlags& flags);
@@ -36,6 +38,10 @@ using BatchAnswerer = std::function<void(LoadedModel& model, const std::vector<B
 // Errors: as LoadedModel's resolve and resolve_fields.
 ResolvedPrompt resolve_request(const LoadedModel& model, const Request& request,
                                const std::string& default_task);
+
+// Gives the item what `on_long`, which is not kTruncate, has for a text that is too long: a result
+// that says so, or an error. `what` is "the input", for the message.
+void refuse_long(BatchItem& item, OnLong on_long, const std::string& what);
 
 // {"id"?, "line", "task", "task_source"}: how every result begins. What the prompt has no value for
 // is left out.

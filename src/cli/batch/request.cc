@@ -49,17 +49,31 @@ void parse_json_line(const std::string& text, Request& request) {
   }
 }
 
+InputFormat format_of_ending(const std::string& path) {
+  for (const char* ending : {".jsonl", ".ndjson", ".json"}) {
+    if (path.ends_with(ending)) return InputFormat::kJsonl;
+  }
+  if (path.ends_with(".tsv")) return InputFormat::kTsv;
+  return path.ends_with(".txt") ? InputFormat::kText : InputFormat::kAuto;
+}
+
 }  // namespace
 
-RequestReader::RequestReader(const std::string& path, const std::string& format,
+const EnumNames<InputFormat>& input_format_names() {
+  static const EnumNames<InputFormat> names = {{"auto", InputFormat::kAuto},
+                                               {"jsonl", InputFormat::kJsonl},
+                                               {"text", InputFormat::kText},
+                                               {"tsv", InputFormat::kTsv}};
+  return names;
+}
+
+RequestReader::RequestReader(const std::string& path, InputFormat format,
                              const std::atomic<bool>& stop)
     : stream_(path, stop),
       lines_stream_(&stream_),
       lines_(lines_stream_, kMaxLine),
       format_(format) {
-  if (!format_.empty()) return;
-  if (path.ends_with(".jsonl")) format_ = "jsonl";
-  if (path.ends_with(".txt")) format_ = "text";
+  if (format_ == InputFormat::kAuto) format_ = format_of_ending(path);
 }
 
 std::vector<Request> RequestReader::next_window() {
@@ -84,9 +98,16 @@ Request RequestReader::parse(const LineReader::Line& line) {
     text = replace_invalid_utf8(text);
   }
   request.is_empty = trim(text).empty();
-  if (format_.empty() && !request.is_empty) format_ = text[0] == '{' ? "jsonl" : "text";
-  if (format_ == "text") {
+  if (format_ == InputFormat::kAuto && !request.is_empty) {
+    format_ = trim(text).front() == '{' ? InputFormat::kJsonl : InputFormat::kText;
+  }
+  if (format_ == InputFormat::kText) {
     request.input = std::move(text);
+  } else if (format_ == InputFormat::kTsv) {
+    request.options = split(text, '\t');
+    request.input = request.options.front();
+    request.options.erase(request.options.begin());
+    request.is_empty = is_blank(request.input);
   } else if (!request.is_empty) {
     try {
       if (line.truncated) throw Error(ExitCode::kBadData, "the line is longer than 16 MiB");

@@ -7,11 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "cli/batch/input_stream.h"
+#include "core/base/enum_names.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
-#include "cli/batch/input_stream.h"
 
 namespace trivium::cli {
+
+enum class InputFormat {
+  kAuto,   // by the file's ending, else by the first value
+  kJsonl,  // an object a line
+  kText,   // a prompt a line
+  kTsv,    // input TAB answer [TAB answer...], as CrossFit writes it; quotes are plain characters
+};
+const EnumNames<InputFormat>& input_format_names();  // "auto", "jsonl", "text", "tsv"
 
 // One input line. Where `error` is set, the rest may be missing.
 struct Request {
@@ -19,22 +28,22 @@ struct Request {
   Json id;           // the line's own, repeated in the result; null where it has none
   std::string task;  // "" where it names none
   Json input;        // a string, or an object of fields
-  std::vector<std::string> options;  // "options"; empty where it has none
+  std::vector<std::string> options;  // "options", or TSV's answers; empty where it has none
   bool truncated = false;            // the input was longer than kMaxText and was cut
   bool is_empty = false;             // nothing to answer
   std::string error;                 // what is wrong; "" for a good line
 };
 
-// Lines of JSON, {"input": TEXT or {"FIELD": TEXT...}, "task"?, "id"?, "options"?}, or of plain
-// text.
+// Lines of JSON, {"input": TEXT or {"FIELD": TEXT...}, "task"?, "id"?, "options"?}, of plain text,
+// or of columns.
 class RequestReader {
  public:
   static constexpr size_t kMaxLine = size_t{16} << 20;  // bytes; what is longer is cut
   static constexpr size_t kMaxText = size_t{1} << 20;   // bytes of one text of the input
 
-  // `format`: "jsonl", "text", or "" to go by the path's ending (.jsonl, .txt), else by whether the
-  // first line that is not empty begins with "{".
-  RequestReader(const std::string& path, const std::string& format, const std::atomic<bool>& stop);
+  // kAuto goes by the path's ending (.jsonl, .ndjson, .json, .txt, .tsv), else by whether the first
+  // character of the first line that is not blank, white space aside, is "{".
+  RequestReader(const std::string& path, InputFormat format, const std::atomic<bool>& stop);
 
   // The next requests in order; none at the end. A window ends where it is full, and where the next
   // line would have to be waited for, so that a program that asks line by line gets its answers.
@@ -52,7 +61,7 @@ class RequestReader {
   InputStream stream_;
   std::istream lines_stream_;
   LineReader lines_;
-  std::string format_;
+  InputFormat format_;
   int64_t invalid_lines_ = 0;
   int64_t truncated_lines_ = 0;
 };

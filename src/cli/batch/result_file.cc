@@ -20,9 +20,22 @@ namespace {
 }  // namespace
 
 ResultFile::ResultFile(const std::string& path, bool overwrite)
-    : path_(path), part_(path + ".part"), descriptor_(-1) {
+    : is_standard_output_(path == "-"), target_(write_target(path)), descriptor_(-1) {
   if (is_standard_output()) return;
-  if (!overwrite && std::filesystem::exists(path_)) {
+  if (path.empty()) {
+    throw Error(ExitCode::kConfig, "--output is empty; name a file, or - for standard output");
+  }
+  if (std::filesystem::is_directory(target_.path)) {
+    throw Error(ExitCode::kConfig, "--output: " + path + " is a folder; name a file");
+  }
+  part_ = target_.path;
+  if (!target_.is_replaceable) {
+    descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) throw_io(part_);
+    return;
+  }
+  part_ += ".part";
+  if (!overwrite && std::filesystem::exists(target_.path)) {
     throw Error(ExitCode::kExists, path + " exists; name another --output, or say --overwrite");
   }
   if (!overwrite && std::filesystem::exists(part_)) {
@@ -37,7 +50,7 @@ ResultFile::ResultFile(const std::string& path, bool overwrite)
 ResultFile::~ResultFile() {
   if (is_standard_output()) return;
   ::close(descriptor_);
-  if (is_empty_ && !is_finished_) ::unlink(part_.c_str());
+  if (is_empty_ && !is_finished_ && target_.is_replaceable) ::unlink(part_.c_str());
 }
 
 void ResultFile::write(std::string_view text) {
@@ -52,11 +65,11 @@ void ResultFile::write(std::string_view text) {
 }
 
 void ResultFile::finish() {
-  if (is_standard_output()) return;
+  if (is_standard_output() || !target_.is_replaceable) return;
   sync_path(part_);
-  if (::rename(part_.c_str(), path_.c_str()) != 0) throw_io(path_);
+  if (::rename(part_.c_str(), target_.path.c_str()) != 0) throw_io(target_.path);
   is_finished_ = true;
-  sync_path(path_.has_parent_path() ? path_.parent_path() : ".");
+  sync_path(target_.path.has_parent_path() ? target_.path.parent_path() : ".");
 }
 
 }  // namespace trivium::cli

@@ -5,10 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/file.h"
+
 namespace trivium::cli {
 
 // A file is written as PATH.part and gets its name in finish(). Without finish() the part stays,
-// unless it is empty: it holds the lines that were done.
+// unless it is empty: it holds the lines that were done. Symbolic links are followed, and a device
+// or a pipe is written into: neither is replaced by a file.
 class ResultFile {
  public:
   // "-" is standard output. Error kExists where the file, or its part of an earlier run, is there
@@ -22,12 +25,13 @@ class ResultFile {
   void write(std::string_view text);
   void finish();
 
-  bool is_standard_output() const { return path_ == "-"; }
+  bool is_standard_output() const { return is_standard_output_; }
   const std::filesystem::path& part() const { return part_; }
 
  private:
-  std::filesystem::path path_;
-  std::filesystem::path part_;
+  bool is_standard_output_;
+  WriteTarget target_;
+  std::filesystem::path part_;  // what is written until finish()
   int descriptor_;
   bool is_empty_ = true;
   bool is_finished_ = false;

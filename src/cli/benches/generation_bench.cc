@@ -34,7 +34,8 @@ constexpr const char* kGenerationFooter =
     "what a step of one row reaches of it; on a GPU its name stands in their place. The JSON goes "
     "to\n"
     "standard output, the table to standard "
-    "error.";
+    "error.\n"
+    "Example:\n  trivium bench generation --shapes 1x1,8x4 --compute int8";
 
 struct GenerationFlags {
   ModelFlags model;

@@ -23,7 +23,8 @@ constexpr const char* kRoutedFooter =
     "  one_task   a pool in every layer, all rows along one route\n"
     "  mixed      the same pools, every row along its task's own random route\n"
     "  gates      as many experts in each layer's feed-forward part, chosen token by token\n"
-    "Each round times the four one after another; a ratio is of seconds within a round.";
+    "Each round times the four one after another; a ratio is of seconds within a round.\n"
+    "Example:\n  trivium bench routed-decoding --batch 8 --tasks 8";
 
 struct RoutedFlags {
   ComputeType compute = ComputeType::kFloat32;

@@ -9,6 +9,7 @@ void add_bench_command(CLI::App& app) {
   bench->require_subcommand(1);
   add_generation_bench(*bench);
   add_routed_decoding_bench(*bench);
+  bench->footer("Example:\n  trivium bench generation --shapes 1x1,8x4");
 }
 
 }  // namespace trivium::cli

@@ -5,6 +5,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/program/choice.h"
+#include "cli/program/given_paths.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/checkpoint/checkpoint.h"
@@ -44,6 +45,7 @@ std::map<std::string, std::string> exported_names(const ExportFlags& flags,
 }
 
 void run_export(const ExportFlags& flags) {
+  check_output_folder(flags.output, "--output");
   const OpenCheckpoint open = open_checkpoint(flags.checkpoint, Verify::kHashes);
   const TensorReader read = open.reader(flags.checkpoint);
   CheckpointInfo info = open.info;
@@ -81,6 +83,9 @@ void add_export_command(CLI::App& app) {
   command->add_option("--shard-mb", flags->shard_megabytes, "largest file, in 10^6 bytes")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  command->footer(
+      "Example:\n"
+      "  trivium export --checkpoint checkpoints/trivium-small --task sst2 --output runs/sst2");
   command->callback([flags] { run_export(*flags); });
 }
 

@@ -1,9 +1,9 @@
 // trivium generate: an answer for every line.
 #include <memory>
 
-#include "core/base/error.h"
 #include "cli/batch/batch.h"
 #include "cli/commands/commands.h"
+#include "core/base/error.h"
 
 namespace trivium::cli {
 namespace {
@@ -14,12 +14,16 @@ constexpr const char* kGenerateFooter =
     "object of the task's fields, or plain text. A line out for each line in, in the same order:\n"
     "  {\"id\"?, \"line\", \"task\", \"task_source\": named | nearest | none, \"text\", "
     "\"score\",\n"
-    "   \"finish\": eos | length | skipped | error, \"truncated\", \"route\": {\"encoder\", "
+    "   \"finish\": eos | length | skipped | too_long | error, \"truncated\", \"route\": "
+    "{\"encoder\", "
     "\"decoder\"}}\n"
     "A route has the expert of each layer, counted from 1; 0 stands for an ordinary layer. A line\n"
     "that cannot be read gets \"finish\": \"error\" with an \"error\", and the exit code is 65 in "
     "the\n"
-    "end; an empty one is skipped. Lines are read up to 16 MiB and texts up to 1 MiB.\n"
+    "end; an empty one is skipped. Of a TSV line the first column is the input. Lines are read up "
+    "to 16\n"
+    "MiB and texts up to 1 MiB; what is cut, there or at --max-input, is \"truncated\", unless\n"
+    "--on-long has it otherwise.\n"
     "Example:\n"
     "  echo '{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}' | trivium generate";
 

@@ -108,7 +108,8 @@ void add_repl_command(CLI::App& app, int& status) {
       "Where standard input is no terminal, each of its lines is a prompt or a /command; answers\n"
       "and routes go to standard output. A line that fails is reported on standard error, the "
       "rest\n"
-      "goes on, and the exit code is 65. /help in the program lists its commands.");
+      "goes on, and the exit code is 65. /help in the program lists its commands.\n"
+      "Example:\n  trivium repl --task sst2");
   command->callback([flags, &status] {
     const bool interactive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
     status = static_cast<int>(interactive ? run_interactive(*flags) : run_piped(*flags));

@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/route_features.h"
 #include "cli/output/output.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/home.h"
 #include "cli/program/model_flags.h"
 #include "core/analysis/correlation_report.h"
@@ -80,6 +81,7 @@ void run_show(const RoutesFlags& flags) {
 
 void write_picture(const RoutesFlags& flags, const std::string& title,
                    const std::vector<RouteFrame>& frames) {
+  check_ending(flags.output, {".html", ".svg"}, "--output");
   ResultFile file(flags.output, flags.overwrite);
   file.write(fs::path(flags.output).extension() == ".svg" ? heat_map_svg(frames.back().routes)
                                                           : routes_page(title, frames));
@@ -186,6 +188,7 @@ void add_routes_command(CLI::App& app) {
       "Example:\n  trivium routes correlate --gym ../shared/gym",
       run_correlate, add_correlate_flags);
   add_routes_gates(*routes);
+  routes->footer("Example:\n  trivium routes show");
 }
 
 }  // namespace trivium::cli

@@ -1,11 +1,12 @@
 // trivium routes gates: which expert each token takes, as a page.
 #include <memory>
 
+#include "cli/batch/result_file.h"
+#include "cli/commands/commands.h"
+#include "cli/program/given_paths.h"
+#include "cli/program/model_flags.h"
 #include "core/analysis/gates_page.h"
 #include "core/base/error.h"
-#include "cli/commands/commands.h"
-#include "cli/program/model_flags.h"
-#include "cli/batch/result_file.h"
 #include "core/inference/gate_map.h"
 
 namespace trivium::cli {
@@ -51,10 +52,12 @@ void run(const RoutesGatesFlags& flags) {
       gates.maps.push_back(gate_map(model.generator().engine(), tokenizer, source, {}, row, task));
     }
     if (tasks.empty()) {
-      gates.maps.push_back(gate_map(model.generator().engine(), tokenizer, source, {}, 0, "all tasks"));
+      gates.maps.push_back(
+          gate_map(model.generator().engine(), tokenizer, source, {}, 0, "all tasks"));
     }
     texts.push_back(std::move(gates));
   }
+  check_ending(flags.output, {".html"}, "--output");
   ResultFile file(flags.output, flags.overwrite);
   file.write(gates_page("Gates of " + model.folder().lexically_normal().string(), texts));
   file.finish();

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/base/error.h"
 #include "cli/batch/batch.h"
 #include "cli/commands/commands.h"
+#include "core/base/error.h"
 
 namespace trivium::cli {
 namespace {
@@ -14,9 +14,13 @@ constexpr const char* kScoreFooter =
     "for\n"
     "generate; the task's own options where a line gives none. A line out for each line in:\n"
     "  {\"id\"?, \"line\", \"task\", \"task_source\", \"best\", \"options\", \"log_likelihoods\",\n"
-    "   \"finish\": scored | skipped | error, \"truncated\", \"route\": {\"encoder\", "
-    "\"decoder\"}}\n"
-    "A log-likelihood is the sum over the option's tokens and its end. Bad lines as for generate.\n"
+    "   \"finish\": scored | skipped | too_long | error, \"truncated\",\n"
+    "   \"route\": {\"encoder\", \"decoder\"}, \"tied\"?: [OPTION...]}\n"
+    "A log-likelihood is the sum over the option's tokens and its end; of options that are "
+    "equally\n"
+    "likely the first is the best, and all are in \"tied\". Of a TSV line the first column is the "
+    "input\n"
+    "and the others are the options. Long and bad lines as for generate.\n"
     "Example:\n"
     "  echo '{\"task\":\"sst2\",\"input\":\"a gorgeous "
     "film\",\"options\":[\"positive\",\"negative\"]}' |\n"
@@ -28,20 +32,31 @@ const std::vector<std::string>& options_of(const BatchItem& item) {
   return item.request.options.empty() ? item.resolved.options : item.request.options;
 }
 
-Json result_of(const BatchItem& item, const std::vector<double>& scores) {
+Json result_of(const BatchItem& item, const OptionScores& scored) {
   const std::vector<std::string>& options = options_of(item);
-  const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+  const std::vector<double>& scores = scored.log_likelihoods;
+  const auto best = std::max_element(scores.begin(), scores.end());
+  Json tied = Json::array();
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i] == *best) tied.push_back(options[i]);
+  }
   Json result = result_head(item);
-  result.update({{"best", options[static_cast<size_t>(best)]},
+  result.update({{"best", tied.front()},
                  {"options", options},
                  {"log_likelihoods", scores},
                  {"finish", "scored"},
-                 {"truncated", item.request.truncated},
+                 {"truncated", item.request.truncated || scored.truncated},
                  {"route", route_summary(item.resolved.prompt.route)}});
+  if (tied.size() > 1) result["tied"] = tied;
   return result;
 }
 
-void score_items(LoadedModel& model, const std::vector<BatchItem*>& items) {
+bool all_fit(const TextGenerator& generator, const std::vector<std::string>& options) {
+  return std::all_of(options.begin(), options.end(),
+                     [&](const std::string& option) { return generator.scores_whole(option); });
+}
+
+void score_items(LoadedModel& model, const std::vector<BatchItem*>& items, OnLong on_long) {
   std::vector<BatchItem*> good;
   std::vector<Prompt> prompts;
   std::vector<std::vector<std::string>> options;
@@ -51,6 +66,8 @@ void score_items(LoadedModel& model, const std::vector<BatchItem*>& items) {
       item->request.error = "no \"options\", and the task has none of its own";
     } else if (count > kMaxOptions) {
       item->request.error = "more than 1000 options";
+    } else if (on_long != OnLong::kTruncate && !all_fit(model.generator(), options_of(*item))) {
+      refuse_long(*item, on_long, "an option");
     } else {
       good.push_back(item);
       prompts.push_back(item->resolved.prompt);
@@ -59,7 +76,7 @@ void score_items(LoadedModel& model, const std::vector<BatchItem*>& items) {
   }
   const auto scores = model.generator().score(prompts, options);
   for (size_t i = 0; i < good.size(); ++i) {
-    if (!scores[i].empty()) good[i]->result = result_of(*good[i], scores[i]);
+    if (!scores[i].log_likelihoods.empty()) good[i]->result = result_of(*good[i], scores[i]);
   }
 }
 
@@ -70,7 +87,11 @@ void add_score_command(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("score", "rank the options of every line");
   add_batch_flags(*command, *flags);
   command->footer(kScoreFooter);
-  command->callback([flags, &status] { status = run_batch(*flags, score_items); });
+  command->callback([flags, &status] {
+    status = run_batch(*flags, [&](LoadedModel& model, const std::vector<BatchItem*>& items) {
+      score_items(model, items, flags->on_long);
+    });
+  });
 }
 
 }  // namespace trivium::cli

@@ -79,6 +79,7 @@ void add_list(CLI::App& task) {
   CLI::App* command = task.add_subcommand("list", "the tasks that a checkpoint knows");
   add_checkpoint_flag(*command, flags->checkpoint);
   command->add_flag("--json", flags->json, "one JSON object");
+  command->footer("Example:\n  trivium task list");
   command->callback([flags] { run_list(*flags); });
 }
 
@@ -101,6 +102,7 @@ void add_task_command(CLI::App& app) {
   task->require_subcommand(1);
   add_list(*task);
   add_show(*task);
+  task->footer("Example:\n  trivium task show sst2");
 }
 
 }  // namespace trivium::cli

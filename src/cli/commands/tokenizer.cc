@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -26,10 +27,17 @@ struct TrainingFlags {
   int32_t vocab_size = 8000;
 };
 
+void refuse_cut(const LineReader::Line& line) {
+  if (!line.truncated) return;
+  throw Error(ExitCode::kBadData,
+              "stdin:" + std::to_string(line.number) + ": the line is longer than 1 MiB; part it");
+}
+
 void encode_lines(const TokenizerFlags& flags) {
   const auto tokenizer = load_tokenizer(checkpoint_folder(flags.folder));
   LineReader lines(std::cin);
   while (const auto line = lines.next()) {
+    refuse_cut(*line);
     std::string out;
     for (const int32_t id : tokenizer->encode(line->text)) {
       if (!out.empty()) out += ' ';
@@ -43,6 +51,7 @@ void decode_lines(const TokenizerFlags& flags) {
   const auto tokenizer = load_tokenizer(checkpoint_folder(flags.folder));
   LineReader lines(std::cin);
   while (const auto line = lines.next()) {
+    refuse_cut(*line);
     std::istringstream in(line->text);
     std::vector<int32_t> ids;
     for (std::string word; in >> word;) {
@@ -56,11 +65,12 @@ void decode_lines(const TokenizerFlags& flags) {
   }
 }
 
-CLI::App* add_filter(CLI::App* command, const char* name, const char* help,
+CLI::App* add_filter(CLI::App* command, const char* name, const char* help, const char* footer,
                      std::shared_ptr<TokenizerFlags> flags, void (*run)(const TokenizerFlags&)) {
   CLI::App* filter = command->add_subcommand(name, help);
   filter->add_option("--checkpoint", flags->folder,
                      "folder with the tokenizer's files [the checkpoint shipped in checkpoints/]");
+  filter->footer(footer);
   filter->callback([flags, run] {
     choose_broken_pipe(BrokenPipe::kEndsQuietly);
     run(*flags);
@@ -73,16 +83,26 @@ CLI::App* add_filter(CLI::App* command, const char* name, const char* help,
 void add_tokenizer_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("tokenizer", "train, encode, decode");
   command->require_subcommand(1);
+  command->footer("Example:\n  echo 'a gorgeous film' | trivium tokenizer encode --pieces");
   auto flags = std::make_shared<TokenizerFlags>();
-  add_filter(command, "encode", "text lines on standard input to ids", flags, encode_lines)
+  add_filter(command, "encode", "text lines on standard input to ids",
+             "Example:\n  echo 'a gorgeous film' | trivium tokenizer encode --pieces", flags,
+             encode_lines)
       ->add_flag("--pieces", flags->pieces, "print the tokens themselves");
-  add_filter(command, "decode", "lines of ids on standard input to text", flags, decode_lines);
+  add_filter(command, "decode", "lines of ids on standard input to text",
+             "Example:\n  echo 'a gorgeous film' | trivium tokenizer encode | trivium tokenizer "
+             "decode",
+             flags, decode_lines);
   auto training = std::make_shared<TrainingFlags>();
   CLI::App* train = command->add_subcommand("train", "a sentencepiece model from plain text");
   train->add_option("--input", training->corpus, "text file, a sentence a line")->required();
   train->add_option("--output", training->folder, "folder to write")->required();
   train->add_option("--vocab-size", training->vocab_size, "tokens")->capture_default_str();
+  train->footer(
+      "Nothing of the text is left out: a long line is read in parts.\n"
+      "Example:\n  trivium tokenizer train --input text.txt --output runs/tokenizer");
   train->callback([training] {
+    check_output_folder(training->folder, "--output");
     train_sentencepiece(training->corpus, training->folder, training->vocab_size);
   });
 }

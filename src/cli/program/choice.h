@@ -3,35 +3,19 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
-#include <utility>
-#include <vector>
+
+#include "core/base/enum_names.h"
 
 namespace trivium::cli {
-
-// The values of an enum by their names on the command line.
-template <typename Enum>
-using ChoiceNames = std::vector<std::pair<std::string, Enum>>;
 
 // Adds an option that takes one of `names` and sets `value`, whose present name is the default that
 // the help shows.
 template <typename Enum>
 CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& value,
-                        const ChoiceNames<Enum>& names, const std::string& help) {
-  std::vector<std::string> allowed;
-  std::string present;
-  for (const auto& [name, of_name] : names) {
-    allowed.push_back(name);
-    if (of_name == value) present = name;
-  }
+                        const EnumNames<Enum>& names, const std::string& help) {
   CLI::Option* option = command.add_option_function<std::string>(
-      flag,
-      [&value, names](const std::string& given) {
-        for (const auto& [name, of_name] : names) {
-          if (name == given) value = of_name;
-        }
-      },
-      help);
-  return option->check(CLI::IsMember(allowed))->default_str(present);
+      flag, [&value, names](const std::string& given) { value = value_in(names, given); }, help);
+  return option->check(CLI::IsMember(names_of(names)))->default_str(name_in(names, value));
 }
 
 }  // namespace trivium::cli

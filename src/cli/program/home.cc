@@ -18,6 +18,12 @@ std::filesystem::path prompts_folder(const std::string& named) {
   return named.empty() ? home_folder() / "prompts" : std::filesystem::path(named);
 }
 
+fs::path shipped_or_own(const std::string& path) {
+  if (fs::path(path).is_absolute() || fs::exists(path)) return path;
+  const fs::path shipped = home_folder() / path;
+  return fs::exists(shipped) ? shipped : fs::path(path);
+}
+
 std::string default_checkpoint() {
   return (home_folder() / "checkpoints" / "trivium-small").string();
 }

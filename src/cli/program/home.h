@@ -17,6 +17,10 @@ std::filesystem::path home_folder();
 // its templates by this rule.
 std::filesystem::path prompts_folder(const std::string& named = "");
 
+// A relative path of a settings file: as it is where it leads somewhere from here, else in the
+// folder of the program's own files, so that a shipped settings file works from any folder.
+std::filesystem::path shipped_or_own(const std::string& path);
+
 // The checkpoint that commands use when none is named: the one shipped in checkpoints/.
 std::string default_checkpoint();
 

@@ -1,7 +1,6 @@
 #include "cli/program/model_flags.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <thread>
 
 #include "cli/program/choice.h"
@@ -13,26 +12,18 @@ namespace {
 
 ReferenceLoader reference_loader = nullptr;
 
-const ChoiceNames<EngineKind>& engine_names() {
-  static const ChoiceNames<EngineKind> names = {{"fast", EngineKind::kFast},
-                                                {"torch", EngineKind::kReference}};
+const EnumNames<EngineKind>& engine_names() {
+  static const EnumNames<EngineKind> names = {{"fast", EngineKind::kFast},
+                                              {"torch", EngineKind::kReference}};
   return names;
 }
 
-const ChoiceNames<ComputeType>& compute_names() {
-  static const ChoiceNames<ComputeType> names = {
+const EnumNames<ComputeType>& compute_names() {
+  static const EnumNames<ComputeType> names = {
       {name_of(ComputeType::kFloat32), ComputeType::kFloat32},
       {name_of(ComputeType::kBfloat16), ComputeType::kBfloat16},
       {name_of(ComputeType::kInt8), ComputeType::kInt8}};
   return names;
-}
-
-template <typename Enum>
-const char* name_among(const ChoiceNames<Enum>& names, Enum value) {
-  for (const auto& [name, of_name] : names) {
-    if (of_name == value) return name.c_str();
-  }
-  throw std::logic_error("an enum's value without a name");
 }
 
 EngineOptions engine_options(const ModelFlags& flags) {
@@ -48,7 +39,7 @@ EngineOptions engine_options(const ModelFlags& flags) {
 
 void set_reference_loader(ReferenceLoader loader) { reference_loader = loader; }
 
-const char* name_of(EngineKind kind) { return name_among(engine_names(), kind); }
+const char* name_of(EngineKind kind) { return name_in(engine_names(), kind).c_str(); }
 
 void add_compute_flag(CLI::App& command, ComputeType& compute, const std::string& help) {
   add_choice(command, "--compute", compute, compute_names(), help);
@@ -57,6 +48,12 @@ void add_compute_flag(CLI::App& command, ComputeType& compute, const std::string
 void add_checkpoint_flag(CLI::App& command, std::string& checkpoint) {
   command.add_option("--checkpoint", checkpoint,
                      "checkpoint folder [the one shipped in checkpoints/]");
+}
+
+void add_on_long_flag(CLI::App& command, OnLong& on_long) {
+  add_choice(command, "--on-long", on_long, on_long_names(),
+             "texts of more tokens than the model reads: truncate cuts them and says so, mark "
+             "leaves them without an answer, error takes them for bad data");
 }
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {

@@ -29,6 +29,8 @@ const char* name_of(EngineKind kind);
 void add_compute_flag(CLI::App& command, ComputeType& compute, const std::string& help);
 // --checkpoint alone, for what reads no weights.
 void add_checkpoint_flag(CLI::App& command, std::string& checkpoint);
+// --on-long
+void add_on_long_flag(CLI::App& command, OnLong& on_long);
 // All of them.
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 

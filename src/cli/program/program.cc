@@ -1,5 +1,6 @@
 #include "cli/program/program.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "cli/program/manual.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {
@@ -51,6 +53,48 @@ void add_hidden_commands(CLI::App& app) {
   });
 }
 
+// The command that the arguments came to: "trivium task show".
+struct Place {
+  const CLI::App* command;
+  std::string words;
+};
+
+Place place_of(const CLI::App& app) {
+  Place place{&app, app.get_name()};
+  for (auto inner = app.get_subcommands(); !inner.empty();
+       inner = place.command->get_subcommands()) {
+    place.command = inner.front();
+    place.words += " " + place.command->get_name();
+  }
+  return place;
+}
+
+// "; did you mean --checkpoint?" for the first argument that `command` does not know and that is
+// near to one that it does.
+std::string suggestion(const CLI::App& command, int argc, char** argv) {
+  std::vector<std::string> flags, commands;
+  for (const CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+    }
+    if (app != &command) commands.push_back(app->get_name());
+  }
+  commands.push_back(command.get_name());  // with those above it they were understood
+  std::vector<std::string> inner;
+  for (const CLI::App* app : shown_commands(command)) inner.push_back(app->get_name());
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const bool is_flag = argument.starts_with("--");
+    const std::string word = is_flag ? argument.substr(0, argument.find('=')) : argument;
+    const std::vector<std::string>& known = is_flag ? flags : inner;
+    const std::vector<std::string>& understood = is_flag ? flags : commands;
+    if (std::find(understood.begin(), understood.end(), word) != understood.end()) continue;
+    const std::string near = did_you_mean(word, known);
+    if (!near.empty()) return ": " + word + near;
+  }
+  return "";
+}
+
 int run(CLI::App& app, int argc, char** argv,
         const std::function<void(CLI::App& app, int& status)>& add_commands) {
   int status = 0;
@@ -61,7 +105,9 @@ int run(CLI::App& app, int argc, char** argv,
     return status;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    return fail(ExitCode::kUsage, std::string(e.what()) + "; see trivium --help");
+    const Place place = place_of(app);
+    return fail(ExitCode::kUsage, e.what() + suggestion(*place.command, argc, argv) + "; see " +
+                                      place.words + " --help");
   } catch (const Error& e) {
     return fail(e.code(), e.what());
   } catch (const std::bad_alloc&) {

@@ -52,7 +52,7 @@ std::vector<SearchSetting> settings_of(SearchOptions& search) {
           {"max_length", &search.max_length, 2, 4096, "longest answer, in tokens"},
           {"sample", &search.sample, 0, 1, "draw each token by its probability: true or false"},
           {"temperature", &search.temperature, 1e-3, 1e3,
-           "with sample: below 1 bolder, above 1 wilder"},
+           "with sample: below 1 keeps nearer to the likeliest, above 1 strays further"},
           {"top_k", &search.top_k, 0, 1e9, "with sample: only the k likeliest tokens; 0: all"},
           {"top_p", &search.top_p, 1e-6, 1, "with sample: only the likeliest tokens of this mass"},
           {"seed", &search.seed, 0, 1e15, "with sample: of the random numbers"}};
@@ -92,6 +92,20 @@ void store(const SearchSetting& setting, const std::string& text) {
   std::visit(
       [&](auto* value) { *value = static_cast<std::remove_pointer_t<decltype(value)>>(*number); },
       setting.value);
+}
+
+// A pin of the first layer of each stack that has experts to choose from.
+std::string pin_example(const TaskRoute& shape) {
+  std::string pins;
+  const auto add = [&](const auto& stack, const char* name) {
+    const auto pool = std::find_if(stack.begin(), stack.end(),
+                                   [](const auto& layer) { return layer.size() > 1; });
+    if (pool == stack.end()) return;
+    pins += ' ' + std::string(name) + '.' + std::to_string(pool - stack.begin() + 1) + "=2";
+  };
+  add(shape.encoder, "enc");
+  add(shape.decoder, "dec");
+  return pins.empty() ? "This model is dense: no layer has a choice." : "Example: /pin" + pins;
 }
 
 std::vector<std::string> that_begin_with(const std::string& prefix,
@@ -140,9 +154,10 @@ const std::vector<SlashCommand>& slash_commands() {
        "Without an argument it shows the last prompt's route (before any prompt, the task's) in "
        "full."},
       {"/pin", "enc|dec.LAYER=EXPERT... | off", "make a layer take an expert of your choice",
-       "/pin enc.3=2 dec.1=1 makes the encoder's layer 3 take expert 2 and the decoder's layer 1 "
-       "expert 1 from now on, whatever the task's route says, and answers the last prompt again to "
-       "show what changed. Without an argument it lists the pins; off removes them."},
+       "The layer takes this expert from now on, whatever the task's route says, and the last "
+       "prompt "
+       "is answered again to show what changed; layers and experts are counted from 1. Without an "
+       "argument it lists the pins; off removes them."},
       {"/gates", "", "which expert each token of the last prompt and answer took",
        "For models whose layers have feed-forward experts that gates choose token by token. A "
        "column is a layer; the decoder's tokens are what it had read when it chose."},
@@ -174,14 +189,16 @@ ReplLine parse_repl_line(std::string_view line) {
   return parsed;
 }
 
-std::string help_text(const std::string& command, const TerminalStyle& style) {
+std::string help_text(const std::string& command, const TaskRoute& shape,
+                      const TerminalStyle& style) {
   if (!command.empty()) {
     const SlashCommand& found = find_command(command.starts_with('/') ? command : '/' + command);
     const std::string more = *found.help != '\0' ? std::string(" ") + found.help : "";
+    const bool is_pin = found.name == std::string_view("/pin");
     std::string summary = found.summary;
     summary.front() = static_cast<char>(summary.front() - 'a' + 'A');
     return paint(usage_of(found), Ink::kBold, style) + '\n' + wrap(summary + '.' + more, style) +
-           '\n';
+           '\n' + (is_pin ? pin_example(shape) + '\n' : "");
   }
   std::string text = wrap("Type a text and the model answers it. Commands:", style) + '\n';
   size_t widest = 0;

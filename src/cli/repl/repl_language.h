@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/terminal/line_editor.h"
 #include "cli/repl/route_picture.h"
+#include "cli/terminal/line_editor.h"
 #include "core/generation/search.h"
 
 namespace trivium::cli {
@@ -31,9 +31,10 @@ struct ReplLine {
 // names, for a command that does not exist.
 ReplLine parse_repl_line(std::string_view line);
 
-// Every command with its summary, or the help of one, with or without its slash. Error kUsage as
-// above.
-std::string help_text(const std::string& command, const TerminalStyle& style);
+// Every command with its summary, or the help of one, with or without its slash. `shape` is any
+// route of the model: examples are of its layers. Error kUsage as above.
+std::string help_text(const std::string& command, const TaskRoute& shape,
+                      const TerminalStyle& style);
 
 // "encoder.3=2", also "enc.3=2" or "e3=2": layer 3 of the encoder takes expert 2, both counted from
 // 1. `shape` is any route of the model. Error kUsage says what the model has.
@@ -42,7 +43,7 @@ Pin parse_pin(const std::string& text, const TaskRoute& shape);
 // Changes one setting: "num_beams=4". Sampling and beams exclude each other, so that setting one
 // switches the other off. Error kUsage names the keys, or the range.
 void change_search(SearchOptions& search, const std::string& assignment);
-// "num_beams=1  …", one setting a line with its meaning.
+// "num_beams=4  …", one setting a line with its meaning.
 std::string search_text(SearchOptions search, const TerminalStyle& style);
 
 // Completes commands, and their arguments with the names of `tasks`.

@@ -67,9 +67,7 @@ ReplSession::ReplSession(LoadedModel& model, const LineHistory& history, const T
       streams_(streams),
       stop_(stop),
       out_(out),
-      search_(model.generator().default_search()) {
-  search_.num_beams = 1;  // streams; /set num_beams chooses beams
-}
+      search_(model.generator().default_search()) {}
 
 void ReplSession::choose_task(const std::string& name) {
   if (!name.empty()) model_.tasks().index_of(name);
@@ -114,7 +112,7 @@ void ReplSession::run_line(const std::string& line) {
 
 void ReplSession::run_command(const std::string& command, const Arguments& arguments) {
   if (command == "/help") {
-    out_ << help_text(arguments.empty() ? "" : arguments.front(), style_);
+    out_ << help_text(arguments.empty() ? "" : arguments.front(), model_.route(-1), style_);
   } else if (command == "/task") {
     do_task(arguments);
   } else if (command == "/tasks") {
@@ -240,6 +238,7 @@ void ReplSession::do_pin(const Arguments& arguments) {
   }
   std::vector<Pin> pins = pins_;
   if (arguments.size() == 1 && arguments.front() == "off") {
+    if (pins.empty()) return say("there are no pins to remove", Ink::kDim);
     pins.clear();
   } else {
     for (const std::string& argument : arguments) {

@@ -1,6 +1,7 @@
 #include "cli/terminal/line_editor.h"
 
 #include <histedit.h>
+#include <langinfo.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr int kHistoryLines = 2000;
 constexpr size_t kMaxPaste = size_t{1} << 20;
+constexpr wchar_t kReplacement = 0xFFFD;
+// What a terminal puts around a paste, behind ESC.
+constexpr std::string_view kPasteBegin = "[200~", kPasteEnd = "[201~";
 constexpr wchar_t kEscapeMark = L'\1';  // brackets what takes no room in the prompt
 
 // wchar_t is a code point on the systems that trivium runs on.
@@ -77,9 +81,13 @@ struct LineEditor::Impl {
   static unsigned char complete(EditLine* editor, int) { return of(editor).complete_at_cursor(); }
   static unsigned char paste(EditLine* editor, int) { return of(editor).insert_paste(); }
 
+  enum class Input { kByte, kEnd, kInterrupt, kNothingYet };
   int read(wchar_t* c);
+  Input next_byte(unsigned char& byte, int milliseconds);
   bool act_on(int signal);
   bool add_byte(unsigned char byte, wchar_t* c);
+  bool is_searching() const;
+  bool takes_paste_mark(std::string_view mark);
   unsigned char complete_at_cursor();
   unsigned char insert_paste();
   bool show(const std::string& text);
@@ -97,7 +105,9 @@ struct LineEditor::Impl {
   EditLine* editor = nullptr;
   HistoryW* lines = nullptr;
   std::wstring prompt;
-  std::string partial;  // the bytes of a character that has begun
+  std::string partial;           // the bytes of a character that has begun
+  std::string ahead;             // bytes that were read too early
+  bool in_search_paste = false;  // what comes is pasted into the search for a line
   bool interrupted = false;
   std::exception_ptr failure;   // what a callback met: libedit's C code lets no exception through
   bool brackets_paste = false;  // whether the terminal can be asked to mark what is pasted
@@ -106,8 +116,12 @@ struct LineEditor::Impl {
 LineEditor::Impl::Impl(InterruptWatch& interrupts, LineHistory& history, Completer completer,
                        const TerminalStyle& style)
     : interrupts(interrupts), history(history), completer(std::move(completer)), style(style) {
-  // libedit asks the locale which characters it can show, and how wide they are.
-  if (style.utf8 && std::setlocale(LC_CTYPE, "") == nullptr) std::setlocale(LC_CTYPE, "C.UTF-8");
+  // libedit asks the locale which characters it can show, and how wide they are. What is typed is
+  // read as UTF-8, so that a locale of another character set, as containers have, would lose it.
+  const bool chosen = std::setlocale(LC_CTYPE, "") != nullptr;
+  if (!chosen || std::string_view(::nl_langinfo(CODESET)) != "UTF-8") {
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+  }
   editor = el_init("trivium", stdin, stdout, stderr);
   lines = history_winit();
   check(editor != nullptr && lines != nullptr, "libedit starts");
@@ -150,25 +164,72 @@ void LineEditor::Impl::remember(const std::string& line) {
   history_w(lines, &event, H_ENTER, widen(line).c_str());
 }
 
-// 1: a character; 0: the end; -1: Ctrl-C.
-int LineEditor::Impl::read(wchar_t* c) {
+// The next byte within so many milliseconds; -1: however long it takes.
+LineEditor::Impl::Input LineEditor::Impl::next_byte(unsigned char& byte, int milliseconds) {
+  if (!ahead.empty()) {
+    byte = static_cast<unsigned char>(ahead.front());
+    ahead.erase(0, 1);
+    return Input::kByte;
+  }
   for (;;) {
     pollfd ready[] = {{STDIN_FILENO, POLLIN, 0}, {interrupts.descriptor(), POLLIN, 0}};
-    if (::poll(ready, 2, -1) < 0) {
+    const int count = ::poll(ready, 2, milliseconds);
+    if (count == 0) return Input::kNothingYet;
+    if (count < 0) {
       if (errno == EINTR) continue;
-      return 0;
+      return Input::kEnd;
     }
     if (ready[1].revents != 0) {
       const int signal = interrupts.next_signal();
-      if (signal != 0 && !act_on(signal)) return -1;
+      if (signal != 0 && !act_on(signal)) return Input::kInterrupt;
       continue;
     }
+    const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+    if (got < 0 && errno == EINTR) continue;
+    return got > 0 ? Input::kByte : Input::kEnd;
+  }
+}
+
+// 1: a character; 0: the end; -1: Ctrl-C.
+int LineEditor::Impl::read(wchar_t* c) {
+  for (;;) {
     unsigned char byte = 0;
-    const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return 0;
+    const Input input = next_byte(byte, -1);
+    if (input == Input::kInterrupt) return -1;
+    if (input != Input::kByte) return 0;
+    if (byte == 0x1B && partial.empty() && (in_search_paste || is_searching())) {
+      if (takes_paste_mark(in_search_paste ? kPasteEnd : kPasteBegin)) {
+        in_search_paste = !in_search_paste;
+        continue;
+      }
+      if (interrupted) return -1;
+    }
+    if (in_search_paste && (byte < 0x20 || byte == 0x7F)) byte = ' ';  // no key of the search
     if (add_byte(byte, c)) return 1;
   }
+}
+
+// Whether the search for an earlier line goes on. It reads keys by itself, without the bindings,
+// and shows its pattern behind a newline, which no line has otherwise.
+bool LineEditor::Impl::is_searching() const {
+  const LineInfoW* line = el_wline(editor);
+  return std::find(line->buffer, line->lastchar, L'\n') != line->lastchar;
+}
+
+// After ESC: whether the rest of the mark follows, which then is taken. The bytes of anything else
+// are kept for later.
+bool LineEditor::Impl::takes_paste_mark(std::string_view mark) {
+  constexpr int kPatience = 50;  // milliseconds; a terminal writes a mark at once
+  std::string read;
+  while (read.size() < mark.size()) {
+    unsigned char byte = 0;
+    if (next_byte(byte, kPatience) != Input::kByte) break;
+    read += static_cast<char>(byte);
+    if (!mark.starts_with(read)) break;
+  }
+  if (read == mark) return true;
+  ahead.insert(0, read);
+  return false;
 }
 
 // Returns whether to go on with the line.
@@ -193,11 +254,20 @@ bool LineEditor::Impl::act_on(int signal) {
   }
 }
 
-// Whether `byte` completes a character, which then is in `c`.
+// Whether `byte` completes a character, which then is in `c`. A byte that is no part of a character
+// is U+FFFD, and takes none of its neighbours with it.
 bool LineEditor::Impl::add_byte(unsigned char byte, wchar_t* c) {
+  const bool continues = (byte & 0xC0) == 0x80;
+  if (!partial.empty() && !continues) {
+    ahead.insert(ahead.begin(), static_cast<char>(byte));
+    partial.clear();
+    *c = kReplacement;
+    return true;
+  }
   partial += static_cast<char>(byte);
   const auto lead = static_cast<unsigned char>(partial.front());
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  const bool is_lead = lead >= 0xC2 && lead <= 0xF4;
+  const size_t length = !is_lead ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
   if (partial.size() < length) return false;
   *c = widen(partial).front();
   partial.clear();
@@ -237,18 +307,19 @@ unsigned char LineEditor::Impl::insert_paste() {
   const std::wstring end = L"\x1b[201~";
   std::wstring text;
   wchar_t c = 0;
-  while (!text.ends_with(end)) {
-    if (el_wgetc(editor, &c) != 1) return CC_REFRESH;
-    text += c;
+  bool is_whole = true;  // or the input ended, or Ctrl-C came: the line ends with what there is
+  while (is_whole && !text.ends_with(end)) {
+    is_whole = el_wgetc(editor, &c) == 1;
+    if (is_whole) text += c;
     // What is too much is cut, but the end must be recognised.
     if (text.size() > kMaxPaste) text.erase(kMaxPaste - end.size(), 1);
   }
-  text.erase(text.size() - end.size());
+  if (is_whole) text.erase(text.size() - end.size());
   for (wchar_t& character : text) {
     if (character < L' ' || character == 0x7F) character = L' ';
   }
   el_winsertstr(editor, text.c_str());
-  return CC_REFRESH;
+  return is_whole ? CC_REFRESH : CC_EOF;
 }
 
 LineEditor::LineEditor(InterruptWatch& interrupts, LineHistory& history, Completer completer,
@@ -263,6 +334,7 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
   const InterruptWatch::Scope scope({SIGWINCH, SIGTSTP, SIGTERM, SIGHUP});
   impl.interrupted = false;
   impl.partial.clear();
+  impl.in_search_paste = false;
   impl.prompt = mark_escapes(prompt);
   impl.failure = nullptr;
   if (impl.brackets_paste) write_output("\x1b[?2004h");

@@ -149,7 +149,8 @@ std::vector<double> Generator::score(const std::string& prompt,
   return with_errors([&] {
     return state_->model.generator()
         .score({state_->model.resolve(task, prompt).prompt}, {options})
-        .at(0);
+        .at(0)
+        .log_likelihoods;
   });
 }
 

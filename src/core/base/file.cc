@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -72,12 +73,37 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   write_file_atomically(path, std::span(&bytes, 1));
 }
 
-void write_file_atomically(const std::filesystem::path& path,
+WriteTarget write_target(const std::filesystem::path& path) {
+  constexpr int kMostLinks = 40;
+  WriteTarget target{path, true};
+  std::error_code error;
+  for (int links = 0; std::filesystem::is_symlink(target.path, error); ++links) {
+    if (links == kMostLinks) {
+      errno = ELOOP;
+      throw_io("write", path);
+    }
+    target.path = target.path.parent_path() / std::filesystem::read_symlink(target.path);
+  }
+  const auto type = std::filesystem::status(target.path, error).type();
+  target.is_replaceable =
+      type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found;
+  return target;
+}
+
+void write_file_atomically(const std::filesystem::path& named,
                            std::span<const std::string_view> pieces) {
+  const auto [path, is_replaceable] = write_target(named);
+  if (!is_replaceable) {
+    FileDescriptor file(path, O_WRONLY, "write");
+    for (const std::string_view piece : pieces) write_all(file.get(), piece, path);
+    return;
+  }
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
   try {
     FileDescriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC, "write");
+    struct stat old {};
+    if (::stat(path.c_str(), &old) == 0) ::fchmod(file.get(), old.st_mode & 07777);
     for (const std::string_view piece : pieces) write_all(file.get(), piece, path);
     if (::fsync(file.get()) != 0) throw_io("flush", path);
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_io("write", path);

@@ -14,8 +14,17 @@ namespace trivium {
 // The file's bytes. Error kMissingInput when it does not exist, kIo when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
+// Where bytes for a path go.
+struct WriteTarget {
+  std::filesystem::path path;  // with symbolic links followed, also where nothing is there yet
+  // Whether a new file may take its name. A device, a pipe or a socket is written into instead.
+  bool is_replaceable = true;
+};
+WriteTarget write_target(const std::filesystem::path& path);
+
 // Writes `bytes` to `path` so that a reader, or a crash, sees the old file or the new one and
-// nothing between: temporary file, fsync, rename, fsync of the folder. Error kMissingInput, kIo.
+// nothing between: temporary file, fsync, rename, fsync of the folder. What write_target says may
+// not be replaced is written into. Error kMissingInput, kIo.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 // The same for bytes that lie in several places, one after the other.
 void write_file_atomically(const std::filesystem::path& path,

@@ -3,6 +3,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <functional>
 #include <map>
 #include <optional>
@@ -71,6 +73,15 @@ std::optional<T> value_of(const toml::node& node) {
   } else {
     return node.value_exact<T>();
   }
+}
+
+// The shortest TOML number that is read as the same value.
+std::string number_text(double value) {
+  std::array<char, 32> buffer;
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  check(error == std::errc(), "a number fits its buffer");
+  const std::string text(buffer.data(), end);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
 }
 
 // Takes the leaves that the settings name, checks and stores them.
@@ -174,9 +185,7 @@ class Lister : public SettingsVisitor {
   explicit Lister(Sink sink) : sink_(std::move(sink)) {}
 
   void number(const char* key, double& value, double min, double max, const char* help) override {
-    std::ostringstream text;
-    text << toml::value<double>(value);
-    sink_(key, text.str(), Reader::format(min) + " … " + Reader::format(max), help);
+    sink_(key, number_text(value), Reader::format(min) + " … " + Reader::format(max), help);
   }
   void integer(const char* key, int64_t& value, int64_t min, int64_t max,
                const char* help) override {
@@ -192,10 +201,9 @@ class Lister : public SettingsVisitor {
     sink_(key, quote(value), range.empty() ? "text" : range, help);
   }
   void numbers(const char* key, std::vector<double>& value, const char* help) override {
-    std::ostringstream list;
-    for (size_t i = 0; i < value.size(); ++i)
-      list << (i ? ", " : "") << toml::value<double>(value[i]);
-    sink_(key, "[" + list.str() + "]", "numbers", help);
+    std::string list;
+    for (const double v : value) list += (list.empty() ? "" : ", ") + number_text(v);
+    sink_(key, "[" + list + "]", "numbers", help);
   }
   void integers(const char* key, std::vector<int64_t>& value, const char* help) override {
     std::string list;

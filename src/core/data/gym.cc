@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -18,13 +19,8 @@ constexpr std::array<std::pair<Split, const char*>, 3> kFiles = {
 
 // Names become file names and template variables, so only plain ones are let in.
 void check_name(const std::string& name, const std::string& where) {
-  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-  if (name.empty() || !plain) {
-    throw Error(ExitCode::kBadData,
-                where + ": \"" + name + "\" is not a plain name (letters, digits, _ and -)");
+  if (!is_plain_name(name)) {
+    bad_data(where, "\"" + name + "\" is not a plain name (letters, digits, _ and -)");
   }
 }
 
@@ -40,15 +36,14 @@ Task read_description(const fs::path& path, const std::string& name) {
   Task task;
   task.name = json_get<std::string>(json, "name", where);
   if (task.name != name) {
-    throw Error(ExitCode::kBadData,
-                where + ": names the task \"" + task.name + "\", its folder \"" + name + "\"");
+    bad_data(where, "names the task \"" + task.name + "\", its folder \"" + name + "\"");
   }
   task.family = json_get_or<std::string>(json, "family", where, "");
   task.metric = json_get<std::string>(json, "metric", where);
   task.inputs = names_at(json, "inputs", where);
   task.target = json_get<std::string>(json, "target", where);
   check_name(task.target, where);
-  if (task.inputs.empty()) throw Error(ExitCode::kBadData, where + ": key \"inputs\" is empty");
+  if (task.inputs.empty()) bad_data(where, "key \"inputs\" is empty");
   task.labels = json_get_or<std::vector<std::string>>(json, "labels", where, {});
   // A gym marks a task with several accepted answers by a field of that name.
   const std::vector<std::string> fields = names_at(json, "fields", where);
@@ -59,29 +54,91 @@ Task read_description(const fs::path& path, const std::string& name) {
   return task;
 }
 
+// Takes every fifth record out of train for each of dev and test that the task lacks.
+void hold_out(Task& task) {
+  constexpr size_t kShare = 5;
+  const bool lacks_dev = task.records[Split::kDev].empty();
+  const bool lacks_test = task.records[Split::kTest].empty();
+  std::vector<Record> train = std::move(task.records[Split::kTrain]), kept;
+  for (size_t i = 0; i < train.size(); ++i) {
+    const bool to_test = lacks_test && i % kShare == kShare - 1;
+    const bool to_dev = lacks_dev && i % kShare == kShare - 2;
+    std::vector<Record>& records = to_test  ? task.records[Split::kTest]
+                                   : to_dev ? task.records[Split::kDev]
+                                            : kept;
+    records.push_back(std::move(train[i]));
+  }
+  task.records[Split::kTrain] = std::move(kept);
+}
+
 }  // namespace
 
+const EnumNames<Split>& scored_split_names() {
+  static const EnumNames<Split> names = {{"test", Split::kTest}, {"dev", Split::kDev}};
+  return names;
+}
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
 Gym::Gym(const fs::path& folder) : folder_(folder) {
-  if (!fs::is_directory(folder)) {
+  if (fs::is_regular_file(folder) && folder.extension() == ".jsonl") {
+    add_plain(Form::kP3, folder, folder.stem().string());
+  } else if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kMissingInput, "there is no gym folder " + folder.string());
+  } else {
+    add_folder(folder);
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      if (entry.is_directory()) add_folder(entry.path());
+    }
   }
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (!fs::exists(entry.path() / "task.json")) continue;
-    const std::string name = entry.path().filename().string();
+  if (sources_.empty()) {
+    throw Error(ExitCode::kMissingInput,
+                folder.string() + " holds no task: neither folders with a task.json, nor files " +
+                    "TASK_16_100_train.tsv or train.jsonl; docs/data.md shows each form");
+  }
+  for (const auto& [name, source] : sources_) names_.push_back(name);
+  if (fs::exists(folder / "split.json")) read_parts(folder / "split.json");
+}
+
+// The tasks whose files lie in `folder` itself.
+void Gym::add_folder(const fs::path& folder) {
+  const std::string name = fs::canonical(folder).filename().string();
+  std::error_code unreadable;  // a folder that one may not look into is none of the tasks
+  if (fs::exists(folder / "task.json", unreadable)) {
     check_name(name, folder.string());
-    descriptions_[name] = read_description(entry.path() / "task.json", name);
+    sources_[name] = {Form::kGym, folder, read_description(folder / "task.json", name)};
+    return;
   }
-  for (const auto& [name, task] : descriptions_) names_.push_back(name);
-  const fs::path split_path = folder / "split.json";
-  if (!fs::exists(split_path)) return;
-  const Json split = read_json_file(split_path);
+  const std::vector<std::string> samples = crossfit_tasks(folder);
+  for (const std::string& sample : samples) add_plain(Form::kCrossFit, folder, sample);
+  const bool may_be_task = is_plain_name(name) || folder == folder_;
+  if (samples.empty() && may_be_task && fs::exists(folder / "train.jsonl", unreadable)) {
+    add_plain(Form::kP3, folder, name);
+  }
+}
+
+void Gym::add_plain(Form form, const fs::path& path, const std::string& name) {
+  check_name(name, path.string());
+  if (sources_.contains(name)) {
+    bad_data(path.string(),
+             "a second task \"" + name + "\"; the first is " + sources_.at(name).path.string());
+  }
+  sources_[name] = {form, path, plain_task(name)};
+}
+
+void Gym::read_parts(const fs::path& path) {
+  const Json split = read_json_file(path);
   for (const char* part : {"seen", "dev", "unseen", "extra"}) {
-    parts_[part] = split.contains(part) ? names_at(split, part, split_path.string())
-                                        : std::vector<std::string>();
+    parts_[part] =
+        split.contains(part) ? names_at(split, part, path.string()) : std::vector<std::string>();
     for (const std::string& name : parts_[part]) {
-      if (!descriptions_.contains(name)) {
-        throw Error(ExitCode::kBadData,
-                    split_path.string() + ": task \"" + name + "\" has no folder with a task.json");
+      if (!sources_.contains(name)) {
+        bad_data(path.string(), "task \"" + name + "\" has no folder with a task.json");
       }
     }
   }
@@ -102,22 +159,51 @@ std::vector<std::string> Gym::tasks_of(const std::string& part) const {
   return found->second;
 }
 
-const Task& Gym::describe(const std::string& name) const {
-  const auto found = descriptions_.find(name);
-  if (found == descriptions_.end()) {
+std::vector<std::string> Gym::chosen_tasks(const std::string& part,
+                                           const std::vector<std::string>& names) const {
+  const bool takes_all = part == "seen" && parts_.empty();
+  const std::vector<std::string> chosen = !names.empty() ? names
+                                          : takes_all    ? names_
+                                                         : tasks_of(part);
+  if (chosen.empty()) {
+    throw Error(ExitCode::kConfig, folder_.string() + " has no task in its part \"" + part +
+                                       "\"; name another part, or tasks");
+  }
+  std::set<std::string> seen;
+  for (const std::string& name : chosen) {
+    source_of(name);
+    if (!seen.insert(name).second) {
+      throw Error(ExitCode::kConfig, "the task " + name + " is named twice; name it once");
+    }
+  }
+  return chosen;
+}
+
+const Gym::Source& Gym::source_of(const std::string& name) const {
+  const auto found = sources_.find(name);
+  if (found == sources_.end()) {
     throw Error(ExitCode::kMissingInput, "the gym " + folder_.string() + " has no task \"" + name +
                                              "\"" + did_you_mean(name, names_));
   }
   return found->second;
 }
 
+const Task& Gym::describe(const std::string& name) const { return source_of(name).description; }
+
 Task Gym::load_task(const std::string& name, size_t limit) const {
-  Task task = describe(name);
-  std::vector<std::string> required = task.inputs;
-  required.push_back(task.target);
-  if (!task.accepted.empty()) required.push_back(task.accepted);
+  const Source& source = source_of(name);
+  if (source.form == Form::kCrossFit) return load_crossfit_task(source.path, name, limit);
+  if (source.form == Form::kP3) {
+    Task task = load_p3_task(source.path, name, limit);
+    hold_out(task);
+    return task;
+  }
+  Task task = source.description;
+  std::vector<std::string> used = task.inputs;
+  used.push_back(task.target);
+  if (!task.accepted.empty()) used.push_back(task.accepted);
   for (const auto& [split, file] : kFiles) {
-    task.records[split] = read_jsonl_records(folder_ / name / file, required, limit);
+    task.records[split] = read_jsonl_records(source.path / file, used, limit);
     for (const Record& record : task.records[split]) check_target(task, record);
   }
   return task;

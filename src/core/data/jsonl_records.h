@@ -16,10 +16,17 @@ void for_each_line(
     const std::filesystem::path& path, size_t limit,
     const std::function<void(const std::string& text, const std::string& where)>& handle);
 
-// The records of a JSONL file: objects whose values are strings, numbers (kept as text) or lists of
-// strings. Every field in `required` must be there. Error kBadData names file:line.
+// The records of a JSONL file, an object a line. The fields in `used` must be there and hold a
+// string, a number (kept as text) or a list of strings; what others hold is nobody's business.
+// Error kBadData names file:line.
 std::vector<Record> read_jsonl_records(const std::filesystem::path& path,
-                                       const std::vector<std::string>& required, size_t limit);
+                                       const std::vector<std::string>& used, size_t limit);
+
+// The same demand on one field of a record. Error kBadData.
+void require_text(Record& record, const std::string& field);
+
+// Error kBadData: "WHERE: WHAT".
+[[noreturn]] void bad_data(const std::string& where, const std::string& what);
 
 // Whether `record` has a usable target for `task`: not empty, one of the labels or choices where
 // the task has them. Error kBadData with the record's place.

@@ -17,10 +17,6 @@ constexpr size_t kMaxDepth = 4;
 constexpr const char* kChoices = "choices";
 constexpr const char* kSeparator = "sep";
 
-[[noreturn]] void bad_template(const std::string& where, const std::string& what) {
-  throw Error(ExitCode::kConfig, where + ": " + what);
-}
-
 bool is_plain_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -118,6 +114,10 @@ class BoundedContext : public mustache::context<std::string> {
 };
 
 }  // namespace
+
+void bad_template(const std::string& where, const std::string& what) {
+  throw Error(ExitCode::kConfig, where + ": " + what);
+}
 
 struct MustacheText::Parsed {
   explicit Parsed(const std::string& text) : tree(text) {}

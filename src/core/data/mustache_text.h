@@ -9,6 +9,9 @@
 
 namespace trivium {
 
+// Error kConfig: "WHERE: WHAT", for a template or the file that holds it.
+[[noreturn]] void bad_template(const std::string& where, const std::string& what);
+
 // A parsed text in the part of Mustache that prompts need: {{field}}, {{#field}}…{{/field}} and
 // {{^field}}…{{/field}}. No HTML escaping; no partials, lambdas, comments or other delimiters.
 // {{sep}} is the separator between fields (kFieldSeparator, U+001E), and no field holds one when it

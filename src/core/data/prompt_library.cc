@@ -12,10 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void bad_prompt(const std::string& where, const std::string& what) {
-  throw Error(ExitCode::kConfig, where + ": " + what);
-}
-
 std::string place(const std::string& path, const toml::node& node) {
   return path + ":" + std::to_string(node.source().begin.line);
 }
@@ -25,7 +21,7 @@ void check_keys(const toml::table& table, const std::vector<std::string>& known,
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      bad_prompt(place(path, node), "unknown key \"" + name + "\"" + did_you_mean(name, known));
+      bad_template(place(path, node), "unknown key \"" + name + "\"" + did_you_mean(name, known));
     }
   }
 }
@@ -34,10 +30,11 @@ std::string text_at(const toml::table& table, const char* key, const std::string
                     bool required) {
   const toml::node* node = table.get(key);
   if (node == nullptr) {
-    if (required) bad_prompt(place(path, table), std::string("key \"") + key + "\" is missing");
+    if (required) bad_template(place(path, table), std::string("key \"") + key + "\" is missing");
     return "";
   }
-  if (!node->is_string()) bad_prompt(place(path, *node), std::string("key \"") + key + "\" is not text");
+  if (!node->is_string())
+    bad_template(place(path, *node), std::string("key \"") + key + "\" is not text");
   return node->as_string()->get();
 }
 
@@ -45,9 +42,9 @@ std::map<std::string, std::string> words_at(const toml::table& table, const std:
   std::map<std::string, std::string> words;
   const toml::node* node = table.get("words");
   if (node == nullptr) return words;
-  if (!node->is_table()) bad_prompt(place(path, *node), "key \"words\" is not a table");
+  if (!node->is_table()) bad_template(place(path, *node), "key \"words\" is not a table");
   for (const auto& [key, value] : *node->as_table()) {
-    if (!value.is_string()) bad_prompt(place(path, value), "a word is not text");
+    if (!value.is_string()) bad_template(place(path, value), "a word is not text");
     words[std::string(key.str())] = value.as_string()->get();
   }
   return words;
@@ -58,7 +55,8 @@ Json example_at(const toml::table& table, const std::string& path) {
   Json example = Json::object();
   const toml::node* node = table.get("example");
   if (node == nullptr) return example;
-  if (!node->is_table()) bad_prompt(place(path, *node), "key \"example\" is not a table of fields");
+  if (!node->is_table())
+    bad_template(place(path, *node), "key \"example\" is not a table of fields");
   for (const auto& [key, value] : *node->as_table()) {
     const std::string name(key.str());
     if (value.is_string()) {
@@ -66,11 +64,11 @@ Json example_at(const toml::table& table, const std::string& path) {
     } else if (value.is_array()) {
       example[name] = Json::array();
       for (const toml::node& item : *value.as_array()) {
-        if (!item.is_string()) bad_prompt(place(path, item), "a list item is not text");
+        if (!item.is_string()) bad_template(place(path, item), "a list item is not text");
         example[name].push_back(item.as_string()->get());
       }
     } else {
-      bad_prompt(place(path, value), "an example's field is neither text nor a list");
+      bad_template(place(path, value), "an example's field is neither text nor a list");
     }
   }
   return example;
@@ -79,7 +77,7 @@ Json example_at(const toml::table& table, const std::string& path) {
 TemplateSpec template_at(const toml::node& node,
                          const std::map<std::string, std::string>& common_words,
                          const std::string& path) {
-  if (!node.is_table()) bad_prompt(place(path, node), "a template is not a table");
+  if (!node.is_table()) bad_template(place(path, node), "a template is not a table");
   const toml::table& table = *node.as_table();
   check_keys(table, {"name", "input", "target", "words"}, path);
   TemplateSpec spec;
@@ -112,18 +110,20 @@ PromptLibrary::File PromptLibrary::read_file(const fs::path& path) {
   try {
     table = toml::parse(trivium::read_file(path), file.path);
   } catch (const toml::parse_error& e) {
-    bad_prompt(file.path + ":" + std::to_string(e.source().begin.line), std::string(e.description()));
+    bad_template(file.path + ":" + std::to_string(e.source().begin.line),
+                 std::string(e.description()));
   }
   check_keys(table, {"description", "example", "words", "template"}, file.path);
   file.description = text_at(table, "description", file.path, true);
   file.example = example_at(table, file.path);
   const toml::array* templates = table.get_as<toml::array>("template");
-  if (templates == nullptr || templates->empty()) bad_prompt(file.path, "there is no [[template]]");
+  if (templates == nullptr || templates->empty())
+    bad_template(file.path, "there is no [[template]]");
   for (const toml::node& node : *templates) {
     TemplateSpec spec = template_at(node, words_at(table, file.path), file.path);
     for (const TemplateSpec& earlier : file.templates) {
       if (earlier.name == spec.name)
-        bad_prompt(place(file.path, node), "a second template \"" + spec.name + "\"");
+        bad_template(place(file.path, node), "a second template \"" + spec.name + "\"");
     }
     file.templates.push_back(std::move(spec));
   }

@@ -1,21 +1,26 @@
 // A task of a collection: its raw records and what its description says of them.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/enum_names.h"
 #include "core/base/json.h"
 
 namespace trivium {
 
-// One raw record: field name -> string or list of strings.
+// One raw record. The fields that its task uses are strings or lists of strings; others may hold
+// anything.
 struct Record {
   Json fields;        // an object
   std::string where;  // "train.jsonl:12", for messages
 };
 
 enum class Split { kTrain, kDev, kTest };
+const EnumNames<Split>& scored_split_names();  // those that train nothing: "test", "dev"
 
 struct Task {
   std::string name;
@@ -27,6 +32,9 @@ struct Task {
   std::vector<std::string> labels;  // the label set of a classification task; empty otherwise
   std::string licence;
   std::string source;
+  // The seed of the few-shot sample that train and dev are (CrossFit's "TASK_16_100"); nothing
+  // where train is all that there is.
+  std::optional<uint64_t> sample_seed;
   std::map<Split, std::vector<Record>> records;
 };
 

@@ -37,7 +37,7 @@ Interval resampled_interval(const std::vector<Pair>& pairs, int resamples, uint6
       const Pair& pair = pairs[rng.below(pairs.size())];
       const double method = resampled_mean(*pair.method, rng);
       const double base = resampled_mean(*pair.base, rng);
-      if (base <= 0) continue;
+      if (base < kArgFloor) continue;
       sum += (method - base) / base;
       ++count;
     }
@@ -71,6 +71,7 @@ RelativeGain average_relative_gain(const MethodScores& method, const MethodScore
   const auto methods = by_task(method);
   const auto bases = by_task(base);
   std::vector<Pair> pairs;
+  std::vector<double> gains;
   double sum = 0;
   for (const auto& [task, scores] : methods) {
     const auto found = bases.find(task);
@@ -84,6 +85,11 @@ RelativeGain average_relative_gain(const MethodScores& method, const MethodScore
       continue;
     }
     gain.gain = (gain.method - gain.base) / gain.base;
+    gains.push_back(gain.gain);
+    if (gain.base < kArgFloor) {
+      result.below_floor.push_back(std::move(gain));
+      continue;
+    }
     sum += gain.gain;
     pairs.push_back({scores, found->second});
     result.tasks.push_back(std::move(gain));
@@ -91,6 +97,7 @@ RelativeGain average_relative_gain(const MethodScores& method, const MethodScore
   for (const auto& [task, scores] : bases) {
     if (!methods.contains(task)) result.only_base.push_back(task);
   }
+  result.median = median(gains);
   if (result.tasks.empty()) return result;
   result.mean = sum / static_cast<double>(result.tasks.size());
   result.interval = resampled_interval(pairs, resamples, seed);
@@ -98,17 +105,23 @@ RelativeGain average_relative_gain(const MethodScores& method, const MethodScore
 }
 
 Json to_json(const RelativeGain& gain) {
-  Json tasks = Json::array();
-  for (const TaskGain& task : gain.tasks) {
-    tasks.push_back(
-        {{"task", task.task}, {"method", task.method}, {"base", task.base}, {"gain", task.gain}});
-  }
+  const auto listed = [](const std::vector<TaskGain>& gains) {
+    Json tasks = Json::array();
+    for (const TaskGain& task : gains) {
+      tasks.push_back(
+          {{"task", task.task}, {"method", task.method}, {"base", task.base}, {"gain", task.gain}});
+    }
+    return tasks;
+  };
   return {{"method", gain.method},
           {"base", gain.base},
           {"arg", gain.mean},
           {"interval", {gain.interval.low, gain.interval.high}},
+          {"median", gain.median},
+          {"floor", kArgFloor},
           {"negative", gain.negative()},
-          {"tasks", tasks},
+          {"tasks", listed(gain.tasks)},
+          {"below_floor", listed(gain.below_floor)},
           {"without_base", gain.without_base},
           {"only_method", gain.only_method},
           {"only_base", gain.only_base}};

@@ -1,5 +1,9 @@
 // Average relative gain (ARG): how much better a method is than a base, as a share of the base's
 // score, averaged over tasks (docs/spec/task_level.md, section 12).
+//
+// A share of nearly nothing says nothing: from 0.002 to 0.016 is +600 %, and one such task moves
+// the mean of twenty by 30 points. So the mean is over tasks whose base is at least kArgFloor, and
+// the median, which no single task moves, stands beside it over all whose base is above 0.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +14,8 @@
 #include "core/metrics/metric.h"
 
 namespace trivium {
+
+constexpr double kArgFloor = 0.05;
 
 // A task's scores, one a data sample; at least one.
 struct SampleScores {
@@ -31,24 +37,28 @@ struct TaskGain {
 
 struct RelativeGain {
   std::string method, base;
-  std::vector<TaskGain> tasks;  // by task
+  std::vector<TaskGain> tasks;  // whose base is at least kArgFloor, by task
   double mean = 0;              // over `tasks`; 0 when there are none
-  Interval interval;            // 95 %, bootstrap over tasks and samples
-  // Tasks that both scored, but whose base has no score above 0 to be relative to.
+  Interval interval;            // of the mean: 95 %, bootstrap over tasks and samples
+  // Tasks whose base is above 0 but below kArgFloor: in the median only.
+  std::vector<TaskGain> below_floor;
+  double median = 0;  // over `tasks` and `below_floor`; 0 when there are none
+  // Tasks that both scored, but whose base has no score above 0 to be relative to: in neither.
   std::vector<std::string> without_base;
   // Tasks that only one of the two scored.
   std::vector<std::string> only_method, only_base;
 
-  size_t negative() const;  // tasks with a gain below 0: negative transfer
+  size_t negative() const;  // of `tasks` those with a gain below 0: negative transfer
 };
 
 // Over the tasks that both scored. The interval resamples tasks, and within each task the samples
-// of method and base; resampled tasks whose base falls to 0 are left out.
+// of method and base; resampled tasks whose base falls below kArgFloor are left out.
 RelativeGain average_relative_gain(const MethodScores& method, const MethodScores& base,
                                    int resamples = 1000, uint64_t seed = 0);
 
-// {"method", "base", "arg", "interval": [low, high], "negative", "tasks": [{"task", "method",
-// "base", "gain"}], "without_base", "only_method", "only_base"}
+// {"method", "base", "arg", "interval": [low, high], "median", "floor", "negative", "tasks":
+// [{"task", "method", "base", "gain"}], "below_floor": as tasks, "without_base", "only_method",
+// "only_base"}
 Json to_json(const RelativeGain& gain);
 
 // For a terminal: a line a task, with a bar to the left of the axis where the gain is negative, and

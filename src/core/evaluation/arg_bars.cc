@@ -34,9 +34,27 @@ std::vector<TaskGain> by_gain(const RelativeGain& gain) {
 std::string percent(double share) { return fmt::format("{:+.1f} %", 100 * share); }
 
 std::string summary(const RelativeGain& gain) {
-  return fmt::format("ARG of {} over {}: {} [{}, {}], {} of {} tasks below the base", gain.method,
-                     gain.base, percent(gain.mean), percent(gain.interval.low),
-                     percent(gain.interval.high), gain.negative(), gain.tasks.size());
+  return fmt::format(
+      "ARG of {} over {}: {} [{}, {}], {} of {} tasks below the base; median {} of {} tasks",
+      gain.method, gain.base, percent(gain.mean), percent(gain.interval.low),
+      percent(gain.interval.high), gain.negative(), gain.tasks.size(), percent(gain.median),
+      gain.tasks.size() + gain.below_floor.size());
+}
+
+// The mean and the median leave out different tasks: how many each, and which.
+std::string left_out_of_both(const RelativeGain& gain) {
+  std::vector<std::string> low;
+  for (const TaskGain& task : gain.below_floor) low.push_back(task.task);
+  std::string text;
+  if (!low.empty()) {
+    text += fmt::format("left out of the mean, whose base is below {}: {} ({})\n", kArgFloor,
+                        low.size(), fmt::join(low, ", "));
+  }
+  if (!gain.without_base.empty()) {
+    text += fmt::format("left out of mean and median, whose base has no score above 0: {} ({})\n",
+                        gain.without_base.size(), fmt::join(gain.without_base, ", "));
+  }
+  return text;
 }
 
 std::string left_out(const char* why, const std::vector<std::string>& tasks) {
@@ -61,8 +79,7 @@ std::string gain_text(const RelativeGain& gain) {
          percent(task.gain),
          fmt::format("{:>{}}|{}", task.gain < 0 ? bar : "", kHalf, task.gain < 0 ? "" : bar)});
   }
-  return table.to_text() + summary(gain) + "\n" +
-         left_out("whose base has no score above 0", gain.without_base) +
+  return table.to_text() + summary(gain) + "\n" + left_out_of_both(gain) +
          left_out("without a score of the base", gain.only_method) +
          left_out("without a score of the method", gain.only_base);
 }

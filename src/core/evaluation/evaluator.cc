@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <regex>
 
 #include "core/base/error.h"
+#include "core/base/logging.h"
 #include "core/base/text.h"
+#include "core/evaluation/answer_text.h"
+#include "core/metrics/normalization.h"
 
 namespace trivium {
 namespace {
@@ -44,6 +49,56 @@ class MajorityBaseline {
   bool has_options_ = true;           // every example's target was among its options
 };
 
+// A metric of answers that are ties. `items` have the ties' places among the answers.
+class MetricOfTies : public Metric {
+ public:
+  MetricOfTies(const Metric& metric, const std::vector<ScoredAnswer>& answers)
+      : metric_(metric), answers_(answers) {}
+  std::string_view name() const override { return metric_.name(); }
+
+  std::unique_ptr<PreparedItems> prepare(const std::vector<Scored>& items) const override {
+    check(items.size() == answers_.size(), "an answer an item");
+    auto mean = std::make_unique<MeanOfRounds>();
+    const size_t rounds = rounds_of_ties();
+    for (size_t round = 0; round < rounds; ++round) {
+      std::vector<Scored> answered = items;
+      for (size_t i = 0; i < items.size(); ++i) {
+        const std::vector<std::string>& tied = answers_[i].answers;
+        answered[i].prediction = tied[round % tied.size()];
+      }
+      mean->rounds.push_back(metric_.prepare(answered));
+    }
+    return mean;
+  }
+
+ private:
+  struct MeanOfRounds : PreparedItems {
+    double score(std::span<const uint32_t> indices) const override {
+      double sum = 0;
+      for (const auto& round : rounds) sum += round->score(indices);
+      return sum / static_cast<double>(rounds.size());
+    }
+    std::vector<std::unique_ptr<PreparedItems>> rounds;
+  };
+
+  // So many that every option of a tie is the answer equally often; not without bound.
+  size_t rounds_of_ties() const {
+    constexpr size_t kMostRounds = 60;
+    size_t rounds = 1;
+    for (const ScoredAnswer& answer : answers_) rounds = std::lcm(rounds, answer.answers.size());
+    return std::min(rounds, kMostRounds);
+  }
+
+  const Metric& metric_;
+  const std::vector<ScoredAnswer>& answers_;
+};
+
+std::vector<Scored> scored_items(const std::vector<ScoredAnswer>& answers) {
+  std::vector<Scored> items;
+  for (const ScoredAnswer& answer : answers) items.push_back({answer.answers.at(0), answer.golds});
+  return items;
+}
+
 // "- 4. 35", which is how a WordPiece vocabulary writes -4.35, as the number that it is, since no
 // correlation could read it; any other text as it is.
 std::string join_number(const std::string& text) {
@@ -52,6 +107,32 @@ std::string join_number(const std::string& text) {
   std::string joined;
   std::remove_copy(text.begin(), text.end(), std::back_inserter(joined), ' ');
   return joined;
+}
+
+// The texts as metrics compare them. Some metrics have no eye for case: where options differ in
+// nothing else, each gets its number.
+std::vector<std::string> told_apart(std::vector<std::string> texts,
+                                    const std::vector<std::string>& options) {
+  for (std::string& text : texts) {
+    const auto place = std::find(options.begin(), options.end(), text);
+    if (place == options.end()) continue;
+    const std::string lower = to_lower_unicode(text);
+    const auto alike = std::count_if(options.begin(), options.end(), [&](const auto& option) {
+      return to_lower_unicode(option) == lower;
+    });
+    if (alike > 1) text += " (" + std::to_string(place - options.begin() + 1) + ")";
+  }
+  return texts;
+}
+
+std::vector<std::string> likeliest(const std::vector<std::string>& options,
+                                   const std::vector<double>& scores) {
+  const double best = *std::max_element(scores.begin(), scores.end());
+  std::vector<std::string> found;
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (scores[i] == best) found.push_back(options[i]);
+  }
+  return found;
 }
 
 }  // namespace
@@ -96,30 +177,89 @@ bool has_options(const EvaluationTask& task) {
                      [](const Example& example) { return !example.options.empty(); });
 }
 
-std::string Evaluator::canonical(const std::string& text) const {
-  const Tokenizer& tokenizer = generator_.tokenizer();
-  return join_number(to_lower_ascii(trim(tokenizer.decode(tokenizer.encode(text)))));
-}
-
-std::vector<std::string> Evaluator::predict(const EvaluationTask& task, const TaskRoute& route,
-                                            EvaluationMode mode) {
-  std::vector<Prompt> prompts;
-  for (const Example& example : task.examples) prompts.push_back({example.input, route});
-  std::vector<std::string> predictions;
-  if (mode == EvaluationMode::kRanking && has_options(task)) {
-    std::vector<std::vector<std::string>> options;
-    for (const Example& example : task.examples) options.push_back(example.options);
-    const auto scores = generator_.score(prompts, options);
-    for (size_t i = 0; i < scores.size(); ++i) {
-      const auto best = std::max_element(scores[i].begin(), scores[i].end()) - scores[i].begin();
-      predictions.push_back(options[i][static_cast<size_t>(best)]);
-    }
-  } else {
-    for (const Answer& answer : generator_.generate(prompts, search_)) {
-      predictions.push_back(answer.text);
+std::vector<std::vector<std::string>> indistinguishable_options(const EvaluationTask& task,
+                                                                const Tokenizer& tokenizer,
+                                                                size_t max_ids) {
+  constexpr size_t kMostGroups = 20;
+  std::vector<std::vector<std::string>> groups;
+  const std::vector<std::string>* seen = nullptr;  // most tasks have the same options throughout
+  for (const Example& example : task.examples) {
+    if (seen != nullptr && *seen == example.options) continue;
+    seen = &example.options;
+    const OptionTexts texts(tokenizer, *seen, max_ids);
+    for (const std::vector<std::string>& group : texts.indistinguishable()) {
+      if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+      if (groups.size() == kMostGroups) return groups;
     }
   }
-  return predictions;
+  return groups;
+}
+
+void warn_of_indistinguishable(const std::string& task,
+                               const std::vector<std::vector<std::string>>& groups) {
+  if (groups.empty()) return;
+  spdlog::warn("{}: the tokenizer cannot tell apart {}; choose other words for them", task,
+               describe_groups(groups));
+}
+
+std::vector<size_t> Evaluator::choose_examples(const EvaluationTask& task) const {
+  std::vector<size_t> chosen;
+  for (size_t i = 0; i < task.examples.size(); ++i) {
+    const Example& example = task.examples[i];
+    const bool fits = on_long_ == OnLong::kTruncate ||
+                      (generator_.reads_whole(example.input) &&
+                       std::all_of(example.options.begin(), example.options.end(),
+                                   [&](const auto& o) { return generator_.scores_whole(o); }));
+    if (fits) {
+      chosen.push_back(i);
+    } else if (on_long_ == OnLong::kError) {
+      throw Error(ExitCode::kBadData, example.where + ": longer than what the model reads; " +
+                                          "--on-long truncate cuts it, mark leaves it out");
+    }
+  }
+  return chosen;
+}
+
+std::vector<Evaluator::Predicted> Evaluator::rank(const std::vector<Prompt>& prompts,
+                                                  const std::vector<const Example*>& examples) {
+  std::vector<std::vector<std::string>> options;
+  for (const Example* example : examples) options.push_back(example->options);
+  std::vector<Predicted> predicted;
+  const std::vector<OptionScores> scores = generator_.score(prompts, options);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const std::vector<double>& likelihoods = scores[i].log_likelihoods;
+    if (likelihoods.empty()) {  // stopped before it
+      predicted.push_back({{""}, false});
+    } else {
+      predicted.push_back({likeliest(options[i], likelihoods), scores[i].truncated});
+    }
+  }
+  return predicted;
+}
+
+std::vector<Evaluator::Predicted> Evaluator::write(const std::vector<Prompt>& prompts,
+                                                   const std::vector<const Example*>& examples) {
+  std::vector<Predicted> predicted;
+  std::optional<OptionTexts> texts;
+  const std::vector<std::string>* options = nullptr;
+  const std::vector<Answer> answers = generator_.generate(prompts, search_);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Example& example = *examples[i];
+    std::vector<std::string> meant;
+    if (!example.options.empty()) {
+      if (options == nullptr || *options != example.options) {
+        options = &example.options;
+        texts.emplace(generator_.tokenizer(), *options, answer_ids());
+      }
+      meant = texts->meant_by(answers[i].text);
+    }
+    if (meant.empty()) {
+      const std::string text = join_number(std::string(trim(answers[i].text)));
+      meant = {example.options.empty() ? accepted_form(text, example.targets) : text};
+    }
+    predicted.push_back({std::move(meant), answers[i].truncated});
+  }
+  return predicted;
 }
 
 const EnumNames<EvaluationMode>& evaluation_mode_names() {
@@ -130,19 +270,45 @@ const EnumNames<EvaluationMode>& evaluation_mode_names() {
 
 TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route,
                               EvaluationMode mode) {
-  const std::vector<std::string> predictions = predict(task, route, mode);
-  TaskScore result{task.name, task.metric, 0, {}, 0, task.examples.size(), {}};
+  const std::vector<size_t> chosen = choose_examples(task);
+  if (chosen.empty()) {
+    throw Error(ExitCode::kBadData, "every example of " + task.name +
+                                        " is longer than what the model reads; --on-long truncate "
+                                        "cuts them");
+  }
+  std::vector<Prompt> prompts;
+  std::vector<const Example*> examples;
+  for (const size_t i : chosen) {
+    prompts.push_back({task.examples[i].input, route});
+    examples.push_back(&task.examples[i]);
+  }
+  const bool ranks = mode == EvaluationMode::kRanking && has_options(task);
+  const std::vector<Predicted> predicted =
+      ranks ? rank(prompts, examples) : write(prompts, examples);
+  TaskScore result;
+  result.task = task.name;
+  result.metric = task.metric;
+  result.examples = predicted.size();
+  result.too_long = task.examples.size() - chosen.size();
+  result.indistinguishable = indistinguishable_options(task, generator_.tokenizer(), answer_ids());
   std::vector<Scored> majority;
-  for (size_t i = 0; i < task.examples.size(); ++i) {
-    Scored item{canonical(predictions[i]), {}};
-    for (const std::string& gold : task.examples[i].targets) item.golds.push_back(canonical(gold));
-    majority.push_back({canonical(task.majority_answers[i]), item.golds});
-    result.items.push_back(std::move(item));
+  std::vector<ScoredAnswer> compared;
+  for (size_t i = 0; i < predicted.size(); ++i) {
+    const std::vector<std::string>& golds = examples[i]->targets;
+    result.tied += predicted[i].answers.size() > 1;
+    result.truncated += predicted[i].truncated;
+    result.items.push_back({chosen[i], predicted[i].answers, golds});
+    const std::vector<std::string>& options = examples[i]->options;
+    compared.push_back({i, told_apart(predicted[i].answers, options), told_apart(golds, options)});
+    majority.push_back(
+        {told_apart({task.majority_answers[chosen[i]]}, options).at(0), compared.back().golds});
   }
   const std::unique_ptr<Metric> metric = make_metric(task.metric);
-  result.score = metric->score(result.items);
+  const MetricOfTies of_ties(*metric, compared);
+  const std::vector<Scored> items = scored_items(compared);
+  result.score = of_ties.score(items);
   result.majority = metric->score(majority);
-  if (resamples_ > 0) result.interval = bootstrap_interval(*metric, result.items, resamples_);
+  if (resamples_ > 0) result.interval = bootstrap_interval(of_ties, items, resamples_);
   return result;
 }
 

@@ -41,6 +41,15 @@ EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts
 // Whether every example has options to rank.
 bool has_options(const EvaluationTask& task);
 
+// The options of the task's examples that the tokenizer cannot tell apart, in groups of two and
+// more; at most 20 groups. `max_ids` is how many ids of an option the model reads.
+std::vector<std::vector<std::string>> indistinguishable_options(const EvaluationTask& task,
+                                                                const Tokenizer& tokenizer,
+                                                                size_t max_ids);
+// Says so on standard error, where there are any.
+void warn_of_indistinguishable(const std::string& task,
+                               const std::vector<std::vector<std::string>>& groups);
+
 enum class EvaluationMode {
   kGeneration,  // what the model writes
   kRanking,     // the most likely of the options; tasks without options are generated
@@ -48,34 +57,63 @@ enum class EvaluationMode {
 
 const EnumNames<EvaluationMode>& evaluation_mode_names();  // "generation", "ranking"
 
+// A model's answer to an example of a task.
+struct ScoredAnswer {
+  size_t example = 0;                // its index in the task
+  std::vector<std::string> answers;  // one, or all the options that tie
+  std::vector<std::string> golds;
+};
+
 struct TaskScore {
   std::string task;
   std::string metric;
   double score = 0;
   Interval interval;  // 95 % bootstrap over examples
   double majority = 0;
-  size_t examples = 0;
-  std::vector<Scored> items;  // as scored, in the split's order
+  size_t examples = 0;   // that were scored
+  size_t tied = 0;       // of them: those whose answer is a tie between options
+  size_t truncated = 0;  // of them: those of which the model read not all
+  size_t too_long = 0;   // left out for their length (OnLong::kMark)
+  std::vector<std::vector<std::string>> indistinguishable;
+  std::vector<ScoredAnswer> items;  // as scored, in the split's order
 };
 
+// Answers are compared as raw text. A generated answer is the option that the tokenizer would write
+// so, or, in an open task, the accepted answer that it differs from in white space and case only
+// (answer_text.h); else it is what it is.
+//
+// Options of equal likelihood, or that the tokenizer writes alike, are a tie: the score is the mean
+// over answering with the first of each tie, with the second, and so on, which for accuracy is the
+// chance of guessing right among them.
 class Evaluator {
  public:
   // Bootstrap intervals are left out when resamples is 0.
-  Evaluator(TextGenerator& generator, const SearchOptions& search, int resamples = 1000)
-      : generator_(generator), search_(search), resamples_(resamples) {}
+  Evaluator(TextGenerator& generator, const SearchOptions& search, int resamples = 1000,
+            OnLong on_long = OnLong::kTruncate)
+      : generator_(generator), search_(search), resamples_(resamples), on_long_(on_long) {}
 
+  // Error kBadData for an example that is too long, with OnLong::kError.
   TaskScore evaluate(const EvaluationTask& task, const TaskRoute& route, EvaluationMode mode);
 
  private:
-  std::vector<std::string> predict(const EvaluationTask& task, const TaskRoute& route,
-                                   EvaluationMode mode);
-  // The text as the model's tokenizer can write it, in lower case and without outer space. A model
-  // with an uncased vocabulary can't write "New-York": both sides are compared in this form.
-  std::string canonical(const std::string& text) const;
+  struct Predicted {
+    std::vector<std::string> answers;
+    bool truncated = false;
+  };
+  // The indices of the examples to score.
+  std::vector<size_t> choose_examples(const EvaluationTask& task) const;
+  std::vector<Predicted> rank(const std::vector<Prompt>& prompts,
+                              const std::vector<const Example*>& examples);
+  std::vector<Predicted> write(const std::vector<Prompt>& prompts,
+                               const std::vector<const Example*>& examples);
+  size_t answer_ids() const {
+    return static_cast<size_t>(generator_.config().max_position_embeddings);
+  }
 
   TextGenerator& generator_;
   SearchOptions search_;
   int resamples_;
+  OnLong on_long_;
 };
 
 // The unweighted mean of the tasks' scores (docs/spec/gym.md, section 6: "dev performance").

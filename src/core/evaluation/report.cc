@@ -96,6 +96,10 @@ Json Report::to_json() const {
                      {"majority", score.majority},
                      {"margin", score.score - score.majority},
                      {"examples", score.examples},
+                     {"tied", score.tied},
+                     {"truncated", score.truncated},
+                     {"too_long", score.too_long},
+                     {"indistinguishable", score.indistinguishable},
                      {"route", row.route}});
   }
   for (const auto& [family, mean] : family_means()) families[family] = mean;

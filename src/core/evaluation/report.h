@@ -29,7 +29,8 @@ class Report {
   std::string to_text() const;
   std::string to_markdown() const;
   // {"tasks": [{"task", "family", "metric", "score", "interval": [low, high], "majority", "margin",
-  // "examples", "route"}], "families": {name: mean}, "mean", "mean_of_families", "above_majority"}
+  // "examples", "tied", "truncated", "too_long", "indistinguishable", "route"}], "families": {name:
+  // mean}, "mean", "mean_of_families", "above_majority"}
   Json to_json() const;
 
  private:

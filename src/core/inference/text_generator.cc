@@ -60,6 +60,12 @@ std::vector<size_t> by_route(const std::vector<Prompt>& prompts, const std::vect
 
 }  // namespace
 
+const EnumNames<OnLong>& on_long_names() {
+  static const EnumNames<OnLong> names = {
+      {"truncate", OnLong::kTruncate}, {"mark", OnLong::kMark}, {"error", OnLong::kError}};
+  return names;
+}
+
 TextGenerator::TextGenerator(std::shared_ptr<Engine> engine,
                              std::shared_ptr<const Tokenizer> tokenizer, GeneratorOptions options)
     : engine_(std::move(engine)), tokenizer_(std::move(tokenizer)), options_(options) {
@@ -190,28 +196,46 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
   return answer;
 }
 
-std::vector<std::vector<double>> TextGenerator::score(
+std::vector<OptionScores> TextGenerator::score(
     const std::vector<Prompt>& prompts, const std::vector<std::vector<std::string>>& options) {
   check(prompts.size() == options.size(), "one list of options a prompt");
-  std::vector<std::vector<double>> scores(prompts.size());
+  std::vector<OptionScores> scores(prompts.size());
   std::vector<Encoded> encoded;
   const ModelConfig& config = this->config();
   const auto rows_of = [&](size_t i) { return static_cast<int64_t>(options[i].size()); };
   const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
     std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
     for (size_t i = 0; i < batch.size(); ++i) {
+      OptionScores& own = scores[batch[i]];
+      own.truncated = encoded[batch[i]].truncated;
       for (const std::string& option : options[batch[i]]) {
+        bool cut = false;
         ids[i].push_back(
             tokenizer_->encode_target(option, static_cast<size_t>(config.max_position_embeddings),
-                                      config.decoder_start_token_id));
+                                      config.decoder_start_token_id, &cut));
+        own.truncated = own.truncated || cut;
       }
     }
     const auto found = score_options(decoder, config.decoder_start_token_id, ids);
-    for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]] = found[i];
+    for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]].log_likelihoods = found[i];
   };
   constexpr int64_t kUsualOptionTokens = 8;
   for_each_batch(prompts, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);
   return scores;
+}
+
+bool TextGenerator::reads_whole(const std::string& text) const {
+  bool truncated = false;
+  tokenizer_->encode_with_special(text, static_cast<size_t>(options_.max_source_length),
+                                  &truncated);
+  return !truncated;
+}
+
+bool TextGenerator::scores_whole(const std::string& option) const {
+  bool truncated = false;
+  tokenizer_->encode_with_special(option, static_cast<size_t>(config().max_position_embeddings),
+                                  &truncated);
+  return !truncated;
 }
 
 }  // namespace trivium

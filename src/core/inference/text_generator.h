@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/generation/search.h"
+#include "core/base/enum_names.h"
 #include "core/engine/engine.h"
+#include "core/generation/search.h"
 #include "core/routes/task_route.h"
 #include "core/tokenizers/tokenizer.h"
 
@@ -37,6 +38,20 @@ struct GeneratorOptions {
   const std::atomic<bool>* stop = nullptr;
 };
 
+// What is done with a text of more tokens than the model reads.
+enum class OnLong {
+  kTruncate,  // what is too much is cut, and the result says so
+  kMark,      // it gets no answer, and the result says why
+  kError,     // it is an error
+};
+const EnumNames<OnLong>& on_long_names();  // "truncate", "mark", "error"
+
+// How likely each option is as a prompt's answer.
+struct OptionScores {
+  std::vector<double> log_likelihoods;  // summed over an option's tokens and its end
+  bool truncated = false;               // of the prompt, or of an option, not all was read
+};
+
 class TextGenerator {
  public:
   // max_source_length is cut to what the model can embed.
@@ -59,10 +74,14 @@ class TextGenerator {
   Answer stream(const Prompt& prompt, const SearchOptions& search,
                 const std::function<bool(const std::string& text)>& on_text);
 
-  // Rank scoring: the summed log-probability of each option after its prompt,
-  // [prompts][options]; after a stop, an empty list for the prompts left over.
-  std::vector<std::vector<double>> score(const std::vector<Prompt>& prompts,
-                                         const std::vector<std::vector<std::string>>& options);
+  // Rank scoring: each option after its prompt; after a stop, no likelihoods for the prompts left
+  // over.
+  std::vector<OptionScores> score(const std::vector<Prompt>& prompts,
+                                  const std::vector<std::vector<std::string>>& options);
+
+  // Whether all of a prompt's text is read, and all of an option's.
+  bool reads_whole(const std::string& text) const;
+  bool scores_whole(const std::string& option) const;
 
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const ModelConfig& config() const { return engine_->config(); }

@@ -42,8 +42,8 @@ std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_
 }
 
 std::vector<int32_t> Tokenizer::encode_target(std::string_view text, size_t max_length,
-                                              int32_t start_id) const {
-  std::vector<int32_t> ids = encode_with_special(text, max_length);
+                                              int32_t start_id, bool* truncated) const {
+  std::vector<int32_t> ids = encode_with_special(text, max_length, truncated);
   if (ids.front() == start_id) ids.erase(ids.begin());
   return ids;
 }

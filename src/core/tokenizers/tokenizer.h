@@ -51,8 +51,8 @@ class Tokenizer {
 
   // What a decoder that begins with `start_id` is to write for `text`: the ids of
   // encode_with_special, without <s> where that is what the decoder begins with.
-  std::vector<int32_t> encode_target(std::string_view text, size_t max_length,
-                                     int32_t start_id) const;
+  std::vector<int32_t> encode_target(std::string_view text, size_t max_length, int32_t start_id,
+                                     bool* truncated = nullptr) const;
 };
 
 // Finds which scheme the folder holds: sentencepiece (*.model: spiece.model or

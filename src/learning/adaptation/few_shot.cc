@@ -179,7 +179,9 @@ FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
   result.task = task.task.name;
   result.family = task.task.family;
   result.metric = task.task.metric;
-  for (const uint64_t seed : settings.seeds) {
+  const std::vector<uint64_t> seeds =
+      task.task.sample_seed ? std::vector<uint64_t>{*task.task.sample_seed} : settings.seeds;
+  for (const uint64_t seed : seeds) {
     const FewShotSample sample =
         draw_few_shot_sample(task, settings.per_class, settings.total, seed);
     if (result.samples.empty()) {
@@ -187,6 +189,8 @@ FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
           score(start, make_evaluation_task(task.task, task.test.examples, sample.train), settings);
       result.start_score = untuned.score;
       result.majority = untuned.majority;
+      result.indistinguishable = untuned.indistinguishable;
+      warn_of_indistinguishable(result.task, result.indistinguishable);
     }
     result.samples.push_back(tune_on_sample(start, task, sample, settings, on_sample));
   }
@@ -217,9 +221,11 @@ Json to_json(const FewShotResult& result) {
                        {"best", sample.best},
                        {"cells", cells}});
   }
-  return {{"task", result.task},         {"family", result.family},   {"metric", result.metric},
-          {"mean", result.mean()},       {"std", result.deviation()}, {"start", result.start_score},
-          {"majority", result.majority}, {"samples", samples}};
+  return {{"task", result.task},         {"family", result.family},
+          {"metric", result.metric},     {"mean", result.mean()},
+          {"std", result.deviation()},   {"start", result.start_score},
+          {"majority", result.majority}, {"indistinguishable", result.indistinguishable},
+          {"samples", samples}};
 }
 
 }  // namespace trivium::learning

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "learning/adaptation/few_shot_sample.h"
 #include "core/base/json.h"
-#include "learning/storage/checkpoint.h"
-#include "learning/settings/train_settings.h"
 #include "core/evaluation/arg.h"
+#include "learning/adaptation/few_shot_sample.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 
@@ -65,15 +65,16 @@ struct FewShotResult {
   std::string task, family, metric;
   double majority = 0;     // of the test split, by the first sample's train examples
   double start_score = 0;  // the test score before any tuning
+  std::vector<std::vector<std::string>> indistinguishable;  // as TaskScore's
   std::vector<SampleResult> samples;
 
   double mean() const;       // of the samples' test scores
   double deviation() const;  // their population standard deviation
 };
 
-// Every sample and cell. Each cell starts from the same weights and seed (docs/spec/parity.md,
-// A23), so that no result depends on the order. `on_sample` gets each sample's result and its best
-// model.
+// Every sample and cell; where the task comes as one sample (CrossFit's), that one. Each cell
+// starts from the same weights and seed (docs/spec/parity.md, A23), so that no result depends on
+// the order. `on_sample` gets each sample's result and its best model.
 using SampleDone = std::function<void(const SampleResult&, const Checkpoint&)>;
 FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
                             const FewShotSettings& settings, const SampleDone& on_sample = {});
@@ -81,8 +82,9 @@ FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
 // The test scores of the samples, for ARG.
 SampleScores sample_scores(const FewShotResult& result);
 
-// {"task", "family", "metric", "mean", "std", "start", "majority", "samples": [{"seed", "train",
-// "dev", "test", "best", "cells": [{"learning_rate", "batch_size", "dev", "step", "diverged"}]}]}
+// {"task", "family", "metric", "mean", "std", "start", "majority", "indistinguishable", "samples":
+// [{"seed", "train", "dev", "test", "best", "cells": [{"learning_rate", "batch_size", "dev",
+// "step", "diverged"}]}]}
 Json to_json(const FewShotResult& result);
 
 }  // namespace trivium::learning

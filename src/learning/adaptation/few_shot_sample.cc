@@ -8,6 +8,21 @@
 #include "core/base/rng.h"
 
 namespace trivium::learning {
+namespace {
+
+FewShotSample given_sample(const FewShotTask& task) {
+  FewShotSample sample;
+  sample.seed = *task.task.sample_seed;
+  for (const Record& record : task.task.records.at(Split::kTrain)) {
+    sample.train.push_back(task.entry.prompt->render(task.task, record));
+  }
+  for (const Record& record : task.task.records.at(Split::kDev)) {
+    sample.dev.push_back(task.entry.prompt->render(task.task, record));
+  }
+  return sample;
+}
+
+}  // namespace
 
 FewShotTask load_few_shot_task(const Gym& gym, const PromptLibrary& prompts,
                                const std::string& name, size_t test_limit) {
@@ -22,6 +37,7 @@ FewShotTask load_few_shot_task(const Gym& gym, const PromptLibrary& prompts,
 
 FewShotSample draw_few_shot_sample(const FewShotTask& task, int64_t per_class, int64_t total,
                                    uint64_t seed) {
+  if (task.task.sample_seed) return given_sample(task);
   const std::vector<Record>& records = task.task.records.at(Split::kTrain);
   std::vector<size_t> order(records.size());
   std::iota(order.begin(), order.end(), size_t{0});

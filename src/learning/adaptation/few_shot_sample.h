@@ -29,7 +29,8 @@ struct FewShotSample {
 
 // Draws train and dev, without overlap, from the task's train split: `per_class` of each label for
 // a task whose labels are fixed, `total` for any other. Where there is not enough, dev gets less
-// first. The same seed gives the same sample. Error kBadData where there is nothing for dev.
+// first. The same seed gives the same sample. A task that comes as such a sample (CrossFit's) is
+// taken as it is. Error kBadData where there is nothing for dev.
 FewShotSample draw_few_shot_sample(const FewShotTask& task, int64_t per_class, int64_t total,
                                    uint64_t seed);
 

@@ -1,18 +1,19 @@
 // trivium adapt: few-shot tuning on tasks that a checkpoint does not know.
-#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "cli/output/output.h"
-#include "learning/adaptation/few_shot.h"
-#include "learning/adaptation/start.h"
+#include "cli/program/choice.h"
+#include "cli/program/given_paths.h"
+#include "cli/program/home.h"
+#include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/logging.h"
-#include "learning/commands/commands.h"
-#include "cli/program/choice.h"
-#include "cli/program/home.h"
-#include "cli/program/stop_signal.h"
 #include "core/evaluation/arg.h"
+#include "learning/adaptation/few_shot.h"
+#include "learning/adaptation/start.h"
+#include "learning/commands/commands.h"
 #include "learning/model/device.h"
 #include "learning/training/task_vectors.h"
 
@@ -24,12 +25,15 @@ constexpr const char* kAdaptFooter =
     "task's train split, and as many to choose by; tunes on each with every learning rate and\n"
     "batch size; and scores the best by them on the task's test split. A routed checkpoint starts\n"
     "from the route of the nearest known task (routed), the same experts as one dense model\n"
-    "(squeezed), all experts alike (averaged) or one random expert a layer (random).\n"
-    "Example:\n"
-    "  trivium adapt checkpoints/trivium-small --gym ../shared/gym --task cb --samples 1";
+    "(squeezed), all experts alike (averaged) or one random expert a layer (random). A task of\n"
+    "CrossFit's files is tuned on the sample that they are. docs/data.md has every form of --gym.\n"
+    "Examples:\n"
+    "  trivium adapt checkpoints/trivium-small --gym ../shared/gym --task cb --samples 1\n"
+    "  trivium adapt checkpoints/trivium-small --gym mine.jsonl --task mine --samples 1";
 
 struct AdaptFlags {
-  std::string checkpoint, gym, start, vectors, base, output, bars, device = "cpu";
+  std::string checkpoint, gym, start, vectors, base, bars, device = "cpu";
+  std::optional<std::string> output;
   std::vector<std::string> tasks;
   int64_t samples = 5, test_limit = 0;
   uint64_t random_seed = 42;
@@ -61,15 +65,8 @@ class Adaptation {
       : flags_(std::move(flags)),
         gym_(flags_.gym),
         prompts_(cli::prompts_folder()),
-        checkpoint_(load_checkpoint(flags_.checkpoint)) {
-    for (const std::string& task : flags_.tasks) gym_.describe(task);  // unknown: before any work
+        checkpoint_(checked(flags_, gym_)) {
     if (!flags_.base.empty()) base_ = read_scores(flags_.base);
-    if (!flags_.output.empty() && flags_.tasks.size() > 1) {
-      throw Error(ExitCode::kUsage, "--output holds the checkpoint of one task; name one --task");
-    }
-    if (!flags_.output.empty() && std::filesystem::exists(flags_.output)) {
-      throw Error(ExitCode::kExists, flags_.output + " exists; name another --output");
-    }
     kind_ = start_kind(!flags_.start.empty()            ? flags_.start
                        : checkpoint_.model->is_routed() ? "routed"
                                                         : "dense");
@@ -86,6 +83,21 @@ class Adaptation {
   }
 
  private:
+  // The checkpoint, once all that can be wrong with the flags is known to be right.
+  static Checkpoint checked(const AdaptFlags& flags, const Gym& gym) {
+    gym.chosen_tasks("", flags.tasks);
+    if (flags.output && flags.tasks.size() > 1) {
+      throw Error(ExitCode::kUsage, "--output holds the checkpoint of one task; name one --task");
+    }
+    if (!flags.bars.empty()) cli::check_ending(flags.bars, {".svg"}, "--bars");
+    if (flags.output) cli::check_output_folder(*flags.output, "--output");
+    if (flags.output && std::filesystem::exists(*flags.output)) {
+      throw Error(ExitCode::kExists, *flags.output + " exists; name another --output");
+    }
+    spdlog::info("reading {}", flags.checkpoint);
+    return load_checkpoint(flags.checkpoint);
+  }
+
   void adapt(const std::string& name) {
     const FewShotTask task =
         load_few_shot_task(gym_, prompts_, name, static_cast<size_t>(flags_.test_limit));
@@ -94,11 +106,11 @@ class Adaptation {
             ? torch::Tensor()
             : load_task_vectors(flags_.vectors).rows_of({name}, flags_.vectors)[0];
     const Start start = make_start(checkpoint_, kind_, task, flags_.random_seed, vector);
-    bool written = flags_.output.empty();
+    bool written = !flags_.output;
     const auto write_first = [&](const SampleResult& sample, const Checkpoint& tuned) {
       if (written) return;
-      save_checkpoint(tuned, flags_.output);
-      spdlog::info("wrote {}, tuned on sample {}", flags_.output, sample.seed);
+      save_checkpoint(tuned, *flags_.output);
+      spdlog::info("wrote {}, tuned on sample {}", *flags_.output, sample.seed);
       written = true;
     };
     results_.push_back(adapt_to_task(start.checkpoint, task, flags_.settings, write_first));
@@ -152,7 +164,6 @@ class Adaptation {
       if (!flags_.bars.empty()) write_file_atomically(flags_.bars, gain_svg(gain));
     }
     cli::write_output((flags_.json ? to_json_line(object) + "\n" : table));
-    if (std::fflush(stdout) != 0) throw Error(ExitCode::kIo, "cannot write standard output");
   }
 
   AdaptFlags flags_;
@@ -200,7 +211,11 @@ void add_tuning_flags(CLI::App& command, FewShotSettings& settings) {
 
 void add_adapt_flags(CLI::App& command, AdaptFlags& flags) {
   command.add_option("checkpoint", flags.checkpoint, "checkpoint folder to adapt")->required();
-  command.add_option("--gym", flags.gym, "gym folder with the tasks' records")->required();
+  command
+      .add_option("--gym", flags.gym,
+                  "gym folder with the tasks' records, CrossFit folder, or JSONL file with "
+                  "\"inputs\" and \"targets\"")
+      ->required();
   command.add_option("--task", flags.tasks, "task or tasks to adapt to: NAME,NAME...")
       ->delimiter(',')
       ->required();

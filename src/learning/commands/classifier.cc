@@ -4,22 +4,24 @@
 #include <chrono>
 #include <memory>
 
+#include "cli/batch/result_file.h"
 #include "cli/output/output.h"
+#include "cli/program/choice.h"
+#include "cli/program/given_paths.h"
+#include "cli/program/stop_signal.h"
 #include "core/analysis/gates_page.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
 #include "core/base/timing.h"
-#include "learning/commands/commands.h"
-#include "cli/program/stop_signal.h"
-#include "cli/batch/result_file.h"
-#include "learning/commands/commands.h"
-#include "learning/settings/classifier_settings.h"
 #include "core/data/gym.h"
+#include "core/evaluation/answer_text.h"
+#include "core/evaluation/report.h"
+#include "learning/commands/commands.h"
 #include "learning/reference/classifier_gates.h"
 #include "learning/reference/classifier_scores.h"
-#include "core/evaluation/report.h"
 #include "learning/reference/labelled_examples.h"
+#include "learning/settings/classifier_settings.h"
 #include "learning/training/classifier_training.h"
 
 namespace trivium::learning {
@@ -28,6 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kResamples = 1000;
+constexpr size_t kLabelIds = 512;  // no label is so long
 
 // --- train
 
@@ -37,13 +40,20 @@ struct ClassifierTrainFlags {
   bool reference = false, resume = false;
 };
 
+// A head tells the labels apart all the same; whoever reads them as text does not.
+std::vector<std::vector<std::string>> indistinguishable_labels(const LabelledTaskInfo& task,
+                                                               const Tokenizer& tokenizer) {
+  if (task.kind == AnswerKind::kChoice) return {};  // its labels are names of fields
+  return OptionTexts(tokenizer, task.labels, kLabelIds).indistinguishable();
+}
+
 // The train lines of all tasks as ids; the tasks' descriptions are added to `infos`.
 std::vector<LabelledExample> read_examples(const ClassifierSettings& settings,
                                            const Tokenizer& tokenizer,
                                            std::vector<LabelledTaskInfo>& infos) {
   const Gym gym(settings.gym);
   std::vector<LabelledExample> examples;
-  for (const std::string& name : settings.tasks) {
+  for (const std::string& name : gym.chosen_tasks("", settings.tasks)) {
     LabelledTask task =
         labelled_task(gym.load_task(name, static_cast<size_t>(settings.examples_per_task)));
     const auto task_row = static_cast<int64_t>(infos.size());
@@ -51,6 +61,7 @@ std::vector<LabelledExample> read_examples(const ClassifierSettings& settings,
                                                     task_row, tokenizer, settings.max_length)) {
       examples.push_back(std::move(example));
     }
+    warn_of_indistinguishable(name, indistinguishable_labels(task.info, tokenizer));
     infos.push_back(std::move(task.info));
   }
   spdlog::info("{} training examples of {} tasks", examples.size(), infos.size());
@@ -64,6 +75,8 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);
+  cli::check_start(settings.init, "model.init");
+  cli::check_output_folder(settings.output, "run.output");
   if (settings.tasks.empty()) throw Error(ExitCode::kConfig, "data.tasks must not be empty");
   if (fs::exists(settings.output) && !flags.resume) {
     throw Error(ExitCode::kExists, settings.output +
@@ -105,7 +118,8 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
 // --- eval
 
 struct EvalFlags {
-  std::string checkpoint, gym, split = "test";
+  std::string checkpoint, gym;
+  Split split = Split::kTest;
   std::vector<std::string> tasks;
   int64_t limit = 0, max_length = 128;
   bool json = false;
@@ -125,11 +139,12 @@ std::vector<TaskScore> score_tasks(ClassifierCheckpoint& checkpoint, const EvalF
       throw Error(ExitCode::kBadData,
                   "the gym's task " + name + " is described otherwise than in training");
     }
-    const auto examples =
-        encode_labelled(task.records.at(flags.split == "dev" ? Split::kDev : Split::kTest),
-                        task.info.kind, row, *checkpoint.tokenizer, flags.max_length);
+    const auto examples = encode_labelled(task.records.at(flags.split), task.info.kind, row,
+                                          *checkpoint.tokenizer, flags.max_length);
     scores.push_back(score_classifier(checkpoint, row, examples, task.info.metric,
                                       /*bf16=*/false, kResamples));
+    scores.back().indistinguishable = indistinguishable_labels(task.info, *checkpoint.tokenizer);
+    warn_of_indistinguishable(name, scores.back().indistinguishable);
   }
   return scores;
 }
@@ -148,7 +163,8 @@ void run_eval(const EvalFlags& flags) {
                             {"score", score.score},
                             {"low", score.interval.low},
                             {"high", score.interval.high},
-                            {"examples", score.examples}}) +
+                            {"examples", score.examples},
+                            {"indistinguishable", score.indistinguishable}}) +
               "\n";
     } else {
       text +=
@@ -225,6 +241,7 @@ void run_gates(const GatesFlags& flags) {
     }
     texts.push_back(std::move(text));
   }
+  cli::check_ending(flags.output, {".html"}, "--output");
   cli::ResultFile file(flags.output, flags.overwrite);
   file.write(
       gates_page("Gates of " + fs::path(flags.checkpoint).lexically_normal().string(), texts));
@@ -257,9 +274,7 @@ void add_eval(CLI::App& classifier) {
   command->add_option("--gym", flags->gym, "gym folder: split.json and a folder a task")
       ->required();
   command->add_option("--tasks", flags->tasks, "these tasks only");
-  command->add_option("--split", flags->split, "dev or test")
-      ->check(CLI::IsMember({"dev", "test"}))
-      ->capture_default_str();
+  cli::add_choice(*command, "--split", flags->split, scored_split_names(), "records to score");
   command->add_option("--limit", flags->limit, "only the first so many lines of a task; 0: all")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->capture_default_str();
@@ -267,6 +282,9 @@ void add_eval(CLI::App& classifier) {
       ->check(CLI::Range(8, 1 << 17))
       ->capture_default_str();
   command->add_flag("--json", flags->json, "a line of JSON a task instead of a table");
+  command->footer(
+      "Example:\n  trivium classifier eval --checkpoint runs/classifier/mt_tag --gym "
+      "../shared/gym");
   command->callback([flags] { run_eval(*flags); });
 }
 
@@ -286,6 +304,9 @@ void add_gates(CLI::App& classifier) {
       ->capture_default_str();
   command->add_option("--output,-o", flags->output, "the page (FILE.html)")->required();
   command->add_flag("--overwrite", flags->overwrite, "replace the file where it exists");
+  command->footer(
+      "Example:\n  trivium classifier gates --checkpoint runs/classifier/mt_tag\n"
+      "      --text 'a gorgeous film' --output gates.html");
   command->callback([flags] { run_gates(*flags); });
 }
 
@@ -299,6 +320,9 @@ void add_classifier_command(CLI::App& app, int& status) {
   add_classifier_adapt(*classifier, status);
   add_eval(*classifier);
   add_gates(*classifier);
+  classifier->footer(
+      "Example:\n  trivium classifier eval --checkpoint runs/classifier/mt_tag --gym "
+      "../shared/gym");
 }
 
 }  // namespace trivium::learning

@@ -4,14 +4,14 @@
 #include <memory>
 
 #include "cli/output/output.h"
-#include "learning/adaptation/gate_reuse.h"
+#include "cli/program/choice.h"
+#include "cli/program/given_paths.h"
+#include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "learning/commands/commands.h"
-#include "cli/program/choice.h"
-#include "cli/program/stop_signal.h"
-#include "learning/commands/commands.h"
 #include "core/data/gym.h"
+#include "learning/adaptation/gate_reuse.h"
+#include "learning/commands/commands.h"
 #include "learning/reference/classifier_scores.h"
 #include "learning/reference/labelled_examples.h"
 #include "learning/training/classifier_training.h"
@@ -55,6 +55,7 @@ std::optional<int64_t> first_gates(const ClassifierCheckpoint& checkpoint, const
 }
 
 int run(const ClassifierAdaptFlags& flags) {
+  cli::check_output_folder(flags.output, "--output");
   if (fs::exists(flags.output)) {
     throw Error(ExitCode::kExists, flags.output + " is there; choose another --output");
   }
@@ -78,8 +79,9 @@ int run(const ClassifierAdaptFlags& flags) {
                 flags.epochs, &cli::stop_requested());
   if (!result) return static_cast<int>(ExitCode::kInterrupted);
   save_classifier(tuned, flags.output);
-  const TaskScore score = score_classifier(tuned, 0, encode(Split::kTest), task.info.metric,
-                                           flags.step.precision == Precision::kBfloat16, kAdaptResamples);
+  const TaskScore score =
+      score_classifier(tuned, 0, encode(Split::kTest), task.info.metric,
+                       flags.step.precision == Precision::kBfloat16, kAdaptResamples);
   const Json line = {{"task", flags.task},
                      {"gates", row ? many.tasks.at(static_cast<size_t>(*row)).name : ""},
                      {"dev", result->dev_score},

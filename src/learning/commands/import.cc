@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/program/choice.h"
+#include "cli/program/given_paths.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "learning/commands/commands.h"
@@ -20,6 +21,7 @@ struct ImportFlags {
 };
 
 void run_import(const ImportFlags& flags) {
+  cli::check_output_folder(flags.output, "--output");
   const Checkpoint checkpoint = flags.architecture == Architecture::kBart
                                     ? import_bart(flags.from, flags.options)
                                     : import_bert_as_seq2seq(flags.from, flags.bert, flags.options);
@@ -58,6 +60,10 @@ void add_import_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--seed", flags->options.seed, "seed of router and noise")
       ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  trivium import --from bart-base --output runs/bart_base\n"
+      "  trivium import --architecture bert --from all-MiniLM-L6-v2 --output runs/minilm");
   command->callback([flags] { run_import(*flags); });
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/output/output.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -35,7 +36,7 @@ std::vector<std::string> read_paragraphs(const PretrainSettings& settings) {
   }
   if (settings.gym.empty()) return paragraphs;
   const Gym gym(settings.gym);
-  for (const std::string& name : gym.tasks_of(settings.part)) {
+  for (const std::string& name : gym.chosen_tasks(settings.part, {})) {
     const Task task = gym.load_task(name);
     for (const Record& record : task.records.at(Split::kTrain)) {
       for (const std::string& field : task.inputs) {
@@ -81,6 +82,8 @@ int run_pretrain(const PretrainFlags& flags) {
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);
+  cli::check_start(settings.init, "model.init");
+  cli::check_output_folder(settings.run.output, "run.output");
   const torch::Device device = parse_device(flags.device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
@@ -130,6 +133,10 @@ void add_pretrain_command(CLI::App& app, int& status) {
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--resume", flags->resume, "go on from the run's last/");
   command->add_flag("--settings", flags->reference, "print every setting, its default and meaning");
+  command->footer(
+      "Example:\n"
+      "  trivium pretrain configs/pretrain_small.toml --set model.init=runs/minilm\n"
+      "      --set run.output=runs/denoised");
   command->callback([flags, &status] {
     if (!flags->reference && flags->config.empty()) {
       throw Error(ExitCode::kUsage, "name a settings file: trivium pretrain configs/FILE.toml");

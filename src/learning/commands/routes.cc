@@ -1,10 +1,10 @@
-// trivium routes disable, resolve: what a route's experts are worth, and routes.json for a checkpoint
-// that was saved without it.
+// trivium routes disable, resolve: what a route's experts are worth, and routes.json for a
+// checkpoint that was saved without it.
 #include <cmath>
 #include <memory>
 
-#include "cli/output/output.h"
 #include "cli/commands/route_features.h"
+#include "cli/output/output.h"
 #include "cli/program/choice.h"
 #include "cli/program/companion.h"
 #include "cli/program/home.h"
@@ -46,15 +46,10 @@ void run_disable(const DisableFlags& flags) {
     tasks.push_back(
         load_evaluation_task(gym, prompts, name, Split::kTest, static_cast<size_t>(flags.limit)));
   }
-  SearchOptions search = model.generator().default_search();
-  search.num_beams = 1;
-  Evaluator evaluator(model.generator(), search, /*resamples=*/0);
+  Evaluator evaluator(model.generator(), model.generator().default_search(), /*resamples=*/0);
   size_t scored = 0;
   const RouteScorer score = [&](size_t task, const TaskRoute& route) {
-    const double value = evaluator
-                             .evaluate(tasks[task], route,
-                                       flags.mode)
-                             .score;
+    const double value = evaluator.evaluate(tasks[task], route, flags.mode).score;
     if (cli::stop_requested()) throw Error(ExitCode::kInterrupted, "stopped");
     if (++scored % 20 == 0) spdlog::info("{} evaluations of a task on a route", scored);
     return std::isfinite(value) ? value : 0;
@@ -63,8 +58,8 @@ void run_disable(const DisableFlags& flags) {
   disabling.temperature = model.config().routing.selection_temperature;
   const DisablingReport report =
       disable_experts(reference, rows, features, correlations.found(), score, disabling);
-  cli::write_output(
-      flags.features.json ? to_json_line(to_json(report)) + "\n" : to_markdown(report));
+  cli::write_output(flags.features.json ? to_json_line(to_json(report)) + "\n"
+                                        : to_markdown(report));
 }
 
 // --- resolve

@@ -1,14 +1,18 @@
 // trivium task vector, add: vectors of tasks, and new tasks.
-#include <cstdio>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
 #include "cli/program/choice.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/home.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/data/gym.h"
+#include "core/evaluation/answer_text.h"
+#include "core/evaluation/evaluator.h"
 #include "learning/adaptation/new_task.h"
 #include "learning/model/model_routes.h"
 #include "learning/training/multi_task_stream.h"
@@ -87,12 +91,13 @@ torch::Tensor compute_vectors(const VectorFlags& flags, const Gym& gym,
 }
 
 void run_vector(VectorFlags flags) {
+  cli::check_output_file(flags.output, "--output");
   set_threads(flags.threads);
   refuse_to_overwrite(flags.output);
   flags.optimiser.seed = static_cast<int64_t>(flags.seed);
   const Gym gym(flags.gym);
   TaskVectors result;
-  result.tasks = flags.tasks.empty() ? gym.tasks_of(flags.part) : flags.tasks;
+  result.tasks = gym.chosen_tasks(flags.part, flags.tasks);
   result.vectors = compute_vectors(flags, gym, result.tasks);
   save_task_vectors(result, flags.output);
   spdlog::info("wrote {}: {} tasks, {} numbers each", flags.output, result.tasks.size(),
@@ -108,12 +113,16 @@ struct AddFlags {
   int threads = 0;
 };
 
-// "encoder 0 2 1, decoder 1 1 0": each layer's main expert.
+// "encoder 0 3 2, decoder 2 2 1": each layer's main expert, counted from 1; 0 stands for an
+// ordinary layer, as everywhere.
 std::string route_text(const TaskRoute& route) {
+  const auto main_expert = [](const std::vector<float>& layer) {
+    return layer.size() == 1 ? 0 : TaskRoute::main_expert(layer) + 1;
+  };
   std::string text = "encoder";
-  for (const auto& layer : route.encoder) text += fmt::format(" {}", TaskRoute::main_expert(layer));
+  for (const auto& layer : route.encoder) text += fmt::format(" {}", main_expert(layer));
   text += ", decoder";
-  for (const auto& layer : route.decoder) text += fmt::format(" {}", TaskRoute::main_expert(layer));
+  for (const auto& layer : route.decoder) text += fmt::format(" {}", main_expert(layer));
   return text;
 }
 
@@ -121,39 +130,58 @@ std::string route_text(const TaskRoute& route) {
 struct NewExamples {
   std::vector<std::string> texts;
   std::vector<EncodedExample> encoded;
+  std::vector<std::vector<std::string>> indistinguishable;  // of their answers
 };
 
-NewExamples read_examples(const AddFlags& flags, const TaskEntry& entry,
-                          const Checkpoint& checkpoint) {
+NewExamples encode_examples(const AddFlags& flags, const Task& task, const TaskEntry& entry,
+                            const Checkpoint& checkpoint) {
   NewExamples result;
   const ExampleEncoder encoder =
       example_encoder(checkpoint, flags.max_source_length, flags.max_target_length);
-  const Task task = load_p3_task(flags.examples, flags.name);
+  std::set<std::string> answers;
   for (const auto& [split, records] : task.records) {
     for (const Record& record : records) {
       const Example example = entry.prompt->render(entry.task, record);
       result.texts.push_back(example.input);
+      answers.insert(example.targets.at(0));
       result.encoded.push_back(encoder.encode(example, 0));
     }
   }
   if (result.texts.empty()) {
     throw Error(ExitCode::kBadData, flags.examples + " has no examples");
   }
+  result.indistinguishable = OptionTexts(*checkpoint.tokenizer, {answers.begin(), answers.end()},
+                                         static_cast<size_t>(flags.max_target_length))
+                                 .indistinguishable();
   return result;
 }
 
-void run_add(const AddFlags& flags) {
+// Everything that the flags can have wrong, before anything is read.
+void check_flags(const AddFlags& flags) {
   if (flags.examples.empty() && flags.description.empty()) {
     throw Error(ExitCode::kUsage,
                 "say what the task is: --description TEXT, --examples FILE, or "
                 "both");
   }
-  set_threads(flags.threads);
+  if (!is_plain_name(flags.name)) {
+    throw Error(ExitCode::kConfig,
+                "\"" + flags.name + "\" is not a plain name: letters, digits, _ and - make one");
+  }
+  cli::check_output_folder(flags.output, "--output");
   refuse_to_overwrite(flags.output);
+}
+
+void run_add(const AddFlags& flags) {
+  check_flags(flags);
+  set_threads(flags.threads);
+  std::optional<Task> task;
+  if (!flags.examples.empty()) task = load_p3_task(flags.examples, flags.name);
+  spdlog::info("reading {}", flags.checkpoint);
   const Checkpoint checkpoint = load_checkpoint(flags.checkpoint);
   const TaskEntry entry = plain_entry(flags.name, flags.description);
   NewExamples examples;
-  if (!flags.examples.empty()) examples = read_examples(flags, entry, checkpoint);
+  if (task) examples = encode_examples(flags, *task, entry, checkpoint);
+  warn_of_indistinguishable(flags.name, examples.indistinguishable);
   std::vector<std::string> texts = examples.texts;
   if (!flags.description.empty()) texts.push_back(flags.description);
   const TaskMix shares = nearest_tasks(checkpoint, texts);
@@ -161,6 +189,8 @@ void run_add(const AddFlags& flags) {
   std::string report = flags.name + ": near";
   for (const auto& [task, share] : shares) report += fmt::format(" {} {:.2f}", task, share);
   if (!examples.encoded.empty()) {
+    spdlog::info("tuning the vector: {} steps on {} examples", flags.optimiser.steps,
+                 examples.encoded.size());
     const VectorTuning tuning =
         tune_vector(checkpoint, vector, examples.encoded, flags.batch_size, flags.optimiser);
     vector = tuning.vector;
@@ -236,7 +266,11 @@ void add_add(CLI::App& task) {
   command->footer(
       "The vector begins as a mixture of the nearest known tasks' vectors; all else stays as it\n"
       "is. The new task is found by its name (--task, /task) only: what guesses the task of a\n"
-      "prompt without a name is not trained again, since that needs all tasks' texts.");
+      "prompt without a name is not trained again, since that needs all tasks' texts. A line of\n"
+      "--examples is {\"inputs\": TEXT, \"targets\": TEXT}; docs/data.md has the other forms.\n"
+      "Example:\n"
+      "  trivium task add tone --checkpoint checkpoints/trivium-small --examples tone.jsonl\n"
+      "      --description 'whether a message is friendly' --output runs/with_tone");
   command->callback([flags] { run_add(*flags); });
 }
 

@@ -2,9 +2,11 @@
 #include <memory>
 
 #include "cli/output/output.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
+#include "core/data/gym.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
 #include "learning/settings/train_settings.h"
@@ -27,7 +29,10 @@ int run_train(const TrainFlags& flags) {
     return 0;
   }
   load_settings(settings, flags.config, flags.overrides);
+  cli::check_start(settings.init, "model.init");
+  cli::check_output_folder(settings.run.output, "run.output");
   settings.prompts = cli::prompts_folder(settings.prompts).string();
+  Gym(settings.gym).chosen_tasks(settings.part, settings.tasks);  // unknown: before any work
   const torch::Device device = parse_device(flags.device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
@@ -49,6 +54,13 @@ void add_train_command(CLI::App& app, int& status) {
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--resume", flags->resume, "go on from the run's last/");
   command->add_flag("--settings", flags->reference, "print every setting, its default and meaning");
+  command->footer(
+      "Ctrl-C stops after the step at hand; --resume goes on. Of the gym folder that data.gym "
+      "names\n"
+      "docs/data.md has every form.\n"
+      "Example:\n"
+      "  trivium train configs/train_small_routed.toml --set model.init=runs/denoised/last\n"
+      "      --set run.output=runs/trained");
   command->callback([flags, &status] {
     if (!flags->reference && flags->config.empty()) {
       throw Error(ExitCode::kUsage, "name a settings file: trivium train configs/FILE.toml");

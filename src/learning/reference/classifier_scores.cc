@@ -106,11 +106,14 @@ TaskScore score_classifier(ClassifierCheckpoint& checkpoint, int64_t task,
   TaskScore score;
   score.task = info.name;
   score.metric = metric;
-  score.items = classifier_answers(info, examples, outputs);
-  score.examples = score.items.size();
+  const std::vector<Scored> items = classifier_answers(info, examples, outputs);
+  score.examples = items.size();
+  for (const Scored& item : items) {
+    score.items.push_back({score.items.size(), {item.prediction}, item.golds});
+  }
   const std::unique_ptr<Metric> scorer = make_metric(metric);
-  score.score = scorer->score(score.items);
-  if (resamples > 0) score.interval = bootstrap_interval(*scorer, score.items, resamples);
+  score.score = scorer->score(items);
+  if (resamples > 0) score.interval = bootstrap_interval(*scorer, items, resamples);
   return score;
 }
 

@@ -2,8 +2,8 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
-#include "learning/reference/classifier_scores.h"
 #include "learning/model/bfloat16_scope.h"
+#include "learning/reference/classifier_scores.h"
 #include "learning/training/snapshot.h"
 
 namespace trivium::learning {

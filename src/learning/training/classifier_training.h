@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "learning/storage/classifier_checkpoint.h"
-#include "learning/settings/classifier_settings.h"
 #include "learning/examples/batch_sampler.h"
+#include "learning/settings/classifier_settings.h"
+#include "learning/storage/classifier_checkpoint.h"
 #include "learning/training/training_loop.h"
 
 namespace trivium::learning {

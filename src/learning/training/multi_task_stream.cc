@@ -19,7 +19,7 @@ std::vector<SampleItem> sample_items(const std::vector<EncodedExample>& examples
 std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
                                                      const PromptLibrary& prompts,
                                                      const ExampleEncoder& encoder,
-                                                     const TrainSettings& settings) {
+                                                     const TrainSettings& settings, size_t* cut) {
   auto templates = prompts.templates_of(task);
   if (settings.templates == TemplateUse::kFirst) templates.resize(1);
   const std::vector<Record>& records = task.records.at(Split::kTrain);
@@ -27,8 +27,10 @@ std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t r
   const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
   std::vector<EncodedExample> examples;
   for (size_t i = 0; i < count; ++i) {
-    examples.push_back(
-        encoder.encode(templates[i % templates.size()]->render(task, records[i]), row));
+    const Example rendered = templates[i % templates.size()]->render(task, records[i]);
+    bool is_cut = false;
+    examples.push_back(encoder.encode(rendered, row, &is_cut));
+    if (cut != nullptr) *cut += is_cut;
   }
   return examples;
 }

@@ -15,11 +15,13 @@ namespace trivium::learning {
 
 // Renders and encodes the train split of a task with its records, the first
 // data.examples_per_task of them; example.task is `row`. With data.templates = "all" the examples
-// take the task's templates in turn.
+// take the task's templates in turn. Adds to `cut`, where given, how many examples were longer than
+// the settings' lengths.
 std::vector<EncodedExample> encode_training_examples(const Task& task, int64_t row,
                                                      const PromptLibrary& prompts,
                                                      const ExampleEncoder& encoder,
-                                                     const TrainSettings& settings);
+                                                     const TrainSettings& settings,
+                                                     size_t* cut = nullptr);
 // The same of all `tasks`, whose rows are their places in the list.
 std::vector<EncodedExample> encode_training_examples(const Gym& gym, const PromptLibrary& prompts,
                                                      const std::vector<std::string>& tasks,

@@ -5,8 +5,8 @@
 
 #include <atomic>
 
-#include "learning/storage/checkpoint.h"
 #include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 #include "learning/training/task_mixture.h"
 
 namespace trivium::learning {

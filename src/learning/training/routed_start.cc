@@ -1,8 +1,8 @@
 #include "learning/training/routed_start.h"
 
 #include "core/base/error.h"
-#include "learning/storage/expert_copies.h"
 #include "learning/model/selection.h"
+#include "learning/storage/expert_copies.h"
 #include "learning/training/task_vectors.h"
 #include "learning/training/tuned_copy.h"
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "learning/storage/checkpoint.h"
-#include "learning/settings/train_settings.h"
 #include "learning/model/batch.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 

@@ -18,7 +18,8 @@ namespace trivium::learning {
 struct TrainingSnapshot {
   int64_t step = 0;
   std::optional<double> best_score;
-  double loss_sum = 0;  // over the loss_steps steps that the training has added (TrainingLoop::add_loss)
+  double loss_sum =
+      0;  // over the loss_steps steps that the training has added (TrainingLoop::add_loss)
   int64_t loss_steps = 0;
   Json stream_state;  // of the examples' streams
   // uint8, LibTorch's generators; noise: undefined where the training draws none.
@@ -26,8 +27,8 @@ struct TrainingSnapshot {
   NamedTensors optimiser;
 };
 
-// Saves the checkpoint with the state in its training.json and training.safetensors: all are replaced
-// together, so that a crash leaves the old ones or the new ones.
+// Saves the checkpoint with the state in its training.json and training.safetensors: all are
+// replaced together, so that a crash leaves the old ones or the new ones.
 void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot& snapshot,
                             const std::filesystem::path& folder);
 void save_training_snapshot(const ClassifierCheckpoint& checkpoint,

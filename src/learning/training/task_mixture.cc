@@ -16,22 +16,32 @@ TaskMixture load_task_mixture(const TrainSettings& settings, const ExampleEncode
   const Gym gym(settings.gym);
   const PromptLibrary prompts(settings.prompts);
   TaskMixture mixture;
-  mixture.tasks = settings.tasks.empty() ? gym.tasks_of(settings.part) : settings.tasks;
+  mixture.tasks = gym.chosen_tasks(settings.part, settings.tasks);
   spdlog::info("reading {} tasks", mixture.tasks.size());
   std::vector<TaskFinder::TaskTexts> texts;
+  size_t cut = 0;
   for (const std::string& name : mixture.tasks) {
     const Task task = gym.load_task(name);
     mixture.catalog.add(task, prompts);
     texts.push_back(finder_texts(task, prompts.templates_of(task), prompts.description_of(name)));
     mixture.dev.push_back(make_evaluation_task(task, prompts, Split::kDev,
                                                static_cast<size_t>(settings.eval_examples)));
-    for (EncodedExample& example : encode_training_examples(
-             task, static_cast<int64_t>(mixture.dev.size()) - 1, prompts, encoder, settings)) {
+    warn_of_indistinguishable(
+        name, indistinguishable_options(mixture.dev.back(), encoder.tokenizer,
+                                        static_cast<size_t>(settings.max_target_length)));
+    for (EncodedExample& example :
+         encode_training_examples(task, static_cast<int64_t>(mixture.dev.size()) - 1, prompts,
+                                  encoder, settings, &cut)) {
       mixture.examples.push_back(std::move(example));
     }
   }
   mixture.finder = TaskFinder::train(texts);
   spdlog::info("{} training examples", mixture.examples.size());
+  if (cut > 0) {
+    spdlog::warn(
+        "{} of them are longer than data.max_source_length or data.max_target_length and were cut",
+        cut);
+  }
   return mixture;
 }
 

@@ -10,11 +10,11 @@
 #include <optional>
 
 #include "core/base/rng.h"
-#include "learning/storage/checkpoint.h"
-#include "learning/settings/train_settings.h"
 #include "core/routes/route_file.h"
 #include "learning/model/loss.h"
 #include "learning/model/selection.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 #include "learning/training/example_stream.h"
 #include "learning/training/progress.h"
 #include "learning/training/training_loop.h"

@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "learning/storage/checkpoint.h"
-#include "learning/settings/train_settings.h"
 #include "learning/model/batch.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 

@@ -5,13 +5,13 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/batch/batch.h"
 #include "cli/output/output.h"
+#include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/timing.h"
-#include "cli/batch/batch.h"
 #include "research/benches/benches.h"
-#include "cli/program/stop_signal.h"
 
 namespace trivium::research {
 namespace {
@@ -21,7 +21,8 @@ constexpr const char* kAgreementFooter =
     "with the fast engine in float32, bfloat16 and int8. same_text counts the answers whose text "
     "is\n"
     "LibTorch's; score_difference is the largest of those answers' scores. The JSON goes to\n"
-    "standard output, the table to standard error.";
+    "standard output, the table to standard error.\n"
+    "Example:\n  trivium bench agreement --input prompts.jsonl";
 
 struct AgreementFlags {
   cli::ModelFlags model;
@@ -32,7 +33,7 @@ struct AgreementFlags {
 
 std::vector<cli::Request> read_requests(const AgreementFlags& flags) {
   cli::watch_stop_signals();
-  cli::RequestReader reader(flags.input, /*format=*/"", cli::stop_requested());
+  cli::RequestReader reader(flags.input, cli::InputFormat::kAuto, cli::stop_requested());
   std::vector<cli::Request> requests;
   while (!cli::stop_requested()) {
     const std::vector<cli::Request> window = reader.next_window();
@@ -60,7 +61,8 @@ Answers answer_all(const AgreementFlags& flags, const std::vector<cli::Request>&
   cli::ModelFlags own = flags.model;
   own.engine = engine;
   own.compute = compute;
-  LoadedModel model = cli::load_model(own, {.batch_size = flags.batch_size, .stop = &cli::stop_requested()});
+  LoadedModel model =
+      cli::load_model(own, {.batch_size = flags.batch_size, .stop = &cli::stop_requested()});
   std::vector<Prompt> prompts;
   for (const cli::Request& request : requests) {
     prompts.push_back(cli::resolve_request(model, request, flags.task).prompt);
@@ -75,7 +77,8 @@ Answers answer_all(const AgreementFlags& flags, const std::vector<cli::Request>&
 
 void run(const AgreementFlags& flags) {
   const std::vector<cli::Request> requests = read_requests(flags);
-  const Answers reference = answer_all(flags, requests, cli::EngineKind::kReference, ComputeType::kFloat32);
+  const Answers reference =
+      answer_all(flags, requests, cli::EngineKind::kReference, ComputeType::kFloat32);
   Json rows = Json::array();
   std::fprintf(stderr, "%zu prompts; LibTorch took %.1f s\n%-10s %10s %8s %18s %8s\n",
                requests.size(), reference.seconds, "compute", "same text", "share",
@@ -97,8 +100,8 @@ void run(const AgreementFlags& flags) {
                     {"share", share},
                     {"score_difference", difference},
                     {"seconds", found.seconds}});
-    std::fprintf(stderr, "%-10s %10lld %8.4f %18.2e %8.1f\n", trivium::name_of(compute), static_cast<long long>(same),
-                 share, difference, found.seconds);
+    std::fprintf(stderr, "%-10s %10lld %8.4f %18.2e %8.1f\n", trivium::name_of(compute),
+                 static_cast<long long>(same), share, difference, found.seconds);
   }
   const Json result = {{"benchmark", "agreement"},
                        {"prompts", requests.size()},

@@ -1,22 +1,22 @@
 // trivium bench: measurements of this program on this machine.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
 
+#include "cli/benches/benches.h"
 #include "cli/output/output.h"
+#include "cli/program/choice.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/timing.h"
-#include "cli/benches/benches.h"
-#include "cli/program/choice.h"
-#include "research/benches/benches.h"
-#include <CLI/CLI.hpp>
 #include "core/config/model_config.h"
 #include "core/metrics/quantile.h"
 #include "learning/model/bfloat16_scope.h"
 #include "learning/model/selection.h"
 #include "learning/model/seq2seq_model.h"
+#include "research/benches/benches.h"
 
 namespace trivium::research {
 namespace {
@@ -28,7 +28,8 @@ constexpr const char* kStraightThroughFooter =
     "  all_experts       the same gradients by every expert in full\n"
     "  dense             one expert a layer and no router\n"
     "Each round times the three one after another; figures are medians over the rounds, and the\n"
-    "ratios are of examples per second within a round.";
+    "ratios are of examples per second within a round.\n"
+    "Example:\n  trivium bench straight-through --num-experts 3";
 constexpr int64_t kStraightThroughTasks = 8;
 
 struct StraightThroughFlags {
@@ -70,9 +71,9 @@ double time_step(learning::Seq2SeqModel& model, const learning::Batch& batch, bo
   if (model->is_routed()) {
     const torch::Tensor logits = model->router_logits(batch.task_ids);
     auto generator = at::detail::createCPUGenerator(1);
-    routes = model->split_stacks(learning::select_experts(logits, SelectionKind::kGumbelStraightThrough,
-                                                /*temperature=*/1.0,
-                                                learning::draw_gumbel(logits.sizes(), generator)));
+    routes = model->split_stacks(learning::select_experts(
+        logits, SelectionKind::kGumbelStraightThrough,
+        /*temperature=*/1.0, learning::draw_gumbel(logits.sizes(), generator)));
   }
   {
     const learning::Bfloat16Scope scope(bf16, torch::kCPU);
@@ -157,7 +158,7 @@ void add_step_flags(CLI::App& command, StepFlags& flags) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   cli::add_choice(command, "--precision", flags.precision, learning::precision_names(),
-             "numbers of the matrix products: fp32 or bf16");
+                  "numbers of the matrix products: fp32 or bf16");
   command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

@@ -8,10 +8,10 @@
 #include "core/base/json.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
-#include "research/benches/benches.h"
-#include "learning/settings/classifier_settings.h"
 #include "core/metrics/quantile.h"
+#include "learning/settings/classifier_settings.h"
 #include "learning/training/classifier_training.h"
+#include "research/benches/benches.h"
 
 namespace trivium::research {
 namespace {
@@ -21,7 +21,8 @@ constexpr const char* kTokenGatesFooter =
     "  dense      MT-Dense\n"
     "  token      MT-TaG: a gate for every task and layer, one expert a token\n"
     "Both are timed one after the other in every round; figures are medians over the rounds, and\n"
-    "the ratio is that of the seconds within a round.";
+    "the ratio is that of the seconds within a round.\n"
+    "Example:\n  trivium bench token-gates --num-experts 4";
 constexpr int64_t kTokenGatesTasks = 8;
 
 struct TokenGatesFlags {
@@ -30,7 +31,8 @@ struct TokenGatesFlags {
   StepFlags step;
 };
 
-learning::ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, int64_t num_experts) {
+learning::ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags,
+                                                 int64_t num_experts) {
   learning::ClassifierCheckpoint checkpoint;
   ModelConfig& config = checkpoint.config;
   config.vocab_size = flags.vocab_size;
@@ -42,7 +44,8 @@ learning::ClassifierCheckpoint random_classifier(const TokenGatesFlags& flags, i
   config.encoder_ffn_dim = config.decoder_ffn_dim = flags.d_ffn;
   config.token_experts.num_experts = num_experts;
   std::vector<learning::HeadShape> heads;
-  for (int64_t t = 0; t < kTokenGatesTasks; ++t) heads.push_back({"task" + std::to_string(t), 2, false});
+  for (int64_t t = 0; t < kTokenGatesTasks; ++t)
+    heads.push_back({"task" + std::to_string(t), 2, false});
   checkpoint.model = learning::EncoderClassifier(config, heads);
   torch::manual_seed(1);
   for (auto& item : checkpoint.model->named_parameters()) {

@@ -18,7 +18,8 @@ constexpr const char* kTrainingFooter =
     "clip, AdamW; on a batch of random ids and tasks, with random weights of facebook/bart-base's\n"
     "shape or that of --checkpoint. Figures are of the rounds after a first one that warms up.\n"
     "With --shortest below 1, lengths are even between that share of --source-tokens and\n"
-    "--target-tokens, and all of them.";
+    "--target-tokens, and all of them.\n"
+    "Example:\n  trivium bench training --batch 8 --num-experts 3";
 constexpr int64_t kTrainingTasks = 8;
 
 struct TrainingFlags {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/output/output.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "core/analysis/correlation_report.h"
@@ -74,7 +75,11 @@ int run_task_level(const ExperimentFlags& flags) {
           ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
           : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
+  cli::check_start(settings.init, "experiment.init");
+  cli::check_output_folder(settings.output, "experiment.output");
   settings.prompts = cli::prompts_folder(settings.prompts).string();
+  settings.methods_folder = cli::shipped_or_own(settings.methods_folder).string();
+  if (!settings.tried.empty()) settings.tried = cli::shipped_or_own(settings.tried).string();
   if (!flags.tried) {
     settings.tried.clear();
   } else if (settings.tried.empty()) {
@@ -123,6 +128,7 @@ void add_experiment_command(CLI::App& app, int& status) {
   task_level->add_flag("--settings", flags->reference, "print every setting and its default");
   task_level->footer(kTaskLevelFooter);
   task_level->callback([flags, &status] { status = run_task_level(*flags); });
+  command->footer("Example:\n  trivium experiment task-level --preset quick");
 }
 
 }  // namespace trivium::research

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/output/output.h"
+#include "cli/program/given_paths.h"
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
@@ -48,12 +49,15 @@ int run_mt_tag(const MtTagFlags& flags) {
       flags.config.empty() ? cli::home_folder() / "configs" / ("mt_tag_" + flags.preset + ".toml")
                            : std::filesystem::path(flags.config);
   load_settings(settings, config, flags.overrides);
+  cli::check_start(settings.init, "experiment.init");
+  cli::check_output_folder(settings.output, "experiment.output");
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
   cli::watch_stop_signals();
   MtTagSettings resolved = settings;  // the report says what was asked for
   if (settings.plan.empty()) {
     resolved.plan = (cli::home_folder() / "configs" / "mt_tag" / "plan.toml").string();
   }
+  resolved.methods_folder = cli::shipped_or_own(settings.methods_folder).string();
   MtTagExperiment experiment(resolved, &cli::stop_requested());
   if (!experiment.run()) {
     spdlog::warn("stopped; the same command goes on");

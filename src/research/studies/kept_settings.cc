@@ -1,5 +1,7 @@
 #include "research/studies/kept_settings.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <map>
 
@@ -27,12 +29,22 @@ Values values_of(const std::string& text) {
   return values;
 }
 
+// Whether two texts are the same value of TOML: 0.1 may have been written with more digits.
+bool is_same(const std::string& value, const std::string& other) {
+  if (value == other) return true;
+  try {
+    return toml::parse("value = " + value) == toml::parse("value = " + other);
+  } catch (const toml::parse_error&) {
+    return false;
+  }
+}
+
 // Whether all that `values` has is in `others` too, or is empty and not there.
 bool agrees(const Values& values, const Values& others) {
   return std::all_of(values.begin(), values.end(), [&](const auto& item) {
     const auto& [key, value] = item;
     const auto other = others.find(key);
-    if (other != others.end()) return other->second == value;
+    if (other != others.end()) return is_same(value, other->second);
     return value == "''" || value == "\"\"" || value == "[]";
   });
 }

@@ -285,8 +285,8 @@ bool MtTagExperiment::run_job(const MtTagVariant& variant, const FineTuneJob& jo
         tuned, 0, data.test.at(change), examples.metric,
         step.precision == learning::Precision::kBfloat16, /*resamples=*/0);
     std::vector<std::string> golds;
-    for (const Scored& item : score.items) {
-      done.answers[change].push_back(item.prediction);
+    for (const ScoredAnswer& item : score.items) {
+      done.answers[change].push_back(item.answers.at(0));
       golds.push_back(item.golds.at(0));
     }
     if (change.empty()) {

@@ -34,8 +34,8 @@ std::string gain_cell(const std::vector<MethodRun>& runs, const std::string& met
   const RelativeGain gain =
       average_relative_gain(scores_of(runs, method, part), scores_of(runs, base, part));
   if (gain.tasks.empty()) return "";
-  return fmt::format("{:+.1f} % [{:+.1f}, {:+.1f}]", 100 * gain.mean, 100 * gain.interval.low,
-                     100 * gain.interval.high);
+  return fmt::format("{:+.1f} % [{:+.1f}, {:+.1f}], median {:+.1f} %", 100 * gain.mean,
+                     100 * gain.interval.low, 100 * gain.interval.high, 100 * gain.median);
 }
 
 const MethodRun* first_run(const std::vector<MethodRun>& runs, const std::string& method) {
@@ -120,6 +120,13 @@ void add_gains(ReportDocument& report, const std::string& dense, const std::vect
                                                     scores_of(runs, dense, ScorePart::kFewShot));
     if (gain.tasks.empty()) continue;
     report.figure("task_level_gain_" + method + ".svg", method + " over " + dense, gain_svg(gain));
+    if (!gain.below_floor.empty()) {
+      std::vector<std::string> low;
+      for (const TaskGain& task : gain.below_floor) low.push_back(task.task);
+      report.paragraph(
+          fmt::format("Left out of the mean of {}'s ARG, since {} is below {} there: {}.", method,
+                      dense, kArgFloor, fmt::join(low, ", ")));
+    }
     if (!gain.without_base.empty()) {
       report.paragraph(fmt::format("Left out of {}'s ARG, since {} scores 0 there: {}.", method,
                                    dense, fmt::join(gain.without_base, ", ")));

@@ -77,7 +77,7 @@ TEST_F(EvalTest, ScoresKnownAndUnknownTasks) {
   LoadedModel model(model_, EngineOptions{});
   const ResolvedPrompt prompt = model.resolve_fields("sst2", {{"text", "a witty film"}});
   const std::vector<double> likelihoods =
-      model.generator().score({prompt.prompt}, {{"negative", "positive"}}).at(0);
+      model.generator().score({prompt.prompt}, {{"negative", "positive"}}).at(0).log_likelihoods;
   const bool says_positive = likelihoods[1] > likelihoods[0];
   const double score = known.at("score").get<double>();
   EXPECT_EQ(score, says_positive ? 0.75 : 0.25);
@@ -111,7 +111,54 @@ TEST_F(EvalTest, ABadTaskLosesNothingOfTheOthers) {
   EXPECT_EQ(Json::parse(outcome.out).at("tasks").at(0).at("task"), "reviews");
 }
 
+// Two labels that the vocabulary lacks, in turn: whatever the model is, it guesses.
+TEST_F(EvalTest, LabelsThatAreTheSameIdsAreNamedAndScoreAsGuesses) {
+  write("hearts/task.json", Json{{"name", "hearts"},
+                                 {"family", "sentiment"},
+                                 {"fields", {"text", "label"}},
+                                 {"inputs", {"text"}},
+                                 {"target", "label"},
+                                 {"labels", {"❤", "😂"}},
+                                 {"metric", "accuracy"}}
+                                .dump());
+  std::string lines;
+  for (int i = 0; i < 4; ++i) {
+    lines += Json{{"text", "a film"}, {"label", i % 2 == 0 ? "❤" : "😂"}, {"note", nullptr}}.dump() +
+             "\n";
+  }
+  for (const char* file : {"train.jsonl", "dev.jsonl", "test.jsonl"}) {
+    write(fs::path("hearts") / file, lines);
+  }
+  const Outcome outcome = eval({"--tasks", "hearts", "--mode", "ranking", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json task = Json::parse(outcome.out).at("tasks").at(0);
+  EXPECT_EQ(task.at("score"), 0.5);
+  EXPECT_EQ(task.at("majority"), 0.5);
+  EXPECT_EQ(task.at("tied"), 4);
+  EXPECT_EQ(task.at("indistinguishable"), Json::parse(R"([["❤", "😂"]])"));
+  EXPECT_THAT(outcome.err, HasSubstr(R"(hearts: the tokenizer cannot tell apart ["❤","😂"])"));
+}
+
+TEST_F(EvalTest, ReadsACrossfitFolder) {
+  const fs::path folder = temporary_.path() / "crossfit";
+  for (const char* split : {"train", "dev", "test"}) {
+    fs::create_directories(folder);
+    write_file_atomically(folder / (std::string("films_2_100_") + split + ".tsv"),
+                          "a \"film\tpositive\nb\tnegative\nc\tpositive\nd\tnegative\n");
+  }
+  const Outcome outcome = run_program({"eval", "--checkpoint", model_, "--gym", folder.string(),
+                                       "--threads", "1", "--mode", "ranking", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json report = Json::parse(outcome.out);
+  EXPECT_EQ(report.at("num_beams"), 2);  // the checkpoint's
+  const Json& task = report.at("tasks").at(0);
+  EXPECT_EQ(task.at("task"), "films");
+  EXPECT_EQ(task.at("examples"), 4);
+  EXPECT_EQ(task.at("majority"), 0.5);
+}
+
 TEST_F(EvalTest, RefusesUnknownTasksAndParts) {
+  EXPECT_EQ(eval({"--tasks", "sst2,sst2"}).code, 64);
   EXPECT_EQ(eval({"--tasks", "sst2,sst9"}).code, 66);
   EXPECT_EQ(eval({"--split", "soon"}).code, 2);
   EXPECT_EQ(run_program({"eval", "--checkpoint", model_, "--gym", "nowhere"}).code, 66);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cli/commands/commands.h"
 #include "cli/commands/program.h"
 #include "cli/program/companion.h"
 #include "core/base/temporary_folder.h"
+#include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 void expect_one_line(const Outcome& outcome) {
@@ -42,16 +45,79 @@ TEST(ExitCodesTest, HelpIsNoError) {
 TEST(ExitCodesTest, WrongUsageIsTwoAndPointsToTheHelp) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{},
-        {"genrate"},
+        {"generat"},
         {"generate", "--no-such-flag"},
         {"routes"},
+        {"routes", "sho"},
         {"generate", "--threads", "many"},
-        {"export", "--checkpoint", "x"},
+        {"export", "--output", "y"},
         {"export", "--checkpoint", "x", "--output", "y", "--storage", "int4"}}) {
     const Outcome outcome = run_program(arguments);
     EXPECT_EQ(outcome.code, 2);
     expect_one_line(outcome);
-    EXPECT_THAT(outcome.err, HasSubstr("see trivium --help"));
+    const bool is_known = !arguments.empty() && arguments[0] != "generat";
+    EXPECT_THAT(outcome.err, HasSubstr(is_known ? "see trivium " + arguments[0] + " --help\n"
+                                                : "see trivium --help\n"));
+  }
+}
+
+TEST(ExitCodesTest, WhatIsMisspeltGetsASuggestion) {
+  const auto message = [](const std::vector<std::string>& arguments) {
+    return run_program(arguments).err;
+  };
+  EXPECT_THAT(message({"generat"}), HasSubstr("did you mean generate?"));
+  EXPECT_THAT(message({"pretrian"}), HasSubstr("did you mean pretrain"));
+  EXPECT_THAT(message({"routes", "sho"}), HasSubstr("did you mean show?"));
+  EXPECT_THAT(message({"generate", "--chekpoint", "x"}), HasSubstr("did you mean --checkpoint?"));
+  EXPECT_THAT(message({"task", "show", "sst2", "--jsn"}), HasSubstr("did you mean --json?"));
+  EXPECT_THAT(message({"export", "--output", "y"}), Not(HasSubstr("did you mean")));
+}
+
+void expect_examples(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* command : app.get_subcommands({})) {
+    const std::string full = name + " " + command->get_name();
+    EXPECT_THAT(command->get_footer(), HasSubstr("Example")) << full;
+    expect_examples(*command, full);
+  }
+}
+
+TEST(ExitCodesTest, EveryCommandHasAnExample) {
+  CLI::App app("a description", "trivium");
+  int status = 0;
+  add_commands(app, status);
+  expect_examples(app, "trivium");
+}
+
+TEST(ExitCodesTest, OutputThatCannotBeWrittenIs74) {
+  TemporaryFolder folder;
+  save_checkpoint(tiny_checkpoint(), folder.path() / "model");
+  const std::string model = " --checkpoint '" + (folder.path() / "model").string() + "'";
+  for (const std::string& command :
+       {std::string("--help"), std::string("--version"), std::string("generate --help"),
+        "repl" + model, "tokenizer encode" + model, "task list" + model, "routes show" + model,
+        "generate" + model, std::string("man"), std::string("completion bash")}) {
+    const Outcome outcome = run_program_at(
+        "/bin/sh", {"-c", "'" TRIVIUM_PROGRAM "' " + command + " >/dev/full"}, "a film\n");
+    EXPECT_EQ(outcome.code, 74) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("cannot write standard output")) << command;
+  }
+}
+
+TEST(ExitCodesTest, OutputsThatCannotBeAreSaidBeforeAnythingIsRead) {
+  TemporaryFolder folder;
+  const std::string file = folder.write("file", "x").string(), nowhere = "nowhere";
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"export", "--checkpoint", nowhere, "--output", ""},
+        {"export", "--checkpoint", nowhere, "--output", file},
+        {"tokenizer", "train", "--input", nowhere, "--output", ""},
+        {"tokenizer", "train", "--input", nowhere, "--output", file + "/inside"},
+        {"generate", "--checkpoint", nowhere, "--output", ""},
+        {"generate", "--checkpoint", nowhere, "--output", folder.path().string()}}) {
+    const Outcome outcome = run_program(arguments);
+    EXPECT_EQ(outcome.code, 64) << arguments[0] << ": " << outcome.err;
+    expect_one_line(outcome);
+    EXPECT_THAT(outcome.err, HasSubstr("--output"));
+    EXPECT_THAT(outcome.err, HasSubstr("; name "));
   }
 }
 

@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -186,6 +189,72 @@ TEST_F(GenerateTest, AnOutputFileAppearsWholeAndIsNotOverwritten) {
   outcome = generate({"--output", output.string(), "--overwrite"}, "a film\nanother film\n");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(json_lines(read_file(output)).size(), 2u);
+}
+
+// What is no regular file is written into, and stays what it is.
+TEST_F(GenerateTest, LinksAreFollowedAndPipesAreWrittenInto) {
+  const fs::path real = temporary_.path() / "real.jsonl", link = temporary_.path() / "link.jsonl";
+  write_file_atomically(real, "old\n");
+  fs::create_symlink("real.jsonl", link);
+  EXPECT_EQ(generate({"--output", link.string()}, "a film\n").code, 73);
+  EXPECT_EQ(generate({"--output", link.string(), "--overwrite"}, "a film\n").code, 0);
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(json_lines(read_file(real)).size(), 1u);
+
+  const fs::path pipe = temporary_.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDWR | O_NONBLOCK);
+  EXPECT_EQ(generate({"--output", pipe.string(), "--overwrite"}, "a film\n").code, 0);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  std::string bytes(1 << 12, '\0');
+  const ssize_t count = ::read(reader, bytes.data(), bytes.size());
+  ASSERT_GT(count, 0);
+  bytes.resize(static_cast<size_t>(count));
+  EXPECT_EQ(bytes, read_file(real));
+  ::close(reader);
+
+  const fs::path full = temporary_.path() / "full";
+  fs::create_symlink("/dev/full", full);
+  EXPECT_EQ(generate({"--output", full.string(), "--overwrite"}, "a film\n").code, 74);
+  EXPECT_TRUE(fs::is_symlink(full));
+}
+
+// White space before the first value, whatever the ending says of the format.
+TEST_F(GenerateTest, TheFormatIsThatOfTheEndingOrOfTheFirstValue) {
+  const std::string line = "{\"task\":\"sst2\",\"input\":\"a film\"}\n";
+  const Json expected = json_lines(generate({}, line).out).at(0).at("text");
+  for (const std::string& before : {"  ", "\t", "\n \n  "}) {
+    const std::vector<Json> lines = json_lines(generate({}, before + line).out);
+    EXPECT_EQ(lines.back().at("task_source"), "named");
+    EXPECT_EQ(lines.back().at("text"), expected);
+  }
+  for (const char* name : {"a.jsonl", "a.ndjson", "a.json"}) {
+    const std::string file = temporary_.write(name, " " + line).string();
+    EXPECT_EQ(json_lines(generate({"--input", file}, "").out).at(0).at("text"), expected) << name;
+  }
+  const std::string columns = temporary_.write("a.tsv", "a film\tpositive\n").string();
+  EXPECT_EQ(json_lines(generate({"--input", columns, "--task", "sst2"}, "").out).at(0).at("text"),
+            expected);
+  EXPECT_EQ(generate({"--format", "jsonl"}, "a film\n").code, 65);
+  EXPECT_EQ(generate({"--format", "csv"}, "a film\n").code, 2);
+}
+
+TEST_F(GenerateTest, WhatIsTooLongIsCutMarkedOrAnError) {
+  std::string words;
+  for (int i = 0; i < 300; ++i) words += "a ";
+  const std::string input = words + "\nb\n";
+  Outcome outcome = generate({"--task", "sst2"}, input);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(json_lines(outcome.out).at(0).at("truncated"), true);
+  EXPECT_THAT(outcome.err, HasSubstr("1 of 2 lines hold more than the model reads"));
+  outcome = generate({"--task", "sst2", "--on-long", "mark"}, input);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(json_lines(outcome.out).at(0).at("finish"), "too_long");
+  EXPECT_FALSE(json_lines(outcome.out).at(0).contains("text"));
+  outcome = generate({"--task", "sst2", "--on-long", "error"}, input);
+  EXPECT_EQ(outcome.code, 65);
+  EXPECT_EQ(json_lines(outcome.out).at(0).at("finish"), "error");
+  EXPECT_EQ(json_lines(outcome.out).at(1).at("truncated"), false);
 }
 
 TEST_F(GenerateTest, StrictEndsAtTheFirstBadLine) {

@@ -26,17 +26,21 @@ class ReplTerminalTest : public ::testing::Test {
   ReplTerminalTest() { save_checkpoint(tiny_checkpoint(), temporary_.path() / "model"); }
 
   // A REPL that has printed its first prompt.
-  std::unique_ptr<TerminalProgram> start(const std::vector<std::string>& more = {}) {
+  std::unique_ptr<TerminalProgram> start(const std::vector<std::string>& more = {},
+                                         const std::string& locale = "C.UTF-8",
+                                         const std::string& prompt = kPrompt) {
     std::vector<std::string> arguments = {"repl", "--checkpoint",
                                           (temporary_.path() / "model").string(), "--threads", "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     auto program = std::make_unique<TerminalProgram>(
         arguments, std::vector<std::pair<std::string, std::string>>{
                        {"TERM", "xterm"},
-                       {"LC_ALL", "C.UTF-8"},
+                       {"LC_ALL", locale},
+                       {"LC_CTYPE", ""},
+                       {"LANG", ""},
                        {"HOME", temporary_.path().string()},
                        {"XDG_STATE_HOME", (temporary_.path() / "state").string()}});
-    banner_ = program->read_until(kPrompt);
+    banner_ = program->read_until(prompt);
     return program;
   }
 
@@ -106,6 +110,45 @@ TEST_F(ReplTerminalTest, APasteOfSeveralLinesIsOneLineThatWaitsForEnter) {
               AllOf(HasSubstr("max_length=8 "), HasSubstr("sample=true"), HasSubstr("seed=3"),
                     HasSubstr("top_k=4")));
   EXPECT_EQ(history(), "/set max_length=8 sample=true  seed=3 top_k=4\n");
+}
+
+TEST_F(ReplTerminalTest, APasteIntoTheSearchIsWhatIsSearched) {
+  const auto program = start();
+  enter(*program, "/set max_length=7");
+  enter(*program, "/route off");
+  EXPECT_THAT(enter(*program, "\x12\x1b[200~max_l\x1b[201~"), HasSubstr("max_length=7 "));
+  EXPECT_EQ(history(), "/set max_length=7\n/route off\n/set max_length=7\n");
+}
+
+TEST_F(ReplTerminalTest, CtrlCInAPasteDropsItAndStopsNothingElse) {
+  const auto program = start();
+  program->type("\x1b[200~half a paste");
+  program->type(kCtrlC);
+  program->read_until("\n" + kPrompt);
+  EXPECT_THAT(enter(*program, "a witty film"),
+              AllOf(HasSubstr("route of sst2"), Not(HasSubstr("(stopped)"))));
+  EXPECT_EQ(history(), "a witty film\n");
+}
+
+// Containers have no locale, or POSIX.
+TEST_F(ReplTerminalTest, LettersAreReadWhateverTheLocale) {
+  for (const char* locale : {"", "POSIX"}) {
+    const std::string prompt = "auto > ";
+    const auto program = start({}, locale, prompt);
+    EXPECT_THAT(enter(*program, "/task caf\u00E9\u65E5\u672Cx", prompt),
+                HasSubstr("no task \"caf\u00E9\u65E5\u672Cx\""))
+        << locale;
+  }
+}
+
+TEST_F(ReplTerminalTest, AByteThatIsNoCharacterTakesNoneOfItsNeighbours) {
+  const auto program = start();
+  EXPECT_THAT(enter(*program,
+                    "/task a\xE9"
+                    "bc\x80"
+                    "d\xF0\x9F"
+                    "e\u00E9"),
+              HasSubstr("no task \"a\uFFFDbc\uFFFDd\uFFFDe\u00E9\""));
 }
 
 TEST_F(ReplTerminalTest, CtrlCDropsALineAndTwiceOnAnEmptyOneLeaves) {

@@ -79,6 +79,10 @@ TEST_F(RoutesTest, DrawsAPageAndAPicture) {
   ASSERT_EQ(routes("plot", {"--output", output("a.svg")}).code, 0);
   EXPECT_TRUE(read_file(output("a.svg")).starts_with("<svg"));
   EXPECT_EQ(routes("plot", {"--output", output("a.svg")}).code, 73);
+  const Outcome png = routes("plot", {"--output", output("a.png")});
+  EXPECT_EQ(png.code, 2);
+  EXPECT_THAT(png.err, HasSubstr("end the name in .html or .svg"));
+  EXPECT_FALSE(std::filesystem::exists(output("a.png")));
   EXPECT_EQ(routes("plot", {"--output", output("a.svg"), "--overwrite"}).code, 0);
 }
 

@@ -50,18 +50,19 @@ TEST(ReplLineTest, SuggestsTheCommandThatWasMeant) {
 }
 
 TEST(ReplLineTest, HelpNamesEveryCommandAndFits) {
-  const std::string help = help_text("", plain());
+  const std::string help = help_text("", TaskRoute{}, plain());
   for (const SlashCommand& command : slash_commands()) {
     EXPECT_THAT(help, HasSubstr(command.name));
-    EXPECT_THAT(help_text(command.name, plain()), HasSubstr(command.name));
+    EXPECT_THAT(help_text(command.name, TaskRoute{}, plain()), HasSubstr(command.name));
   }
-  EXPECT_EQ(help_text("pin", plain()), help_text("/pin", plain()));
+  EXPECT_EQ(help_text("pin", TaskRoute{}, plain()), help_text("/pin", TaskRoute{}, plain()));
   for (size_t width : {40, 60, 80, 200}) {
-    for (const std::string& line : split(help_text("", plain(width)), '\n')) {
+    for (const std::string& line : split(help_text("", TaskRoute{}, plain(width)), '\n')) {
       EXPECT_LE(display_width(line), width) << line;
     }
   }
-  EXPECT_THAT(usage_error([] { help_text("/pim", plain()); }), HasSubstr("did you mean /pin"));
+  EXPECT_THAT(usage_error([] { help_text("/pim", TaskRoute{}, plain()); }),
+              HasSubstr("did you mean /pin"));
 }
 
 class PinTest : public ::testing::Test {

@@ -122,8 +122,7 @@ TEST_F(ReplSessionTest, PinsALayerAndShowsWhatChanged) {
                                                                   std::to_string(other + 1))));
   // The answer is the one by that route.
   const ResolvedPrompt resolved = model_->resolve("sst2", "a witty film");
-  SearchOptions search = model_->generator().default_search();
-  search.num_beams = 1;
+  const SearchOptions search = model_->generator().default_search();
   const TaskRoute pinned = pinned_route(route, {{{true, 0}, other}});
   const Answer answer =
       model_->generator().generate({{resolved.prompt.text, pinned}}, search).at(0);
@@ -135,6 +134,30 @@ TEST_F(ReplSessionTest, PinsALayerAndShowsWhatChanged) {
   EXPECT_THAT(say("/pin off"), HasSubstr("nothing changes"));
   EXPECT_THAT(say("/route"), Not(HasSubstr("pinned")));
   EXPECT_THAT(error_of("/pin enc.1=1"), HasSubstr("ordinary layer"));
+}
+
+// The REPL's defaults are those of generate: the checkpoint's.
+TEST_F(ReplSessionTest, SearchesAsTheCheckpointSays) {
+  ASSERT_EQ(model_->config().num_beams, 2);
+  EXPECT_THAT(say("/set"), HasSubstr("num_beams=2 "));
+  say("/route off");
+  say("/task sst2");
+  const Answer answer = model_->generator()
+                            .generate({model_->resolve("sst2", "a dull war").prompt},
+                                      model_->generator().default_search())
+                            .at(0);
+  EXPECT_EQ(first_line(say("a dull war")), shown(answer));
+}
+
+TEST_F(ReplSessionTest, TheHelpOfPinHasAnExampleThatWorks) {
+  EXPECT_THAT(say("/pin off"), HasSubstr("no pins to remove"));
+  const std::string help = say("/help pin");
+  const size_t begin = help.find("Example: ");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string example = help.substr(begin + 9, help.find('\n', begin) - begin - 9);
+  EXPECT_EQ(example, "/pin enc.2=2 dec.1=2");
+  EXPECT_EQ(error_of(example), "no error");
+  EXPECT_THAT(say("/pin"), HasSubstr("decoder 1 takes expert 2"));
 }
 
 TEST_F(ReplSessionTest, ComparesRoutes) {

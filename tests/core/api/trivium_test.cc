@@ -54,9 +54,10 @@ TEST_F(GeneratorTest, AnswersAsTheModelDoes) {
 
 TEST_F(GeneratorTest, ScoresAsTheModelDoes) {
   const std::vector<std::string> options = {"negative", "positive"};
-  EXPECT_EQ(
-      generator_->score("a witty film", options, "sst2"),
-      model_->generator().score({model_->resolve("sst2", "a witty film").prompt}, {options})[0]);
+  EXPECT_EQ(generator_->score("a witty film", options, "sst2"),
+            model_->generator()
+                .score({model_->resolve("sst2", "a witty film").prompt}, {options})[0]
+                .log_likelihoods);
 }
 
 TEST_F(GeneratorTest, GivesRoutesOfTasksAndPrompts) {

@@ -71,5 +71,30 @@ TEST(LineReaderTest, HoldsNoMoreThanItsLimit) {
   EXPECT_EQ(next->number, 2);
 }
 
+TEST(FileTest, LinksAreFollowedAndKeepWhatTheyAre) {
+  TemporaryFolder folder;
+  const auto real = folder.write("real", "old");
+  std::filesystem::permissions(
+      real, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const auto link = folder.path() / "link", second = folder.path() / "second";
+  std::filesystem::create_symlink("real", link);
+  std::filesystem::create_symlink(link, second);
+  write_file_atomically(second, "new");
+  EXPECT_EQ(read_file(real), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_TRUE(std::filesystem::is_symlink(second));
+  EXPECT_EQ(std::filesystem::status(real).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const auto dangling = folder.path() / "dangling";
+  std::filesystem::create_symlink("later", dangling);
+  write_file_atomically(dangling, "x");
+  EXPECT_EQ(read_file(folder.path() / "later"), "x");
+  const auto loop = folder.path() / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  EXPECT_THAT(error_of([&] { write_file_atomically(loop, "x"); }), ::testing::StartsWith("74: "));
+  EXPECT_FALSE(write_target("/dev/null").is_replaceable);
+  EXPECT_TRUE(write_target(folder.path() / "new").is_replaceable);
+}
+
 }  // namespace
 }  // namespace trivium

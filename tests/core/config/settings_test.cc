@@ -195,6 +195,7 @@ TEST_F(SettingsTest, ReferenceHasALineForEverySetting) {
   const std::string reference = settings_reference(settings);
   EXPECT_THAT(reference, StartsWith("| setting | default | range | meaning |\n| --- "));
   EXPECT_EQ(std::count(reference.begin(), reference.end(), '\n'), 2 + 8);
+  EXPECT_THAT(reference, HasSubstr("| `part.rate` | `0.1` |"));  // not 0.10000000000000001
   EXPECT_THAT(reference, HasSubstr("| `part.count` | `7` | -5 … 100 | an integer |\n"));
   EXPECT_THAT(reference, HasSubstr("| `other.colour` | `'red'` | red, green | one of some |\n"));
 }

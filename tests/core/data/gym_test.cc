@@ -89,6 +89,30 @@ TEST_F(GymTest, NamesFileAndLineOfBadRecords) {
               at_line_2("1 MiB"));
 }
 
+TEST_F(GymTest, FieldsThatNobodyUsesMayHoldAnything) {
+  write_records("train",
+                R"({"thing": "grass", "label": "green", "note": null, "meta": {"a": [1]}, )"
+                R"("ok": true, "idx": [0, 1]})");
+  const Task task = Gym(folder_.path()).load_task("colour");
+  EXPECT_EQ(task.records.at(Split::kTrain).at(0).fields["thing"], "grass");
+  EXPECT_THAT(error_for_train(R"({"thing": null, "label": "green"})"),
+              AllOf(StartsWith("65: "), HasSubstr("train.jsonl:1: field \"thing\"")));
+}
+
+TEST_F(GymTest, ChoosesEachTaskOnce) {
+  const Gym gym(folder_.path());
+  EXPECT_THAT(gym.chosen_tasks("seen", {}), ElementsAre("colour"));
+  EXPECT_THAT(gym.chosen_tasks("dev", {"colour"}), ElementsAre("colour"));
+  EXPECT_THAT(error_of([&] {
+                gym.chosen_tasks("seen", {"colour", "colour"});
+              }),
+              AllOf(StartsWith("64: "), HasSubstr("colour is named twice")));
+  EXPECT_THAT(error_of([&] { gym.chosen_tasks("dev", {}); }),
+              AllOf(StartsWith("64: "), HasSubstr("no task in its part \"dev\"")));
+  std::filesystem::remove(folder_.path() / "split.json");
+  EXPECT_THAT(Gym(folder_.path()).chosen_tasks("seen", {}), ElementsAre("colour"));
+}
+
 TEST_F(GymTest, NamesTheNearestTask) {
   const Gym gym(folder_.path());
   EXPECT_THAT(error_of([&] { gym.load_task("color"); }),
@@ -122,6 +146,65 @@ TEST_F(GymTest, MissingSplitFileIsNamed) {
   const Gym gym(folder_.path());
   EXPECT_THAT(error_of([&] { gym.load_task("colour"); }),
               AllOf(StartsWith("66: "), HasSubstr("dev.jsonl")));
+}
+
+TEST(PlainGymTest, CrossfitsFilesAreTasks) {
+  TemporaryFolder folder;
+  const auto write = [&](const std::string& stem, const std::string& train) {
+    for (const char* split : {"train", "dev", "test"}) {
+      folder.write(stem + "_" + split + ".tsv", train);
+    }
+  };
+  write("glue-sst2_2_100", "a\tpositive\n\"b\tnegative\nc\tnegative\nd \"e\" f\tpositive\n");
+  write("names_16_13", "a\tAnn\tAnne\nb\tBob\n");
+  write("names_16_21", "a\tAnn\n");
+  write("other/shapes_16_42", "a\tball\nb\tcube\n");
+  const Gym gym(folder.path());
+  EXPECT_THAT(gym.task_names(), ElementsAre("glue-sst2", "names_16_13", "names_16_21", "shapes"));
+  EXPECT_THAT(gym.chosen_tasks("seen", {}).size(), 4u);
+  const Task labelled = gym.load_task("glue-sst2");
+  EXPECT_THAT(labelled.labels, ElementsAre("negative", "positive"));
+  EXPECT_EQ(labelled.metric, "accuracy");
+  EXPECT_EQ(labelled.sample_seed, 100u);
+  // Quotes are plain characters.
+  EXPECT_EQ(labelled.records.at(Split::kTrain).at(1).fields["input"], "\"b");
+  EXPECT_EQ(labelled.records.at(Split::kTrain).at(3).fields["input"], "d \"e\" f");
+  EXPECT_EQ(gym.load_task("glue-sst2", 1).records.at(Split::kTrain).size(), 1u);
+  EXPECT_EQ(gym.load_task("glue-sst2", 1).labels.size(), 2u);
+  const Task open = gym.load_task("names_16_13");
+  EXPECT_TRUE(open.labels.empty());
+  EXPECT_EQ(open.metric, "em");
+  EXPECT_EQ(open.records.at(Split::kTest).at(0).fields["targets"], Json({"Ann", "Anne"}));
+  EXPECT_TRUE(gym.load_task("shapes").labels.empty());  // each target once, not 16 times
+}
+
+TEST(PlainGymTest, AFileOfExamplesIsATaskWithItsOwnDevAndTest) {
+  TemporaryFolder folder;
+  std::string lines;
+  for (int i = 0; i < 10; ++i) {
+    lines += Json{{"inputs", std::to_string(i)}, {"targets", "x"}}.dump() + "\n";
+  }
+  folder.write("mine.jsonl", lines);
+  const Gym gym(folder.path() / "mine.jsonl");
+  EXPECT_THAT(gym.task_names(), ElementsAre("mine"));
+  Task task = gym.load_task("mine");
+  EXPECT_EQ(task.records[Split::kTrain].size(), 6u);
+  ASSERT_EQ(task.records[Split::kDev].size(), 2u);
+  ASSERT_EQ(task.records[Split::kTest].size(), 2u);
+  EXPECT_EQ(task.records[Split::kDev][0].fields["input"], "3");
+  EXPECT_EQ(task.records[Split::kTest][0].fields["input"], "4");
+  folder.write("p3/train.jsonl", lines);
+  folder.write("p3/test.jsonl", R"({"inputs": "z", "targets": "y"})");
+  Task given = Gym(folder.path() / "p3").load_task("p3");
+  EXPECT_EQ(given.records[Split::kTrain].size(), 8u);
+  EXPECT_EQ(given.records[Split::kTest].size(), 1u);
+}
+
+TEST(PlainGymTest, AFolderWithoutTasksSaysWhatItLooksFor) {
+  TemporaryFolder folder;
+  folder.write("notes.txt", "x");
+  EXPECT_THAT(error_of([&] { Gym(folder.path()); }),
+              AllOf(StartsWith("66: "), HasSubstr("holds no task"), HasSubstr("docs/data.md")));
 }
 
 }  // namespace

@@ -78,6 +78,28 @@ TEST(P3Test, ReadsAFolderAndAFile) {
   EXPECT_EQ(load_p3_task(folder.path() / "mine.jsonl", "sums").records.count(Split::kTrain), 1u);
 }
 
+// A line as P3's files have it: ids under the plain names, texts beside them.
+TEST(P3Test, ReadsP3sOwnLines) {
+  TemporaryFolder folder;
+  const auto line = [](const std::string& target, bool correct) {
+    return Json{{"idx", {0, correct ? 0 : 1}},
+                {"inputs", {37, 19, 1}},
+                {"inputs_pretokenized", "Is it good?\n"},
+                {"is_correct", correct},
+                {"targets", {2163, 1}},
+                {"targets_pretokenized", target},
+                {"answer_choices", {"Yes", "No"}},
+                {"weight", 1.0}}
+               .dump() +
+           "\n";
+  };
+  folder.write("train.jsonl", line("Yes", true) + line("No", false));
+  Task task = load_p3_task(folder.path(), "good");
+  ASSERT_EQ(task.records[Split::kTrain].size(), 1u);
+  EXPECT_EQ(task.records[Split::kTrain][0].fields["input"], "Is it good?\n");
+  EXPECT_EQ(task.records[Split::kTrain][0].fields["target"], "Yes");
+}
+
 TEST(P3Test, NamesBadLines) {
   TemporaryFolder folder;
   const auto error_for = [&](const std::string& lines) {

@@ -32,7 +32,28 @@ TEST(ArgTest, SaysWhichTasksItLeavesOut) {
   EXPECT_THAT(gain.only_base, ElementsAre("y"));
   const std::string text = gain_text(gain);
   EXPECT_THAT(text, HasSubstr("ARG of method over base: +7.5 %"));
-  EXPECT_THAT(text, HasSubstr("left out, whose base has no score above 0: zero"));
+  EXPECT_THAT(text,
+              HasSubstr("left out of mean and median, whose base has no score above 0: 1 (zero)"));
+}
+
+// 0.0022 -> 0.0158 is +618 %: by itself it would make the mean +162 %.
+TEST(ArgTest, ABaseNearZeroMovesNoMean) {
+  const MethodScores method{"m", {{"a", {0.55}}, {"b", {0.5}}, {"c", {0.6}}, {"tiny", {0.0158}}}};
+  const MethodScores base{"b", {{"a", {0.5}}, {"b", {0.5}}, {"c", {0.5}}, {"tiny", {0.0022}}}};
+  const RelativeGain gain = average_relative_gain(method, base);
+  EXPECT_NEAR(gain.mean, 0.1, 1e-12);     // of 0.1, 0 and 0.2
+  EXPECT_NEAR(gain.median, 0.15, 1e-12);  // of 0, 0.1, 0.2 and 6.18
+  EXPECT_LE(gain.interval.high, 0.2 + 1e-12);
+  ASSERT_EQ(gain.below_floor.size(), 1u);
+  EXPECT_EQ(gain.below_floor[0].task, "tiny");
+  EXPECT_EQ(gain.tasks.size(), 3u);
+  const std::string text = gain_text(gain);
+  EXPECT_THAT(text, HasSubstr("0 of 3 tasks below the base; median +15.0 % of 4 tasks"));
+  EXPECT_THAT(text, HasSubstr("left out of the mean, whose base is below 0.05: 1 (tiny)"));
+  const Json json = to_json(gain);
+  EXPECT_NEAR(json.at("median").get<double>(), 0.15, 1e-12);
+  EXPECT_EQ(json.at("floor"), 0.05);
+  EXPECT_EQ(json.at("below_floor").at(0).at("task"), "tiny");
 }
 
 TEST(ArgTest, NegativeBasesAreNoBases) {

@@ -86,7 +86,8 @@ TEST_F(EvaluatorTest, NumbersStayNumbers) {
   ASSERT_EQ(score.items.size(), 4u);
   for (size_t i = 0; i < numbers.size(); ++i) {
     EXPECT_EQ(score.items[i].golds, std::vector<std::string>{numbers[i]});
-    EXPECT_NE(std::find(numbers.begin(), numbers.end(), score.items[i].prediction), numbers.end());
+    const std::string& answer = score.items[i].answers.at(0);
+    EXPECT_NE(std::find(numbers.begin(), numbers.end(), answer), numbers.end());
   }
 }
 
@@ -96,10 +97,11 @@ TEST_F(EvaluatorTest, RankingGivesTheLikeliestOption) {
   const TaskScore score = evaluate(task, EvaluationMode::kRanking);
   double right = 0;
   for (size_t i = 0; i < options.size(); ++i) {
-    const auto scores = generator_.score({{task.examples[i].input, route_}}, {options}).at(0);
+    const auto scores =
+        generator_.score({{task.examples[i].input, route_}}, {options}).at(0).log_likelihoods;
     const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-    EXPECT_EQ(score.items[i].prediction, options[static_cast<size_t>(best)]);
-    right += score.items[i].prediction == options[i];
+    EXPECT_EQ(score.items[i].answers, std::vector<std::string>{options[static_cast<size_t>(best)]});
+    right += score.items[i].answers[0] == options[i];
   }
   EXPECT_NEAR(score.score, right / 3, 1e-12);
   EXPECT_NEAR(score.majority, 1.0 / 3, 1e-12);
@@ -109,6 +111,7 @@ TEST_F(EvaluatorTest, RankingGivesTheLikeliestOption) {
 
 TEST_F(EvaluatorTest, GenerationComparesWithoutCaseAndOuterSpace) {
   EvaluationTask task = task_of("accuracy", {"x"});
+  task.examples[0].options.clear();
   std::string answer =
       generator_.generate({{task.examples[0].input, route_}}, generator_.default_search())
           .at(0)
@@ -118,6 +121,68 @@ TEST_F(EvaluatorTest, GenerationComparesWithoutCaseAndOuterSpace) {
   EXPECT_EQ(evaluate(task, EvaluationMode::kGeneration).score, 1.0);
   task.examples[0].targets = {"x" + answer};
   EXPECT_EQ(evaluate(task, EvaluationMode::kGeneration).score, 0.0);
+}
+
+// Labels that alternate, of which the tokenizer makes the same ids: whatever the model is, half of
+// them are guessed.
+TEST_F(EvaluatorTest, LabelsThatAreTheSameIdsScoreAsGuesses) {
+  const std::vector<std::vector<std::string>> pairs = {
+      {"❤", "😂"}, {"pêche", "péché"}, {"肯定的", "否定的"}, {"US", "us"}};
+  for (const auto& labels : pairs) {
+    for (const char* metric : {"accuracy", "em"}) {
+      EvaluationTask task{"labels", "made up", metric, {}, {}, {}};
+      for (int i = 0; i < 6; ++i) {
+        task.examples.push_back(
+            {"labels", "text " + std::to_string(i), {labels[i % 2]}, labels, ""});
+        task.majority_answers.push_back(labels[0]);
+      }
+      const TaskScore score = evaluate(task, EvaluationMode::kRanking);
+      EXPECT_EQ(score.score, 0.5) << labels[0];
+      EXPECT_EQ(score.majority, 0.5) << labels[0];
+      EXPECT_EQ(score.tied, 6u);
+      EXPECT_EQ(score.items[0].answers, labels);
+      EXPECT_EQ(score.indistinguishable, (std::vector<std::vector<std::string>>{labels}));
+      EXPECT_LE(score.interval.low, 0.5);
+      EXPECT_LT(score.interval.high, 1.0);
+      EXPECT_LE(evaluate(task, EvaluationMode::kGeneration).score, 0.5);
+    }
+  }
+}
+
+// Two tie and one does not: an example counts a half, or nothing.
+TEST_F(EvaluatorTest, ATieIsBetweenTheLikeliestOnly) {
+  const auto scores = generator_.score({{"a text", route_}}, {{"❤", "abcd"}}).at(0);
+  const bool hearts_win = scores.log_likelihoods[0] > scores.log_likelihoods[1];
+  EvaluationTask task{"labels", "made up", "accuracy", {}, {}, {}};
+  const std::vector<std::string> options = {"❤", "abcd", "😂"};
+  for (const char* gold : {"❤", "abcd", "😂", "😂"}) {
+    task.examples.push_back({"labels", "a text", {gold}, options, ""});
+    task.majority_answers.push_back("😂");
+  }
+  const TaskScore score = evaluate(task, EvaluationMode::kRanking);
+  EXPECT_EQ(score.score, hearts_win ? 1.5 / 4 : 1.0 / 4);
+  EXPECT_EQ(score.tied, hearts_win ? 4u : 0u);
+  EXPECT_EQ(score.majority, 0.5);
+}
+
+TEST_F(EvaluatorTest, WhatIsTooLongIsCutLeftOutOrAnError) {
+  EvaluationTask task = task_of("accuracy", {"yes", "no"});
+  task.examples[1].input = std::string(300, 'a') + " " + std::string(900, '.');
+  task.examples[1].where = "test.jsonl:2";
+  const auto score = [&](OnLong on_long) {
+    return Evaluator(generator_, generator_.default_search(), /*resamples=*/0, on_long)
+        .evaluate(task, route_, EvaluationMode::kRanking);
+  };
+  const TaskScore cut = score(OnLong::kTruncate);
+  EXPECT_EQ(cut.truncated, 1u);
+  EXPECT_EQ(cut.examples, 2u);
+  const TaskScore marked = score(OnLong::kMark);
+  EXPECT_EQ(marked.truncated, 0u);
+  EXPECT_EQ(marked.examples, 1u);
+  EXPECT_EQ(marked.too_long, 1u);
+  EXPECT_EQ(error_of([&] { score(OnLong::kError); }).substr(0, 17), "65: test.jsonl:2:");
+  task.examples.erase(task.examples.begin());
+  EXPECT_EQ(error_of([&] { score(OnLong::kMark); }).substr(0, 18), "65: every example ");
 }
 
 }  // namespace

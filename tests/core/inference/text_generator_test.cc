@@ -241,7 +241,7 @@ TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
     const auto scores = generator({.batch_size = batch_size}).score(prompts_, options);
     ASSERT_EQ(scores.size(), prompts_.size());
     for (size_t i = 0; i < prompts_.size(); ++i) {
-      ASSERT_EQ(scores[i].size(), options[i].size());
+      ASSERT_EQ(scores[i].log_likelihoods.size(), options[i].size());
       for (size_t j = 0; j < options[i].size(); ++j) {
         double expected = 0;
         std::vector<int32_t> ids = {special().eos};
@@ -249,7 +249,7 @@ TEST_F(TextGeneratorTest, ScoresAreSumsOfLogProbabilities) {
           expected += log_probabilities(prompts_[i], ids)[static_cast<size_t>(id)];
           ids.push_back(id);
         }
-        EXPECT_NEAR(scores[i][j], expected, 1e-3) << i << " " << options[i][j];
+        EXPECT_NEAR(scores[i].log_likelihoods[j], expected, 1e-3) << i << " " << options[i][j];
       }
     }
   }

@@ -52,6 +52,22 @@ TEST(SentencepieceTraining, IsTheSameEveryTime) {
   EXPECT_EQ(read_file(folder.path() / "spiece.model"), first);
 }
 
+// A corpus of one line, which is longer than what the library takes for a sentence, and one of a
+// single word of 9,000 bytes among others.
+TEST(SentencepieceTraining, LongLinesAreReadWhole) {
+  const TemporaryFolder folder;
+  const GoldenCorpus corpus;
+  std::string line;
+  for (int i = 0; i < 2000; ++i) line += corpus.english_line(i) + " ";
+  std::string rare;
+  for (int i = 0; i < 1500; ++i) rare += "\u95a2\u6570";
+  train_sentencepiece(folder.write("long.txt", line + "\n" + rare + "\n"), folder.path(), 600);
+  const auto tokenizer = load_tokenizer(folder.path());
+  EXPECT_GT(tokenizer->vocab_size(), 400);
+  // What only the long word has is in the vocabulary: no byte pieces, six for each character.
+  EXPECT_LE(tokenizer->encode("\u95a2\u6570").size(), 3u);
+}
+
 TEST(SentencepieceTraining, ReportsTheLibrarysErrors) {
   const TemporaryFolder folder;
   const auto corpus = write_corpus(folder);

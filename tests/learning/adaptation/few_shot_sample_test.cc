@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "learning/adaptation/toy_task.h"
 #include "core/base/error.h"
+#include "learning/adaptation/toy_task.h"
 
 namespace trivium::learning {
 namespace {
@@ -88,6 +88,16 @@ TEST(FewShotSampleTest, SharesWhatThereIs) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kBadData);
   }
+}
+
+TEST(FewShotSampleTest, ATaskThatIsASampleIsTakenAsItIs) {
+  FewShotTask task = numbered_task(6, {"rare", "common"});
+  task.task.sample_seed = 13;
+  task.task.records[Split::kDev] = {{{{"text", "dev"}, {"label", "rare"}}, "dev.tsv:1"}};
+  const FewShotSample sample = draw_few_shot_sample(task, 1, 1, 100);
+  EXPECT_EQ(sample.seed, 13u);
+  EXPECT_EQ(inputs(sample.train), (std::vector<std::string>{"0", "1", "2", "3", "4", "5"}));
+  EXPECT_EQ(inputs(sample.dev), std::vector<std::string>{"dev"});
 }
 
 }  // namespace

@@ -99,7 +99,40 @@ TEST_F(AdaptTest, ComparesWithABase) {
   EXPECT_EQ(adapt({"--base", file.string()}).code, 65);
 }
 
+// What task add takes as --examples, and CrossFit's files.
+TEST_F(AdaptTest, TunesOnAFileOfExamplesAndOnCrossfitsSamples) {
+  std::string lines, columns;
+  for (int i = 0; i < 20; ++i) {
+    lines +=
+        Json{{"inputs", "text " + std::to_string(i)}, {"targets", i % 2 ? "a" : "b"}}.dump() + "\n";
+  }
+  const auto run = [&](const std::string& gym, const std::string& task) {
+    return cli::run_program({"adapt", model_, "--gym", gym, "--task", task, "--steps", "1",
+                             "--samples", "1", "--threads", "1", "--learning-rates", "1e-4",
+                             "--batch-sizes", "2", "--json"});
+  };
+  write("mine.jsonl", lines);
+  const cli::Outcome own = run((gym_ / "mine.jsonl").string(), "mine");
+  ASSERT_EQ(own.code, 0) << own.err;
+  EXPECT_EQ(Json::parse(own.out).at("tasks").at(0).at("samples").at(0).at("seed"), 100);
+  for (const char* split : {"train", "dev", "test"}) {
+    write(std::string("crossfit/films_2_13_") + split + ".tsv", "a\t❤\nb\t😂\nc\t❤\nd\t😂\n");
+  }
+  const cli::Outcome given = run((gym_ / "crossfit").string(), "films");
+  ASSERT_EQ(given.code, 0) << given.err;
+  const Json task = Json::parse(given.out).at("tasks").at(0);
+  EXPECT_EQ(task.at("samples").at(0).at("seed"), 13);
+  EXPECT_EQ(task.at("samples").at(0).at("train"), 4);
+  EXPECT_EQ(task.at("indistinguishable"), Json::parse(R"([["❤", "😂"]])"));
+  EXPECT_THAT(given.err, HasSubstr("films: the tokenizer cannot tell apart"));
+}
+
 TEST_F(AdaptTest, RefusesWhatItCannotDo) {
+  const cli::Outcome twice = adapt({"--task", "reviews"});
+  EXPECT_EQ(twice.code, 64);
+  EXPECT_THAT(twice.err, HasSubstr("named twice"));
+  EXPECT_EQ(adapt({"--output", ""}).code, 64);
+
   EXPECT_EQ(adapt({"--start", "dense"}).code, 2);
   EXPECT_EQ(adapt({"--start", "best"}).code, 2);
   EXPECT_EQ(adapt({"--task", "revews"}).code, 66);
@@ -113,10 +146,12 @@ TEST_F(AdaptTest, ExportSqueezesATask) {
   EXPECT_FALSE(dense.config().routing.num_experts > 1);
   EXPECT_EQ(dense.tasks().names(), std::vector<std::string>{"mnli"});
   EXPECT_EQ(
-      cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"}).code,
+      cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"})
+          .code,
       66);
   EXPECT_EQ(
-      cli::run_program({"export", "--checkpoint", tuned_, "--output", tuned_, "--task", "mnli"}).code,
+      cli::run_program({"export", "--checkpoint", tuned_, "--output", tuned_, "--task", "mnli"})
+          .code,
       2);
 }
 

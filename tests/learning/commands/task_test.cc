@@ -51,12 +51,47 @@ TEST_F(TaskTest, AddsATaskByItsExamples) {
   EXPECT_TRUE(open_checkpoint(out_).info.tasks.has("riddles"));
 }
 
+TEST_F(TaskTest, CountsExpertsFrom1AndNamesAnswersThatAreTheSameIds) {
+  const fs::path file = temporary_.path() / "examples.jsonl";
+  write_file_atomically(file,
+                        "{\"inputs\": \"a b\", \"targets\": \"❤\"}\n"
+                        "{\"inputs\": \"c d\", \"targets\": \"😂\", \"note\": null}\n");
+  const Outcome outcome = add({"--examples", file.string(), "--steps", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(R"(riddles: the tokenizer cannot tell apart ["❤","😂"])"));
+  const Outcome shown = run_program({"task", "show", "riddles", "--checkpoint", out_, "--json"});
+  const Json route = Json::parse(shown.out).at("route");
+  std::string text = "route: encoder";
+  for (const Json& expert : route.at("encoder")) text += " " + expert.dump();
+  text += ", decoder";
+  for (const Json& expert : route.at("decoder")) text += " " + expert.dump();
+  EXPECT_THAT(outcome.out, HasSubstr(text + "\n"));
+}
+
+TEST_F(TaskTest, RefusesNamesAndOutputsThatCannotBe) {
+  const auto add_named = [&](const std::string& name, const std::string& output) {
+    return run_program(
+        {"task", "add", name, "--checkpoint", "nowhere", "--description", "x", "--output", output});
+  };
+  for (const char* name : {"kg/../../x", "..", "", "a b"}) {
+    const Outcome outcome = add_named(name, out_);
+    EXPECT_EQ(outcome.code, 64) << name;
+    EXPECT_THAT(outcome.err, HasSubstr("is not a plain name")) << name;
+  }
+  EXPECT_EQ(add_named("riddles", "").code, 64);
+  const std::string file = temporary_.write("file", "x").string();
+  EXPECT_EQ(add_named("riddles", file).code, 64);
+}
+
 TEST_F(TaskTest, RefusesWhatItCannotRead) {
   const fs::path file = temporary_.path() / "examples.jsonl";
   write_file_atomically(file, "{\"inputs\": \"a b\", \"targets\": \"yes\"}\n{\"inputs\": 3}\n");
   const Outcome outcome = add({"--examples", file.string()});
   EXPECT_EQ(outcome.code, 65);
   EXPECT_THAT(outcome.err, HasSubstr("examples.jsonl:2"));
+  write_file_atomically(file, "{\"targets\": 1}\n");
+  EXPECT_THAT(add({"--examples", file.string()}).err,
+              HasSubstr("examples.jsonl:1: field \"inputs\" is missing"));
   EXPECT_EQ(add({}).code, 2);
   EXPECT_FALSE(fs::exists(out_));
 }

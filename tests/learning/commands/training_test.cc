@@ -134,5 +134,36 @@ TEST_F(TrainingCommandsTest, SettingsAreExplainedAndChecked) {
   EXPECT_EQ(run_program({"train"}).code, 2);
 }
 
+// Before anything is read: the start of the settings is not there.
+TEST_F(TrainingCommandsTest, SettingsThatCannotBeAreSaidBeforeAnythingIsRead) {
+  const std::string file = folder_.write("file", "x").string();
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"model.init=", "model.init is empty"},
+           {"run.output=", "run.output is empty"},
+           {"run.output=" + file, "is a file"},
+           {"data.tasks=[\"first\", \"first\"]", "first is named twice"}}) {
+    const Outcome outcome = run_program({"train", training_settings(), "--set", wrong[0]});
+    EXPECT_EQ(outcome.code, 64) << wrong[0];
+    EXPECT_THAT(outcome.err, HasSubstr(wrong[1]));
+  }
+}
+
+TEST_F(TrainingCommandsTest, TrainsOnACrossfitFolder) {
+  ASSERT_EQ(import_tiny(path("model")).code, 0);
+  for (const char* task : {"films_2_100", "books_2_100"}) {
+    for (const char* split : {"train", "dev", "test"}) {
+      folder_.write(std::string("crossfit/") + task + "_" + split + ".tsv",
+                    "a \"b\tyes\nc d\tno\ne\tyes\nf\tno\n");
+    }
+  }
+  const Outcome outcome =
+      run_program({"train", training_settings(), "--set", "data.gym=" + path("crossfit"), "--set",
+                   "run.output=" + path("crossfit_run")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Outcome tasks =
+      run_program({"task", "list", "--checkpoint", path("crossfit_run/last"), "--json"});
+  EXPECT_EQ(Json::parse(tasks.out).at("tasks").at(0).at("labels"), Json({"no", "yes"}));
+}
+
 }  // namespace
 }  // namespace trivium::learning

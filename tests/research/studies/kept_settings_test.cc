@@ -41,5 +41,11 @@ TEST_F(KeptSettingsTest, OnlyEmptySettingsComeAndGo) {
   EXPECT_FALSE(agrees("[a]\nsteps = 3\nplace = 'here'\n"));
 }
 
+TEST_F(KeptSettingsTest, TheSameNumberMayBeWrittenOtherwise) {
+  EXPECT_TRUE(agrees("[train]\nrate = 0.10000000000000001\nlist = [1e-05, 2.0]\n"));
+  EXPECT_TRUE(agrees("[train]\nrate = 0.1\nlist = [0.00001, 2.0]\n"));
+  EXPECT_FALSE(agrees("[train]\nrate = 0.2\nlist = [0.00001, 2.0]\n"));
+}
+
 }  // namespace
 }  // namespace trivium::research
