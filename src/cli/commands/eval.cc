@@ -105,8 +105,8 @@ class Evaluation {
 
   // Returns false where it was stopped before the task's end.
   bool evaluate(const std::string& name, LoadedModel& model, Evaluator& evaluator) {
-    const EvaluationTask task = load_evaluation_task(gym_, prompts_, name, flags_.records,
-                                                     static_cast<size_t>(flags_.limit));
+    const EvaluationTask task = load_evaluation_task(
+        gym_, model.tasks(), prompts_, name, flags_.records, static_cast<size_t>(flags_.limit));
     const RouteChoice choice = choose_route(model.tasks(), model.finder(), name, task.train_inputs);
     ReportRow row{task.family, choice.source, {}};
     row.score = evaluator.evaluate(task, model.route(choice.row), flags_.mode);

@@ -50,6 +50,22 @@ std::map<std::string, std::string> words_at(const toml::table& table, const std:
   return words;
 }
 
+std::optional<NumberScale> numbers_at(const toml::table& table, const std::string& path) {
+  const toml::node* node = table.get("numbers");
+  if (node == nullptr) return std::nullopt;
+  const auto fail = [&] {
+    bad_template(place(path, *node), "key \"numbers\" is not { from = …, to = …, step = … }");
+  };
+  if (!node->is_table()) fail();
+  check_keys(*node->as_table(), {"from", "to", "step"}, path);
+  const auto number = [&](const char* key) {
+    const toml::node* value = node->as_table()->get(key);
+    if (value == nullptr || !value->is_number()) fail();
+    return value->value<double>().value();
+  };
+  return NumberScale{number("from"), number("to"), number("step")};
+}
+
 // The example's fields: text, or a list of text.
 Json example_at(const toml::table& table, const std::string& path) {
   Json example = Json::object();
@@ -79,12 +95,13 @@ TemplateSpec template_at(const toml::node& node,
                          const std::string& path) {
   if (!node.is_table()) bad_template(place(path, node), "a template is not a table");
   const toml::table& table = *node.as_table();
-  check_keys(table, {"name", "input", "target", "words"}, path);
+  check_keys(table, {"name", "input", "target", "words", "numbers"}, path);
   TemplateSpec spec;
   spec.name = text_at(table, "name", path, true);
   spec.input = text_at(table, "input", path, true);
   spec.target = text_at(table, "target", path, false);
   spec.words = table.contains("words") ? words_at(table, path) : common_words;
+  spec.numbers = numbers_at(table, path);
   return spec;
 }
 

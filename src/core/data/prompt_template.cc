@@ -1,6 +1,10 @@
 #include "core/data/prompt_template.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -37,6 +41,52 @@ void check_words(const TemplateSpec& spec, const Task& task, const std::string& 
   }
 }
 
+// Lets a target be written by its letter: {{letter}} is that of the choice that it is.
+void add_letter(const Json& fields, const std::string& raw, Json& with_target) {
+  const auto choices = fields.find("choices");
+  if (choices == fields.end() || !choices->is_array() || fields.contains("letter")) return;
+  const auto place = std::find(choices->begin(), choices->end(), raw) - choices->begin();
+  if (place < static_cast<std::ptrdiff_t>(choices->size()) && place < 26) {
+    with_target["letter"] = std::string(1, static_cast<char>('A' + place));
+  }
+}
+
+void check_scale(const NumberScale& scale, const Task& task, const std::string& where) {
+  constexpr double kMostNumbers = 100;
+  const double count = (scale.to - scale.from) / scale.step;
+  if (!(scale.step > 0) || !(count >= 1) || !(count < kMostNumbers)) {
+    throw Error(ExitCode::kConfig,
+                where + ": \"numbers\" must go from a number up to another in 1 to 99 steps");
+  }
+  if (!task.labels.empty()) {
+    throw Error(ExitCode::kConfig, where + ": \"numbers\" are of a task without labels");
+  }
+}
+
+std::vector<double> numbers_of(const NumberScale& scale) {
+  std::vector<double> numbers;
+  const auto count = std::lround((scale.to - scale.from) / scale.step);
+  for (int64_t i = 0; i <= count; ++i) {
+    numbers.push_back(scale.from + static_cast<double>(i) * scale.step);
+  }
+  return numbers;
+}
+
+// The number of the scale that is nearest to what `text` says, as text.
+std::string nearest_number(const NumberScale& scale, const std::string& text,
+                           const std::string& where) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw Error(ExitCode::kBadData, where + ": the target \"" + text + "\" is not a number");
+  }
+  const std::vector<double> numbers = numbers_of(scale);
+  return fmt::format("{:g}",
+                     *std::min_element(numbers.begin(), numbers.end(), [&](double a, double b) {
+                       return std::abs(a - value) < std::abs(b - value);
+                     }));
+}
+
 }  // namespace
 
 PromptTemplate::PromptTemplate(const TemplateSpec& spec, const Task& task, const std::string& where)
@@ -46,6 +96,13 @@ PromptTemplate::PromptTemplate(const TemplateSpec& spec, const Task& task, const
       target_(spec.target.empty() ? "{{" + task.target + "}}" : spec.target, where) {
   check_input_fields(input_, task, where);
   check_words(spec, task, where);
+  if (spec.numbers) {
+    check_scale(*spec.numbers, task, where);
+    for (const double number : numbers_of(*spec.numbers)) {
+      fixed_options_.push_back(fmt::format("{:g}", number));
+    }
+    return;
+  }
   for (const auto& [raw, text] : spec.words) words_.emplace(raw, MustacheText(text, where));
   if (target_is_fixed()) {
     for (const std::string& label : task.labels) {
@@ -65,6 +122,7 @@ std::string PromptTemplate::render_target(const Json& fields, const std::string&
   const auto word = words_.find(raw);
   Json with_target = fields;
   with_target[target_field_] = word == words_.end() ? raw : word->second.render(fields, where);
+  add_letter(fields, raw, with_target);
   const std::string rendered = target_.render(with_target, where);
   const std::string_view text = trim(rendered);
   if (text.empty()) throw Error(ExitCode::kBadData, where + ": the target is empty");
@@ -104,6 +162,10 @@ Example PromptTemplate::render(const Task& task, const Record& record) const {
     }
   }
   example.options = options_of(task, record);
+  if (spec_.numbers) {
+    example.options_are_numbers = true;
+    example.written = nearest_number(*spec_.numbers, example.targets.at(0), where);
+  }
   return example;
 }
 

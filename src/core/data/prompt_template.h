@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,18 @@
 
 namespace trivium {
 
+// A target that is a number is learned as the nearest of these: from, from + step, ... to.
+struct NumberScale {
+  double from = 0, to = 0, step = 1;
+};
+
 // A template as a prompts/ file, or a checkpoint's tasks.json, writes it.
 struct TemplateSpec {
   std::string name;
   std::string input;                         // Mustache over the task's input fields
   std::string target;                        // Mustache; "" stands for the target field alone
   std::map<std::string, std::string> words;  // raw target -> Mustache text that stands in its place
+  std::optional<NumberScale> numbers = {};   // of a task whose targets are numbers
 };
 
 // One way of putting a task's records into words. File format: prompts/README.md.
@@ -32,7 +39,8 @@ class PromptTemplate {
   const TemplateSpec& spec() const { return spec_; }
   // The fields that the input text uses, in order.
   const std::vector<std::string>& input_fields() const { return input_.fields(); }
-  // Renders a record of the task. A missing field or an empty result is an Error (kBadData) that
+  // Renders a record of the task. With a scale, the options are its numbers and the answer to learn
+  // is the nearest of them. A missing field or an empty result is an Error (kBadData) that
   // names the record's place.
   Example render(const Task& task, const Record& record) const;
   // Renders the input alone, from a record that needs no target (a user's prompt).

@@ -42,9 +42,13 @@ struct Task {
 struct Example {
   std::string task;
   std::string input;
-  std::vector<std::string> targets;  // every accepted answer; the first is the one to train on
+  std::vector<std::string> targets;  // every accepted answer, the usual one first
   std::vector<std::string> options;  // the closed set to rank or match against; empty when open
   std::string where;
+  std::string written = {};          // what a model learns to write, where that is not targets[0]
+  bool options_are_numbers = false;  // a ranking then answers with their mean, by their likelihoods
+
+  const std::string& to_learn() const { return written.empty() ? targets.at(0) : written; }
 };
 
 }  // namespace trivium

@@ -19,9 +19,18 @@ void check_keys(const Json& object, const std::set<std::string>& known, const st
   }
 }
 
+Json spec_to_json(const TemplateSpec& spec) {
+  Json json = {
+      {"name", spec.name}, {"input", spec.input}, {"target", spec.target}, {"words", spec.words}};
+  if (spec.numbers) {
+    json["numbers"] = {
+        {"from", spec.numbers->from}, {"to", spec.numbers->to}, {"step", spec.numbers->step}};
+  }
+  return json;
+}
+
 Json entry_to_json(const TaskEntry& entry) {
   const Task& task = entry.task;
-  const TemplateSpec& spec = entry.prompt->spec();
   return {{"name", task.name},
           {"family", task.family},
           {"description", entry.description},
@@ -29,23 +38,26 @@ Json entry_to_json(const TaskEntry& entry) {
           {"inputs", task.inputs},
           {"target", task.target},
           {"labels", task.labels},
-          {"template",
-           {{"name", spec.name},
-            {"input", spec.input},
-            {"target", spec.target},
-            {"words", spec.words}}},
+          {"template", spec_to_json(entry.prompt->spec())},
           {"example", entry.example},
           {"licence", task.licence},
           {"source", task.source}};
 }
 
 TemplateSpec spec_from_json(const Json& json, const std::string& where) {
-  check_keys(json, {"name", "input", "target", "words"}, where);
+  check_keys(json, {"name", "input", "target", "words", "numbers"}, where);
   TemplateSpec spec;
   spec.name = json_get<std::string>(json, "name", where);
   spec.input = json_get<std::string>(json, "input", where);
   spec.target = json_get<std::string>(json, "target", where);
   spec.words = json_get<std::map<std::string, std::string>>(json, "words", where);
+  if (json.contains("numbers")) {
+    const Json& numbers = json["numbers"];
+    check_keys(numbers, {"from", "to", "step"}, where);
+    spec.numbers = NumberScale{json_get<double>(numbers, "from", where),
+                               json_get<double>(numbers, "to", where),
+                               json_get<double>(numbers, "step", where)};
+  }
   return spec;
 }
 

@@ -1,6 +1,9 @@
 #include "core/evaluation/evaluator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <numeric>
@@ -125,6 +128,19 @@ std::vector<std::string> told_apart(std::vector<std::string> texts,
   return texts;
 }
 
+// The options' mean as numbers, weighted by their likelihoods.
+std::string mean_number(const std::vector<std::string>& options,
+                        const std::vector<double>& scores) {
+  const double best = *std::max_element(scores.begin(), scores.end());
+  double sum = 0, total = 0;
+  for (size_t i = 0; i < options.size(); ++i) {
+    const double weight = std::exp(scores[i] - best);
+    sum += weight * std::stod(options[i]);
+    total += weight;
+  }
+  return fmt::format("{:.6f}", sum / total);
+}
+
 std::vector<std::string> likeliest(const std::vector<std::string>& options,
                                    const std::vector<double>& scores) {
   const double best = *std::max_element(scores.begin(), scores.end());
@@ -151,23 +167,25 @@ EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examp
   return result;
 }
 
-EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
-                                    const std::string& name, Split split, size_t limit) {
-  return make_evaluation_task(gym.load_task(name), prompts, split, limit);
+EvaluationTask load_evaluation_task(const Gym& gym, const TaskCatalog& known,
+                                    const PromptLibrary& prompts, const std::string& name,
+                                    Split split, size_t limit) {
+  const Task task = gym.load_task(name);
+  const auto prompt = known.has(name) ? known.find(name).prompt : prompts.templates_of(task).at(0);
+  return make_evaluation_task(task, *prompt, split, limit);
 }
 
-EvaluationTask make_evaluation_task(const Task& task, const PromptLibrary& prompts, Split split,
+EvaluationTask make_evaluation_task(const Task& task, const PromptTemplate& prompt, Split split,
                                     size_t limit) {
-  const auto prompt = prompts.templates_of(task).at(0);
   const std::vector<Record>& records = task.records.at(split);
   if (records.empty()) {
     throw Error(ExitCode::kBadData, "task " + task.name + " has no examples in this split");
   }
   const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
   std::vector<Example> examples, train;
-  for (size_t i = 0; i < count; ++i) examples.push_back(prompt->render(task, records[i]));
+  for (size_t i = 0; i < count; ++i) examples.push_back(prompt.render(task, records[i]));
   for (const Record& record : task.records.at(Split::kTrain)) {
-    train.push_back(prompt->render(task, record));
+    train.push_back(prompt.render(task, record));
   }
   return make_evaluation_task(task, std::move(examples), train);
 }
@@ -230,6 +248,8 @@ std::vector<Evaluator::Predicted> Evaluator::rank(const std::vector<Prompt>& pro
     const std::vector<double>& likelihoods = scores[i].log_likelihoods;
     if (likelihoods.empty()) {  // stopped before it
       predicted.push_back({{""}, false});
+    } else if (examples[i]->options_are_numbers) {
+      predicted.push_back({{mean_number(options[i], likelihoods)}, scores[i].truncated});
     } else {
       predicted.push_back({likeliest(options[i], likelihoods), scores[i].truncated});
     }

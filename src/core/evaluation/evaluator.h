@@ -8,6 +8,7 @@
 #include "core/base/enum_names.h"
 #include "core/data/gym.h"
 #include "core/data/prompt_template.h"
+#include "core/data/task_catalog.h"
 #include "core/inference/text_generator.h"
 #include "core/metrics/metric.h"
 
@@ -30,13 +31,15 @@ struct EvaluationTask {
 EvaluationTask make_evaluation_task(const Task& task, std::vector<Example> examples,
                                     const std::vector<Example>& train);
 
-// Renders the split of a task with its records by the task's first template; `limit` > 0 takes the
-// first so many examples. Error kBadData where the split is empty.
-EvaluationTask make_evaluation_task(const Task& task, const PromptLibrary& prompts, Split split,
+// Renders the split of a task with its records; `limit` > 0 takes the first so many examples. Error
+// kBadData where the split is empty.
+EvaluationTask make_evaluation_task(const Task& task, const PromptTemplate& prompt, Split split,
                                     size_t limit = 0);
-// The same of a task that is not in memory.
-EvaluationTask load_evaluation_task(const Gym& gym, const PromptLibrary& prompts,
-                                    const std::string& name, Split split, size_t limit = 0);
+// The same of a task that is not in memory, by the template that a model which knows the task was
+// taught with (in `known`), or else by the first one of `prompts`.
+EvaluationTask load_evaluation_task(const Gym& gym, const TaskCatalog& known,
+                                    const PromptLibrary& prompts, const std::string& name,
+                                    Split split, size_t limit = 0);
 
 // Whether every example has options to rank.
 bool has_options(const EvaluationTask& task);

@@ -31,7 +31,7 @@ FewShotTask load_few_shot_task(const Gym& gym, const PromptLibrary& prompts,
   TaskCatalog catalog;
   catalog.add(result.task, prompts);
   result.entry = catalog.find(name);
-  result.test = make_evaluation_task(result.task, prompts, Split::kTest, test_limit);
+  result.test = make_evaluation_task(result.task, *result.entry.prompt, Split::kTest, test_limit);
   return result;
 }
 

@@ -43,8 +43,8 @@ void run_disable(const DisableFlags& flags) {
   std::vector<EvaluationTask> tasks;
   for (const std::string& name : features.tasks) {
     rows.push_back(static_cast<int64_t>(model.tasks().index_of(name)));
-    tasks.push_back(
-        load_evaluation_task(gym, prompts, name, Split::kTest, static_cast<size_t>(flags.limit)));
+    tasks.push_back(load_evaluation_task(gym, model.tasks(), prompts, name, Split::kTest,
+                                         static_cast<size_t>(flags.limit)));
   }
   Evaluator evaluator(model.generator(), model.generator().default_search(), /*resamples=*/0);
   size_t scored = 0;

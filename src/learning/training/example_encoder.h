@@ -15,23 +15,21 @@ struct ExampleEncoder {
   int32_t decoder_start_id = 0;  // of the model that is to learn from them
   int64_t max_source_length = 128, max_target_length = 64;
 
-  // The input, and the first of the targets, each cut on the right; `row` is that of the model's
-  // task vectors. Says in `truncated`, where given, whether one of them was cut.
+  // The input, and the answer to learn, each cut on the right; `row` is that of the model's task
+  // vectors. Says in `truncated`, where given, whether one of them was cut.
   EncodedExample encode(const Example& example, int64_t row, bool* truncated = nullptr) const {
     bool source_is_cut = false, target_is_cut = false;
-    EncodedExample encoded = {
-        row,
-        tokenizer.encode_with_special(example.input, static_cast<size_t>(max_source_length),
-                                      &source_is_cut),
-        tokenizer.encode_target(example.targets.at(0), static_cast<size_t>(max_target_length),
-                                decoder_start_id, &target_is_cut)};
+    EncodedExample encoded;
+    encoded.task = row;
+    encoded.source = tokenizer.encode_with_special(
+        example.input, static_cast<size_t>(max_source_length), &source_is_cut);
+    encoded.target =
+        tokenizer.encode_target(example.to_learn(), static_cast<size_t>(max_target_length),
+                                decoder_start_id, &target_is_cut);
     if (truncated != nullptr) *truncated = source_is_cut || target_is_cut;
     return encoded;
   }
 };
-}
-}
-;
 
 // For the model of `checkpoint`, which must outlive it.
 inline ExampleEncoder example_encoder(const Checkpoint& checkpoint, int64_t max_source_length,

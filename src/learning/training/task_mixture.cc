@@ -24,7 +24,8 @@ TaskMixture load_task_mixture(const TrainSettings& settings, const ExampleEncode
     const Task task = gym.load_task(name);
     mixture.catalog.add(task, prompts);
     texts.push_back(finder_texts(task, prompts.templates_of(task), prompts.description_of(name)));
-    mixture.dev.push_back(make_evaluation_task(task, prompts, Split::kDev,
+    mixture.dev.push_back(make_evaluation_task(task, *mixture.catalog.find(name).prompt,
+                                               Split::kDev,
                                                static_cast<size_t>(settings.eval_examples)));
     warn_of_indistinguishable(
         name, indistinguishable_options(mixture.dev.back(), encoder.tokenizer,

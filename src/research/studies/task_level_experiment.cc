@@ -111,7 +111,7 @@ void TaskLevelExperiment::read_tasks() {
   const Gym gym(settings_.gym);
   const PromptLibrary prompts(settings_.prompts);
   for (const std::string& task : mixture_.tasks) {
-    seen_tests_.push_back(load_evaluation_task(gym, prompts, task, Split::kTest,
+    seen_tests_.push_back(load_evaluation_task(gym, mixture_.catalog, prompts, task, Split::kTest,
                                                static_cast<size_t>(settings_.seen_examples)));
   }
   for (const std::string& task : gym.tasks_of("unseen")) {

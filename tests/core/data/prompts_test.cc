@@ -49,6 +49,45 @@ TEST(PromptTemplate, WrapsEveryOptionInTheTarget) {
   EXPECT_THAT(prompt.fixed_options(), ElementsAre("it is red", "it is green"));
 }
 
+TEST(PromptTemplate, LearnsTheNearestNumberOfAScale) {
+  Task task = colour_task();
+  task.labels.clear();
+  TemplateSpec spec = {"w", "how warm is {{thing}}?", "", {}};
+  spec.numbers = NumberScale{0, 2, 0.5};
+  const PromptTemplate prompt(spec, task, "here");
+  EXPECT_THAT(prompt.fixed_options(), ElementsAre("0", "0.5", "1", "1.5", "2"));
+  const Example example = prompt.render(task, {{{"thing", "tea"}, {"label", "1.3"}}, "f:1"});
+  EXPECT_THAT(example.targets, ElementsAre("1.3"));
+  EXPECT_EQ(example.to_learn(), "1.5");
+  EXPECT_TRUE(example.options_are_numbers);
+  EXPECT_EQ(prompt.render(task, {{{"thing", "tea"}, {"label", "-3"}}, "f:1"}).to_learn(), "0");
+  EXPECT_THAT(error_of([&] {
+                prompt.render(task, {{{"thing", "tea"}, {"label", "hot"}}, "f:1"});
+              }),
+              StartsWith("65: f:1: the target \"hot\" is not a number"));
+  for (const NumberScale& scale : {NumberScale{0, 0, 1}, {0, 5, 0}, {0, 5, -1}, {0, 1000, 1}}) {
+    spec.numbers = scale;
+    EXPECT_THAT(error_of([&] { PromptTemplate(spec, task, "here"); }), StartsWith("64: here: "));
+  }
+  spec.numbers = NumberScale{0, 2, 1};
+  EXPECT_THAT(error_of([&] { PromptTemplate(spec, colour_task(), "here"); }),
+              HasSubstr("without labels"));
+}
+
+TEST(PromptTemplate, WritesAChoiceByItsLetter) {
+  Task task = colour_task();
+  task.labels.clear();
+  task.inputs = {"thing", "choices"};
+  const PromptTemplate prompt(
+      {"w", "{{thing}}{{#choices}} ({{letter}}) {{text}}{{/choices}}", "{{letter}}", {}}, task,
+      "here");
+  const Example example = prompt.render(
+      task, {{{"thing", "sky"}, {"choices", {"red", "blue", "green"}}, {"label", "blue"}}, "f:1"});
+  EXPECT_EQ(example.input, "sky (A) red (B) blue (C) green");
+  EXPECT_THAT(example.targets, ElementsAre("B"));
+  EXPECT_THAT(example.options, ElementsAre("A", "B", "C"));
+}
+
 TEST(PromptTemplate, WordsMayNameFields) {
   Task task = colour_task();
   task.inputs = {"first", "second"};

@@ -66,7 +66,7 @@ class MajorityTest : public ::testing::Test {
                                  {"metric", "accuracy"}}
                                 .dump());
     const PromptLibrary prompts(temporary_.path() / "pick");  // a folder without templates
-    return load_evaluation_task(Gym(temporary_.path()), prompts, "pick", Split::kTest)
+    return load_evaluation_task(Gym(temporary_.path()), {}, prompts, "pick", Split::kTest)
         .majority_answers;
   }
   TemporaryFolder temporary_;
@@ -79,6 +79,26 @@ TEST_F(MajorityTest, IsThePlaceAmongOptionsThatDiffer) {
   EXPECT_EQ(majority_answers({"text", "choices"}), (std::vector<std::string>{"y", "b", "b"}));
 }
 
+TEST_F(MajorityTest, ATaskThatTheModelKnowsIsAskedAsItWasTaught) {
+  for (const char* split : {"train.jsonl", "dev.jsonl", "test.jsonl"}) {
+    write_records(split, {{"a", "b", "b"}});
+  }
+  majority_answers({"text", "choices"});
+  const Gym gym(temporary_.path());
+  const PromptLibrary prompts(temporary_.path() / "pick");
+  TaskEntry entry;
+  entry.task = gym.load_task("pick");
+  const TemplateSpec own = {"own", "own words: {{text}}", "", {}};
+  entry.prompt = std::make_shared<const PromptTemplate>(own, entry.task, "test");
+  TaskCatalog known;
+  known.add(entry);
+  const auto input = [&](const TaskCatalog& tasks) {
+    return load_evaluation_task(gym, tasks, prompts, "pick", Split::kTest).examples.at(0).input;
+  };
+  EXPECT_TRUE(input(known).starts_with("own words: ")) << input(known);
+  EXPECT_FALSE(input({}).starts_with("own words: ")) << input({});
+}
+
 // The vocabulary, an uncased one, takes "4.35" apart and would write "4. 35".
 TEST_F(EvaluatorTest, NumbersStayNumbers) {
   const std::vector<std::string> numbers = {"4.35", "1.5", "3", "-0.25"};
@@ -89,6 +109,22 @@ TEST_F(EvaluatorTest, NumbersStayNumbers) {
     const std::string& answer = score.items[i].answers.at(0);
     EXPECT_NE(std::find(numbers.begin(), numbers.end(), answer), numbers.end());
   }
+}
+
+TEST_F(EvaluatorTest, RankingOfNumbersGivesTheirMeanByLikelihood) {
+  EvaluationTask task{"numbers", "made up", "pearson", {}, {}, {}};
+  Example example = {"numbers", "a text", {"1.3"}, {"0", "1", "2"}, ""};
+  example.options_are_numbers = true;
+  task.examples = {example, example};
+  task.majority_answers = {"1", "1"};
+  const auto scores = generator_.score({{"a text", route_}}, {example.options}).at(0);
+  double sum = 0, total = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    sum += static_cast<double>(i) * std::exp(scores.log_likelihoods[i]);
+    total += std::exp(scores.log_likelihoods[i]);
+  }
+  const TaskScore score = evaluate(task, EvaluationMode::kRanking);
+  EXPECT_NEAR(std::stod(score.items.at(0).answers.at(0)), sum / total, 1e-5);
 }
 
 TEST_F(EvaluatorTest, RankingGivesTheLikeliestOption) {
