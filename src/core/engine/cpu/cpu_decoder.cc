@@ -49,7 +49,7 @@ CpuDecoder::CpuDecoder(CpuEngine& engine, std::vector<EngineSource> sources, int
       places_(std::min(static_cast<size_t>(places), queue_.size())),
       cache_(attention_type(engine.options().type), engine.config().decoder_layers * slots_,
              engine.config().d_model),
-      last_(engine.options().type),
+      last_(engine.options().type, *engine.context().blocks),
       pieces_(static_cast<size_t>(engine.options().threads)),
       part_scans_(static_cast<size_t>(engine.options().threads)) {
   check(!places_.empty(), "there is something to decode");
