@@ -81,7 +81,7 @@ double product_peak(ComputeType type, int threads, InstructionSet instructions) 
   const std::vector<float> ones(kDepth, 1.0f);
   PackedMatrix weights(type, kColumns, kDepth);
   weights.set_columns(0, kColumns, ones.data(), 0);
-  Activations input(type);
+  Activations input(type, *context.blocks);
   input.resize(kRows, kDepth);
   for (int64_t row = 0; row < kRows; ++row) input.set_row(row, ones.data());
   std::vector<float> out(kRows * (kColumns + 16));
@@ -148,7 +148,7 @@ Json engine_facts(const ModelFlags& flags, int threads, int64_t step_bytes) {
   const ComputeType type = flags.compute;
   ThreadPool pool(threads);
   const double bandwidth = read_bandwidth(pool, step_bytes);
-  const InstructionSet instructions = available_instruction_sets().back();
+  const InstructionSet instructions = flags.instructions;
   return {{"instructions", name_of(instructions)},
           {"step_bytes", step_bytes},
           {"read_bandwidth", bandwidth},
@@ -262,6 +262,10 @@ void add_generation_bench(CLI::App& bench) {
   command->add_option("--rounds", flags->rounds, "timed rounds; the best counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command->add_option_function<std::string>(
+      "--instructions",
+      [flags](const std::string& name) { flags->model.instructions = instruction_set(name); },
+      "the CPU's kernels: a set that trivium --version names [the best]");
   command->footer(kGenerationFooter);
   command->callback([flags] { run_generation(*flags); });
 }

@@ -30,6 +30,7 @@ EngineOptions engine_options(const ModelFlags& flags) {
   EngineOptions options;
   options.type = flags.compute;
   options.threads = cpu_threads(flags.threads);
+  options.instructions = flags.instructions;
   options.expert_threshold = static_cast<float>(flags.expert_threshold);
   options.device = parse_device(flags.device);
   return options;

@@ -22,6 +22,8 @@ struct ModelFlags {
   EngineKind engine = EngineKind::kFast;
   ComputeType compute = ComputeType::kFloat32;  // the fast engine's numbers
   double expert_threshold = 0;                  // EngineOptions::expert_threshold
+  // The fast engine's kernels: the best, unless a bench asks for others.
+  InstructionSet instructions = available_instruction_sets().back();
 };
 const char* name_of(EngineKind kind);
 

@@ -27,7 +27,13 @@ float max_of(std::span<const float> values) {
   return *std::max_element(lanes, lanes + kLanes);
 }
 
+// 0 where all are minus infinity.
 double sum_of_exp(std::span<const float> values, float max) {
+  if (max == kMinusInfinity) {
+    return std::any_of(values.begin(), values.end(), [](float value) { return std::isnan(value); })
+               ? std::numeric_limits<double>::quiet_NaN()
+               : 0;
+  }
   float lanes[kLanes] = {};
   size_t i = 0;
   for (; i + kLanes <= values.size(); i += kLanes) {
@@ -41,43 +47,46 @@ double sum_of_exp(std::span<const float> values, float max) {
 
 }  // namespace
 
+void LogitSum::add(const LogitSum& other) {
+  const float largest = std::max(max, other.max);
+  if (largest > kMinusInfinity) {
+    sum = sum * std::exp(static_cast<double>(max) - largest) +
+          other.sum * std::exp(static_cast<double>(other.max) - largest);
+  } else {
+    sum += other.sum;
+  }
+  max = largest;
+}
+
 void LogitScan::read(std::span<const float> logits, std::span<const int32_t> banned) {
   begin(static_cast<int>(count_));
-  add(logits, 0, banned);
-  finish();
+  const LogitSum sum = add(logits, 0, banned);
+  finish({&sum, 1});
 }
 
 void LogitScan::begin(int count) {
   count_ = static_cast<size_t>(count);
   best_.clear();
   best_.reserve(count_);
-  max_ = kMinusInfinity;
-  sum_ = 0;
 }
 
-void LogitScan::add(std::span<const float> logits, int32_t first_token,
-                    std::span<const int32_t> banned) {
+LogitSum LogitScan::add(std::span<const float> logits, int32_t first_token,
+                        std::span<const int32_t> banned) {
+  LogitSum total;
   for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
     const std::span<const float> piece =
         logits.subspan(begin, std::min(kPiece, logits.size() - begin));
     const float piece_max = max_of(piece);
-    add_sum(piece, piece_max);
+    total.add({piece_max, sum_of_exp(piece, piece_max)});
     // Most pieces have nothing better than what is kept; an equal logit may be a lower token.
     if (best_.size() < count_ || (count_ > 0 && piece_max >= best_.front().logit)) {
       add_candidates(piece, first_token + static_cast<int32_t>(begin), banned);
     }
   }
+  return total;
 }
 
 void LogitScan::merge(const LogitScan& other) {
-  const float largest = std::max(max_, other.max_);
-  if (largest > kMinusInfinity) {
-    sum_ = sum_ * std::exp(static_cast<double>(max_) - largest) +
-           other.sum_ * std::exp(static_cast<double>(other.max_) - largest);
-  } else {
-    sum_ += other.sum_;
-  }
-  max_ = largest;
   for (const Candidate& candidate : other.best_) add_candidate(candidate);
 }
 
@@ -86,28 +95,21 @@ void LogitScan::assign(std::span<const Candidate> best, float max, double sum) {
   best_.assign(best.begin(), best.end());
   // A list in order, worst in front, is the heap that finish() sorts.
   std::reverse(best_.begin(), best_.end());
-  max_ = max;
-  sum_ = sum;
-  finish();
+  const LogitSum all = {max, sum};
+  finish({&all, 1});
 }
 
-void LogitScan::finish() {
-  if (!std::isfinite(sum_) || !std::isfinite(max_)) {
+void LogitScan::finish(std::span<const LogitSum> sums) {
+  sum_ = {};
+  for (const LogitSum& sum : sums) sum_.add(sum);
+  if (!std::isfinite(sum_.sum) || !std::isfinite(sum_.max)) {
     throw Error(
         ExitCode::kBadModel,
         "the model's logits are not finite numbers: its weights are damaged or its training "
         "diverged");
   }
-  log_sum_ = static_cast<float>(std::log(sum_));
+  log_sum_ = static_cast<float>(std::log(sum_.sum));
   std::sort_heap(best_.begin(), best_.end(), is_better);
-}
-
-void LogitScan::add_sum(std::span<const float> block, float block_max) {
-  if (block_max > max_) {
-    sum_ *= std::exp(static_cast<double>(max_) - block_max);
-    max_ = block_max;
-  }
-  if (max_ > kMinusInfinity) sum_ += sum_of_exp(block, max_);
 }
 
 void LogitScan::add_candidates(std::span<const float> block, int32_t first_token,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,14 @@ inline bool is_better(const Candidate& a, const Candidate& b) {
   return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
 }
 
+// The part of a row's log-sum-exp that some of its logits have.
+struct LogitSum {
+  float max = -std::numeric_limits<float>::infinity();
+  double sum = 0;  // of exp(logit - max)
+
+  void add(const LogitSum& other);
+};
+
 class LogitScan {
  public:
   // Keeps the `count` best tokens of a row; 0 where only log-probabilities are asked.
@@ -29,12 +38,14 @@ class LogitScan {
 
   // read() in pieces, for a row whose logits never lie side by side: begin(), then add() of pieces
   // in any order, into several scans of the same count where several threads do it, merge() of
-  // those into one, finish() (which throws what read() throws). `first_token` is the piece's first.
-  // begin() makes room for `count` tokens, so that add() and merge() allocate nothing.
+  // those into one, and finish() (which throws what read() throws) with the sums that add()
+  // returned, in the order of the pieces: so the result does not depend on who added which.
+  // `first_token` is the piece's first. begin() makes room for `count` tokens, so that add() and
+  // merge() allocate nothing.
   void begin(int count);
-  void add(std::span<const float> logits, int32_t first_token, std::span<const int32_t> banned);
+  LogitSum add(std::span<const float> logits, int32_t first_token, std::span<const int32_t> banned);
   void merge(const LogitScan& other);
-  void finish();
+  void finish(std::span<const LogitSum> sums);
 
   // What a device has read already: the best tokens, best first, the largest logit and the sum of
   // exp(logit - max). Throws what read() throws.
@@ -45,18 +56,16 @@ class LogitScan {
 
   // Of a token with this logit in the row last read. In torch's order of operations, for equal
   // rounding.
-  float log_probability(float logit) const { return (logit - max_) - log_sum_; }
+  float log_probability(float logit) const { return (logit - sum_.max) - log_sum_; }
 
  private:
-  void add_sum(std::span<const float> block, float block_max);
   void add_candidates(std::span<const float> block, int32_t first_token,
                       std::span<const int32_t> banned);
   void add_candidate(const Candidate& candidate);
 
   size_t count_;
   std::vector<Candidate> best_;  // while reading a heap, the worst in front
-  float max_ = 0;
-  double sum_ = 0;  // of exp(logit - max_)
+  LogitSum sum_;
   float log_sum_ = 0;
 };
 

@@ -10,9 +10,14 @@
 
 namespace trivium {
 
+// Rounds `values` [count] to `type`, float32 or bfloat16, and stores them in `format`.
+void round_row(ComputeType type, RowFormat format, const float* values, int64_t count, void* place);
+
 class Activations {
  public:
-  explicit Activations(ComputeType type) : type_(type) {}
+  // Rows as `kernels` read them.
+  Activations(ComputeType type, const BlockKernels& kernels)
+      : type_(type), format_(kernels.rows_of(type)) {}
 
   // Room for `rows` rows of `depth` values. What was there is lost.
   void resize(int64_t rows, int64_t depth);
@@ -22,6 +27,7 @@ class Activations {
   void set_row(int64_t row, const float* values);
 
   ComputeType type() const { return type_; }
+  RowFormat format() const { return format_; }
   int64_t rows() const { return rows_; }
   int64_t depth() const { return depth_; }
   BlockInput block(int64_t first, int64_t count) const {
@@ -31,6 +37,7 @@ class Activations {
 
  private:
   ComputeType type_;
+  RowFormat format_;
   int64_t rows_ = 0, depth_ = 0, row_bytes_ = 0;
   AlignedBuffer<std::byte> data_;
   AlignedBuffer<float> scales_;

@@ -43,12 +43,12 @@ class PackedKeysValues {
   AlignedBuffer<std::byte> keys_, values_;
 };
 
-// What a thread needs while it attends; grows, never shrinks. The functions below take the room that
-// they find and allocate nothing, so the caller makes it before a loop of several threads.
+// What a thread needs while it attends; grows, never shrinks. The functions below take the room
+// that they find and allocate nothing, so the caller makes it before a loop of several threads.
 struct AttentionScratch {
-  // Room for attend_packed over up to `len` keys and values of `type`, and for attend_cached over
-  // up to `len` cells.
-  void reserve_packed(ComputeType type, int64_t head_dim, int64_t len);
+  // Room for attend_packed by `kernels` over up to `len` keys and values of `type`, and for
+  // attend_cached over up to `len` cells.
+  void reserve_packed(const BlockKernels& kernels, ComputeType type, int64_t head_dim, int64_t len);
   void reserve_cached(int64_t len) { row.reserve(len); }
 
   AlignedBuffer<std::byte> queries;  // 32 rows of head_dim

@@ -103,6 +103,37 @@ double largest_difference(std::span<const float> found, const PlainRow& expected
 // be possible if all errors had one sign. Random signs leave about the root of the number of steps.
 constexpr double kBound = 6 * 3e-6;
 
+// The log-sum-exp of a vocabulary is a sum of parts that threads share.
+TEST(CpuEngineTest, NothingDependsOnTheNumberOfThreads) {
+  ModelConfig config = engine_config(1);
+  config.vocab_size = 3000;
+  const TensorReader read = random_weights(config);
+  const TaskRoute route = random_route(config, Routes::kOneHot, 7);
+  for (const ComputeType type :
+       {ComputeType::kFloat32, ComputeType::kBfloat16, ComputeType::kInt8}) {
+    std::vector<std::vector<float>> found;
+    for (const int threads : {1, 2, 3, 4}) {
+      const auto engine = make_engine(config, with(type, threads), read);
+      const std::vector<std::vector<int32_t>> sources(9, random_ids(config, 20, 3));
+      const std::vector<const TaskRoute*> routes(sources.size(), &route);
+      const auto decoder = engine->start(sources, routes, 9, 8);
+      const std::vector<std::vector<int32_t>> banned(sources.size());
+      std::vector<float>& numbers = found.emplace_back();
+      for (uint64_t step = 0; step < 20; ++step) {
+        const std::vector<int32_t> tokens = random_ids(config, 9, 100 + step);
+        for (const LogitScan& scan : decoder->step_scan(tokens, 3, banned)) {
+          for (const Candidate& best : scan.best()) {
+            numbers.push_back(static_cast<float>(best.token));
+            numbers.push_back(best.logit);
+            numbers.push_back(scan.log_probability(best.logit));
+          }
+        }
+      }
+    }
+    for (const auto& numbers : found) EXPECT_EQ(numbers, found.front()) << name_of(type);
+  }
+}
+
 class EngineTest : public ::testing::TestWithParam<Kind> {};
 
 // Rows that are copied, reordered and dropped between steps keep what they have written.

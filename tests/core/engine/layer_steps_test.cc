@@ -61,7 +61,7 @@ TEST_P(LayerStepsTest, AnEncoderLayerIsThePlainOne) {
                                                        {&weights.encoder[1][0], 24}};
   std::vector<float> hidden;
   for (const PlainRows& rows : sequences) append(hidden, rows);
-  LayerScratch scratch(ComputeType::kFloat32, 2);
+  LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
   encoder_layer(context(), encoder_shape(config), parts, segments, hidden.data(), scratch);
   for (size_t s = 0; s < 3; ++s) {
     const PlainWeights layer{read,
@@ -86,7 +86,7 @@ TEST_P(LayerStepsTest, ALayerOfManyRowsIsThePlainOne) {
     append(hidden, sequences.back());
   }
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 600};
-  LayerScratch scratch(ComputeType::kFloat32, 2);
+  LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
   encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(), scratch);
   for (const size_t s : {size_t{0}, size_t{25}, size_t{29}}) {  // row 512 is in sequence 25
     expect_near(hidden.data(), segments[s].begin,
@@ -106,7 +106,7 @@ TEST_P(LayerStepsTest, TokenGatesTakeTheirSegmentsRow) {
   append(hidden, rows);
   append(hidden, rows);
   GateLog log;
-  LayerScratch scratch(ComputeType::kFloat32, 2);
+  LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
   scratch.gate_log = &log;
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 18};
   encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(), scratch);
@@ -133,7 +133,7 @@ TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
   const std::vector<size_t> source_of = {0, 0, 1}, expert_of = {1, 1, 2};
   const std::vector<PlainRows> memories = {random_rows(11, 5), random_rows(2, 6)};
   const std::vector<PlainRows> inputs = {random_rows(5, 7), random_rows(5, 8), random_rows(5, 9)};
-  LayerScratch scratch(ComputeType::kFloat32, 2);
+  LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
   std::vector<PackedKeysValues> packed;
   for (size_t source = 0; source < 2; ++source) {
     std::vector<float> memory;
@@ -174,7 +174,7 @@ TEST_P(LayerStepsTest, RowsWithoutAPartAreABug) {
   const ModelConfig config = engine_config(1);
   EngineWeights weights(config, ComputeType::kFloat32, random_weights(config));
   weights.load_all();
-  LayerScratch scratch(ComputeType::kFloat32, 2);
+  LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
   std::vector<float> hidden(3 * 24, 1);
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 2};
   const std::vector<Segment> segments = {{0, 3, 0}};

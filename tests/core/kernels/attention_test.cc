@@ -79,7 +79,7 @@ TEST_P(AttentionTest, PackedKeysAndValues) {
       const auto expected = expected_attention(problem, queries, keys, values);
       std::vector<float> out(expected.size());
       memory.resize(problem.len, problem.heads, problem.head_dim);
-      scratch.reserve_packed(GetParam(), problem.head_dim, problem.len);
+      scratch.reserve_packed(kernels, GetParam(), problem.head_dim, problem.len);
       kernels.begin();
       for (int64_t head = 0; head < problem.heads; ++head) {
         const int64_t offset = head * problem.head_dim;
@@ -142,11 +142,11 @@ TEST_P(AttentionTest, ALackOfRoomIsABug) {
     attend_cached(GetParam(), cell.data(), 0, head_dim, cells, head_dim, values.data(), out.data(),
                   scratch);
   };
-  scratch.reserve_packed(GetParam(), head_dim, 32);
+  scratch.reserve_packed(kernels, GetParam(), head_dim, 32);
   scratch.reserve_cached(len - 1);
   EXPECT_THROW(attend_to_source(), std::logic_error);
   EXPECT_THROW(attend_to_cells(), std::logic_error);
-  scratch.reserve_packed(GetParam(), head_dim, len);
+  scratch.reserve_packed(kernels, GetParam(), head_dim, len);
   scratch.reserve_cached(len);
   EXPECT_NO_THROW(attend_to_source());
   EXPECT_NO_THROW(attend_to_cells());

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
+#include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/kernels/activations.h"
 #include "core/kernels/linear.h"
@@ -56,11 +59,12 @@ class BlockKernelsTest : public ::testing::TestWithParam<Case> {
     bias.resize(static_cast<size_t>((columns + kBlock - 1) / kBlock * kBlock));
     PackedMatrix matrix(type, columns, depth);
     matrix.set_columns(0, columns, weight.data(), depth);
-    Activations activations(type);
+    const BlockKernels& kernels = block_kernels(GetParam().instructions);
+    Activations activations(type, kernels);
     activations.resize(rows, depth);
     for (int64_t r = 0; r < rows; ++r) activations.set_row(r, input.data() + r * depth);
     ThreadPool pool(threads);
-    const CpuContext context = {&pool, &block_kernels(GetParam().instructions)};
+    const CpuContext context = {&pool, &kernels};
     // A column more than is written: it must stay.
     const int64_t stride = columns + 1;
     std::vector<float> out(static_cast<size_t>(rows * stride), -7.0f);
@@ -102,7 +106,7 @@ TEST_P(BlockKernelsTest, ARowDoesNotDependOnItsNeighbours) {
   ThreadPool pool(1);
   const CpuContext context = {&pool, &block_kernels(GetParam().instructions)};
   const auto product = [&](int64_t first, int64_t count) {
-    Activations rows(GetParam().type);
+    Activations rows(GetParam().type, *context.blocks);
     rows.resize(count, depth);
     for (int64_t r = 0; r < count; ++r) rows.set_row(r, input.data() + (first + r) * depth);
     std::vector<float> out(static_cast<size_t>(count * columns));
@@ -140,7 +144,7 @@ TEST_P(BlockKernelsTest, PartsTakeTheirOwnMatrices) {
   const std::vector<float> input = random_values(rows * depth, 7);
   const auto product = [&](ThreadPool& pool, std::span<const LinearPart> of, int64_t first,
                            int64_t count) {
-    Activations activations(GetParam().type);
+    Activations activations(GetParam().type, kernels);
     activations.resize(count, depth);
     for (int64_t r = 0; r < count; ++r) {
       activations.set_row(r, input.data() + (first + r) * depth);
@@ -160,6 +164,75 @@ TEST_P(BlockKernelsTest, PartsTakeTheirOwnMatrices) {
   EXPECT_EQ(together, apart);
 }
 
+// A kernel's sums themselves, of integers at the ends of their range, where sums of two products
+// would not fit into 16 bits: they are those of plain integers, so equal on all processors.
+void expect_exact_integer_sums(const BlockKernels& kernels) {
+  const int64_t depth = 3072 + 64;
+  // Rows of one size throughout keep their values when they are rounded: scale 1/127 of 127.
+  const std::vector<std::function<float(int64_t)>> patterns = {
+      [](int64_t) { return 127.0f; }, [](int64_t) { return -127.0f; },
+      [](int64_t k) { return k % 2 == 0 ? 127.0f : -127.0f; },
+      [](int64_t k) { return k % 4 < 2 ? 127.0f : -127.0f; },
+      [](int64_t k) { return k == 0 ? 127.0f : static_cast<float>(k * 89 % 255 - 127); }};
+  const auto value = [&](int64_t row, int64_t k) {
+    return patterns[static_cast<size_t>(row) % patterns.size()](k + row / 5);
+  };
+  const auto row_of = [&](int64_t row) {
+    std::vector<float> values(static_cast<size_t>(depth));
+    for (int64_t k = 0; k < depth; ++k) values[k] = k == depth - 1 ? 127.0f : value(row, k);
+    return values;
+  };
+  PackedMatrix matrix(ComputeType::kInt8, kBlock, depth);
+  for (int64_t c = 0; c < kBlock; ++c) matrix.set_columns(c, 1, row_of(c).data(), 0);
+  for (const int64_t count : {1, 2, 3, 4, 5, 6, 7, 16, 32}) {
+    Activations rows(ComputeType::kInt8, kernels);
+    rows.resize(count, depth);
+    for (int64_t r = 0; r < count; ++r) rows.set_row(r, row_of(r + 3).data());
+    alignas(64) int32_t sums[kBlock * kBlock];
+    kernels.begin();
+    kernels.int8(rows.block(0, count), matrix.group(0), depth, matrix.column_sums(), sums);
+    kernels.end();
+    for (int64_t r = 0; r < count; ++r) {
+      const std::vector<float> row = row_of(r + 3);
+      for (int64_t c = 0; c < kBlock; ++c) {
+        const std::vector<float> column = row_of(c);
+        int64_t sum = 0;
+        for (int64_t k = 0; k < depth; ++k) {
+          sum += static_cast<int64_t>(row[k]) * static_cast<int64_t>(column[k]);
+        }
+        ASSERT_EQ(sums[r * kBlock + c], sum) << count << " rows, row " << r << ", column " << c;
+      }
+    }
+  }
+}
+
+TEST(InstructionSets, IntegerSumsAreExact) {
+  for (const InstructionSet set : available_instruction_sets()) {
+    SCOPED_TRACE(name_of(set));
+    expect_exact_integer_sums(block_kernels(set));
+  }
+}
+
+TEST(InstructionSets, AreFoundByName) {
+  for (const InstructionSet set : available_instruction_sets()) {
+    EXPECT_EQ(instruction_set(name_of(set)), set);
+  }
+  EXPECT_THROW(instruction_set("mmx"), Error);
+}
+
+// Every set of instructions is a test of its own above; those that this processor lacks are named.
+TEST(InstructionSets, AreTestedOrNamedAsSkipped) {
+  const auto& available = available_instruction_sets();
+  std::string skipped;
+  for (const InstructionSet set : all_instruction_sets()) {
+    if (std::find(available.begin(), available.end(), set) == available.end()) {
+      skipped += std::string(" ") + name_of(set);
+      EXPECT_THROW(block_kernels(set), std::logic_error) << name_of(set);
+    }
+  }
+  if (!skipped.empty()) GTEST_SKIP() << "not on this processor, and so not tested:" << skipped;
+}
+
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
   return std::string(name_of(info.param.instructions)) + "_" + name_of(info.param.type);
 }
@@ -173,11 +246,12 @@ TEST(Linear, GeluThenResidual) {
   const std::vector<float> residual = random_values(rows * columns, 3);
   PackedMatrix matrix(ComputeType::kFloat32, columns, depth);
   matrix.set_columns(0, columns, weight.data(), depth);
-  Activations activations(ComputeType::kFloat32);
+  const BlockKernels& kernels = block_kernels(available_instruction_sets().back());
+  Activations activations(ComputeType::kFloat32, kernels);
   activations.resize(rows, depth);
   for (int64_t r = 0; r < rows; ++r) activations.set_row(r, input.data() + r * depth);
   ThreadPool pool(2);
-  const CpuContext context = {&pool, &block_kernels(available_instruction_sets().back())};
+  const CpuContext context = {&pool, &kernels};
   std::vector<float> out = residual;  // in place
   const LinearPart part = {&matrix, nullptr, rows};
   linear(context, activations, {&part, 1}, {out.data(), columns, true, out.data()});
@@ -195,7 +269,7 @@ TEST(Linear, GeluThenResidual) {
 }
 
 TEST(Activations, ValuesThatAreNotFiniteSpoilTheirRowOnly) {
-  Activations rows(ComputeType::kInt8);
+  Activations rows(ComputeType::kInt8, block_kernels(available_instruction_sets().back()));
   rows.resize(3, 40);
   std::vector<float> values = random_values(40, 1);
   rows.set_row(0, values.data());

@@ -14,6 +14,10 @@ constexpr int64_t kPieceGroups = 16;
 // of the cache.
 constexpr int64_t kPieceStride = kPieceGroups * kBlock + 16;
 
+int64_t num_pieces_of(const PackedMatrix& tokens) {
+  return (tokens.num_groups() + kPieceGroups - 1) / kPieceGroups;
+}
+
 // Sources short of this many tokens together are not worth a pass of the encoder by themselves: it
 // reads all of its weights.
 constexpr int64_t kTokensTakenIn = 64;
@@ -42,14 +46,14 @@ size_t group_size(std::span<const EngineSource> sources) {
 }  // namespace
 
 CpuDecoder::CpuDecoder(CpuEngine& engine, std::vector<EngineSource> sources, int64_t places,
-                             int64_t positions)
+                       int64_t positions)
     : engine_(engine),
       queue_(std::move(sources)),
       slots_(most_active(queue_, engine.options().expert_threshold)),
       places_(std::min(static_cast<size_t>(places), queue_.size())),
       cache_(attention_type(engine.options().type), engine.config().decoder_layers * slots_,
              engine.config().d_model),
-      last_(engine.options().type),
+      last_(engine.options().type, *engine.context().blocks),
       pieces_(static_cast<size_t>(engine.options().threads)),
       part_scans_(static_cast<size_t>(engine.options().threads)) {
   check(!places_.empty(), "there is something to decode");
@@ -104,8 +108,9 @@ void CpuDecoder::pack_source(const EngineSource& source, const float* memory, Pl
     for (size_t slot = 0; slot < place.route[layer].size(); ++slot) {
       const int64_t expert = place.route[layer][slot].expert;
       check(expert < static_cast<int64_t>(layers[layer].size()), "the route is of another model");
-      pack_cross_memory(engine_.context(), decoder_shape(engine_.config()), layers[layer][expert], memory,
-                        static_cast<int64_t>(source.ids.size()), packed[slot], engine_.scratch());
+      pack_cross_memory(engine_.context(), decoder_shape(engine_.config()), layers[layer][expert],
+                        memory, static_cast<int64_t>(source.ids.size()), packed[slot],
+                        engine_.scratch());
     }
   }
 }
@@ -141,8 +146,8 @@ void CpuDecoder::run_layer(size_t layer) {
   }
   run_pool(engine_.context(), plan.pool, rows(), engine_.config().d_model, hidden_, gathered_,
            pooled_, [&](float* hidden) {
-             decoder_layer_step(engine_.context(), decoder_shape(engine_.config()), plan.pool.parts, cache_,
-                                decoder_rows_, hidden, engine_.scratch());
+             decoder_layer_step(engine_.context(), decoder_shape(engine_.config()), plan.pool.parts,
+                                cache_, decoder_rows_, hidden, engine_.scratch());
            });
 }
 
@@ -173,10 +178,9 @@ std::span<const float> CpuDecoder::step(std::span<const int32_t> tokens) {
 }
 
 std::span<const LogitScan> CpuDecoder::step_scan(std::span<const int32_t> tokens, int count,
-                                                    std::span<const std::vector<int32_t>> banned) {
+                                                 std::span<const std::vector<int32_t>> banned) {
   run_layers(tokens);
-  const int64_t groups = engine_.weights().tokens.num_groups();
-  const int64_t num_pieces = (groups + kPieceGroups - 1) / kPieceGroups;
+  const int64_t num_pieces = num_pieces_of(engine_.weights().tokens);
   // More candidates than there are tokens would only take memory.
   count = static_cast<int>(std::min<int64_t>(count, vocab_size()));
   for (std::vector<LogitScan>& scans : part_scans_) {
@@ -184,24 +188,26 @@ std::span<const LogitScan> CpuDecoder::step_scan(std::span<const int32_t> tokens
     for (size_t row = 0; row < tokens.size(); ++row) scans[row].begin(count);
   }
   for (AlignedBuffer<float>& piece : pieces_) piece.reserve(kBlock * kPieceStride);
+  piece_sums_.resize(tokens.size() * static_cast<size_t>(num_pieces));
   const int64_t operations = rows() * vocab_size() * engine_.config().d_model;
   engine_.context().threads->for_ranges(
-      num_pieces, operations, [&](int thread, int64_t begin, int64_t end) {
-        scan_pieces(begin, end, pieces_[thread].data(), part_scans_[thread], banned);
-      });
+      num_pieces, operations,
+      [&](int thread, int64_t begin, int64_t end) { scan_pieces(begin, end, thread, banned); });
   scans_.resize(tokens.size());
   for (size_t row = 0; row < tokens.size(); ++row) {
     scans_[row].begin(count);
     for (const std::vector<LogitScan>& scans : part_scans_) scans_[row].merge(scans[row]);
-    scans_[row].finish();
+    scans_[row].finish(std::span(piece_sums_).subspan(row * num_pieces, num_pieces));
   }
   return scans_;
 }
 
-void CpuDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, float* piece,
-                                std::span<LogitScan> scans,
-                                std::span<const std::vector<int32_t>> banned) {
+void CpuDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, int thread,
+                             std::span<const std::vector<int32_t>> banned) {
   const EngineWeights& weights = engine_.weights();
+  const int64_t num_pieces = num_pieces_of(weights.tokens);
+  float* piece = pieces_[thread].data();
+  std::vector<LogitScan>& scans = part_scans_[thread];
   const BlockKernels& kernels = *engine_.context().blocks;
   alignas(64) float block[kBlock * kBlock];
   kernels.begin();
@@ -222,8 +228,9 @@ void CpuDecoder::scan_pieces(int64_t piece_begin, int64_t piece_end, float* piec
         }
       }
       for (int64_t r = 0; r < count; ++r) {
-        scans[row + r].add({piece + r * kPieceStride, static_cast<size_t>(columns)},
-                           static_cast<int32_t>(first * kBlock), banned[row + r]);
+        piece_sums_[(row + r) * num_pieces + index] =
+            scans[row + r].add({piece + r * kPieceStride, static_cast<size_t>(columns)},
+                               static_cast<int32_t>(first * kBlock), banned[row + r]);
       }
     }
   }

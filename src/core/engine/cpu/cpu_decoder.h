@@ -20,7 +20,7 @@ class CpuDecoder : public StepDecoder {
   // step. `positions` is how many tokens of how many rows are expected together; more are possible,
   // at the price of an allocation. Errors as Engine::start.
   CpuDecoder(CpuEngine& engine, std::vector<EngineSource> sources, int64_t places,
-                int64_t positions);
+             int64_t positions);
 
   int64_t vocab_size() const override { return engine_.config().vocab_size; }
   int64_t rows() const override { return rows_.size(); }
@@ -53,8 +53,8 @@ class CpuDecoder : public StepDecoder {
   void plan_layers();
   void run_layers(std::span<const int32_t> tokens);
   void run_layer(size_t layer);
-  void scan_pieces(int64_t piece_begin, int64_t piece_end, float* piece,
-                   std::span<LogitScan> scans, std::span<const std::vector<int32_t>> banned);
+  void scan_pieces(int64_t piece_begin, int64_t piece_end, int thread,
+                   std::span<const std::vector<int32_t>> banned);
 
   CpuEngine& engine_;
   std::vector<EngineSource> queue_;
@@ -63,7 +63,7 @@ class CpuDecoder : public StepDecoder {
   std::vector<Place> places_;
   AlignedBuffer<float> memory_;  // the encoder's output of those that are taken in
   KeyValueCache cache_;
-  DecodingRows rows_;  // a row's source is the number of its place
+  DecodingRows rows_;             // a row's source is the number of its place
   std::vector<LayerPlan> plans_;  // [decoder_layers]
   std::vector<DecoderRow> decoder_rows_;
   std::vector<int32_t> positions_;
@@ -71,6 +71,7 @@ class CpuDecoder : public StepDecoder {
   Activations last_;                                // the last hidden states, rounded
   std::vector<AlignedBuffer<float>> pieces_;        // of each thread
   std::vector<std::vector<LogitScan>> part_scans_;  // [threads][rows]
+  std::vector<LogitSum> piece_sums_;                // [rows][pieces]
 };
 
 }  // namespace trivium

@@ -10,12 +10,13 @@
 
 namespace trivium {
 
-CpuEngine::CpuEngine(const ModelConfig& config, const EngineOptions& options, const TensorReader& read)
+CpuEngine::CpuEngine(const ModelConfig& config, const EngineOptions& options,
+                     const TensorReader& read)
     : options_(options),
       weights_(config, options.type, read),
       threads_(options.threads),
       context_{&threads_, &block_kernels(options.instructions)},
-      scratch_(options.type, options.threads) {}
+      scratch_(options.type, *context_.blocks, options.threads) {}
 
 std::unique_ptr<StepDecoder> CpuEngine::start(const std::vector<std::vector<int32_t>>& sources,
                                               const std::vector<const TaskRoute*>& routes,
@@ -24,7 +25,7 @@ std::unique_ptr<StepDecoder> CpuEngine::start(const std::vector<std::vector<int3
 }
 
 void CpuEngine::embed(const StackEmbedding& embedding, std::span<const int32_t> ids,
-                   std::span<const int32_t> positions, float* hidden) {
+                      std::span<const int32_t> positions, float* hidden) {
   const int64_t width = config().d_model;
   const float scale =
       config().scale_embedding ? std::sqrt(static_cast<float>(config().d_model)) : 1.0f;
@@ -57,7 +58,8 @@ void CpuEngine::encode(std::span<const EngineSource> sources, AlignedBuffer<floa
     if (weights_.encoder[layer].size() == 1) {
       const LayerPart<EncoderExpert> part = {&weights_.encoder[layer][0],
                                              static_cast<int64_t>(ids.size())};
-      encoder_layer(context_, encoder_shape(config()), {&part, 1}, segments, hidden.data(), scratch_);
+      encoder_layer(context_, encoder_shape(config()), {&part, 1}, segments, hidden.data(),
+                    scratch_);
     } else {
       encode_pool(layer, sources, segments, hidden);
     }
@@ -66,7 +68,7 @@ void CpuEngine::encode(std::span<const EngineSource> sources, AlignedBuffer<floa
 
 // Each expert takes the rows of all sequences that chose it.
 void CpuEngine::encode_pool(size_t layer, std::span<const EngineSource> sources,
-                         std::span<const Segment> segments, AlignedBuffer<float>& hidden) {
+                            std::span<const Segment> segments, AlignedBuffer<float>& hidden) {
   const auto& experts = weights_.encoder[layer];
   const auto num_experts = static_cast<int64_t>(experts.size());
   std::vector<std::vector<ActiveExpert>> routes;

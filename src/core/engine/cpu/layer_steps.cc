@@ -219,7 +219,9 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape,
     operations += 2 * len * len * width;
     longest = std::max(longest, len);
   }
-  for (AttentionScratch& own : scratch.attention) own.reserve_packed(type, head_dim, longest);
+  for (AttentionScratch& own : scratch.attention) {
+    own.reserve_packed(*context.blocks, type, head_dim, longest);
+  };
   context.threads->for_ranges(
       count * shape.num_heads, operations, [&](int thread, int64_t begin, int64_t end) {
         context.blocks->begin();
@@ -298,7 +300,9 @@ void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
     operations += 2 * width * row.source->len();
     longest = std::max(longest, row.source->len());
   }
-  for (AttentionScratch& own : scratch.attention) own.reserve_packed(type, head_dim, longest);
+  for (AttentionScratch& own : scratch.attention) {
+    own.reserve_packed(*context.blocks, type, head_dim, longest);
+  };
   context.threads->for_ranges(items, operations, [&](int thread, int64_t begin, int64_t end) {
     context.blocks->begin();
     for (int64_t item = begin; item < end; ++item) {

@@ -26,7 +26,8 @@ struct NetworkPart {
 // What lies between a layer's products. Grows to the largest batch seen; nothing in it is kept from
 // one call to the next.
 struct LayerScratch {
-  LayerScratch(ComputeType type, int threads) : narrow(type), wide(type), attention(threads) {}
+  LayerScratch(ComputeType type, const BlockKernels& kernels, int threads)
+      : narrow(type, kernels), wide(type, kernels), attention(threads) {}
 
   Activations narrow, wide;                 // rows of d_model, of d_ffn
   AlignedBuffer<float> projected;           // [rows, 3 * d_model]: queries, keys and values

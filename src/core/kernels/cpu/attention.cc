@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/kernels/activations.h"
 #include "core/kernels/elementary.h"
 
 namespace trivium {
@@ -51,11 +52,19 @@ void scale_to_float32(const float* values, int64_t count, float scale, float* ou
   for (int64_t i = 0; i < count; ++i) out[i] = values[i] * scale;
 }
 
-void store_scaled(ComputeType type, const float* values, int64_t count, float scale, void* place) {
+TRIVIUM_CPU_CLONES
+void scale_and_round(const float* values, int64_t count, float scale, float* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = from_bfloat16(to_bfloat16(values[i] * scale));
+}
+
+void store_scaled(ComputeType type, RowFormat format, const float* values, int64_t count,
+                  float scale, void* place) {
   if (type == ComputeType::kFloat32) {
     scale_to_float32(values, count, scale, static_cast<float*>(place));
-  } else {
+  } else if (format == RowFormat::kBfloat16) {
     scale_to_bfloat16(values, count, scale, static_cast<uint16_t*>(place));
+  } else {
+    scale_and_round(values, count, scale, static_cast<float*>(place));
   }
 }
 
@@ -227,10 +236,12 @@ const std::byte* PackedKeysValues::value_group(int64_t head, int64_t group) cons
   return values_.data() + head * value_bytes_ + group * group_bytes;
 }
 
-void AttentionScratch::reserve_packed(ComputeType type, int64_t head_dim, int64_t len) {
-  queries.reserve(kBlock * padded_depth(type, head_dim) * size_of(type));
+void AttentionScratch::reserve_packed(const BlockKernels& kernels, ComputeType type,
+                                      int64_t head_dim, int64_t len) {
+  const int64_t bytes = size_of(kernels.rows_of(type));
+  queries.reserve(kBlock * padded_depth(type, head_dim) * bytes);
   scores.reserve(kBlock * padded_to_block(len));
-  weights.reserve(kBlock * padded_to_block(len) * size_of(type));
+  weights.reserve(kBlock * padded_to_block(len) * bytes);
 }
 
 void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, int64_t head,
@@ -238,7 +249,8 @@ void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, 
                    float* out, int64_t out_stride, AttentionScratch& scratch) {
   const ComputeType type = memory.type();
   const BlockKernel kernel = kernels.of(type);
-  const int64_t depth = padded_depth(type, head_dim), bytes = size_of(type);
+  const RowFormat format = kernels.rows_of(type);
+  const int64_t depth = padded_depth(type, head_dim), bytes = size_of(format);
   const int64_t len = memory.len(), padded_len = padded_to_block(len);
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   check(scratch.queries.size() >= kBlock * depth * bytes &&
@@ -253,7 +265,7 @@ void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, 
     const int64_t rows = std::min(kBlock, count - first);
     for (int64_t r = 0; r < rows; ++r) {
       std::byte* place = query_rows + r * depth * bytes;
-      store_scaled(type, queries + (first + r) * query_stride, head_dim, scale, place);
+      store_scaled(type, format, queries + (first + r) * query_stride, head_dim, scale, place);
       std::memset(place + head_dim * bytes, 0, static_cast<size_t>((depth - head_dim) * bytes));
     }
     for (int64_t group = 0; group < padded_len / kBlock; ++group) {
@@ -266,7 +278,7 @@ void attend_packed(const BlockKernels& kernels, const PackedKeysValues& memory, 
     }
     for (int64_t r = 0; r < rows; ++r) {
       softmax_row(scores + r * padded_len, len, padded_len);
-      store_scaled(type, scores + r * padded_len, padded_len, 1.0f,
+      store_scaled(type, format, scores + r * padded_len, padded_len, 1.0f,
                    weights + r * padded_len * bytes);
     }
     for (int64_t group = 0; group * kBlock < head_dim; ++group) {
@@ -297,7 +309,8 @@ void attend_cached(ComputeType type, const void* cache, int64_t cell_stride, int
 }
 
 void store_cached(ComputeType type, const float* values, int64_t count, void* place) {
-  store_scaled(type, values, count, 1.0f, place);
+  const auto format = type == ComputeType::kFloat32 ? RowFormat::kFloat32 : RowFormat::kBfloat16;
+  round_row(type, format, values, count, place);
 }
 
 }  // namespace trivium

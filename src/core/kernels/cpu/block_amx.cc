@@ -29,13 +29,6 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-void begin() {
-  static const TileConfig config;
-  _tile_loadconfig(&config);
-}
-
-void end() { _tile_release(); }
-
 inline void prefetch_two_tiles(const std::byte* weights) {
   for (int64_t line = 0; line < 2 * kTileBytes; line += 64) {
     const char* place = reinterpret_cast<const char*>(weights) + line;
@@ -85,18 +78,24 @@ inline void prefetch_two_tiles(const std::byte* weights) {
     _tile_stored(1, result + 64, kOutStride);                                                \
   }
 
-TRIVIUM_AMX_BLOCK(bfloat16_block, _tile_dpbf16ps, 32)
 TRIVIUM_AMX_BLOCK(int8_tiles, _tile_dpbssd, 64)
-
-void int8_block(const BlockInput& input, const std::byte* group, int64_t depth,
-                const int32_t* column_sums, void* out) {
-  const BlockKernel kernel = input.count <= kFewRows ? kAvx512Kernels.int8 : int8_tiles;
-  kernel(input, group, depth, column_sums, out);
-}
 
 }  // namespace
 
-const BlockKernels kAmxKernels = {kAvx512Kernels.float32, bfloat16_block, int8_block, begin, end};
+void begin_amx() {
+  static const TileConfig config;
+  _tile_loadconfig(&config);
+}
+
+void end_amx() { _tile_release(); }
+
+TRIVIUM_AMX_BLOCK(bfloat16_amx, _tile_dpbf16ps, 32)
+
+void int8_amx(const BlockInput& input, const std::byte* group, int64_t depth,
+              const int32_t* column_sums, void* out) {
+  const BlockKernel kernel = input.count <= kFewRows ? int8_avx512_vnni : int8_tiles;
+  kernel(input, group, depth, column_sums, out);
+}
 
 }  // namespace trivium::cpu
 #endif

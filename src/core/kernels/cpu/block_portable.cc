@@ -1,14 +1,13 @@
-// Block kernels in plain C++, for any processor, and the same code compiled for AVX2.
+// Block kernels in plain C++, for any processor.
 #include <cstring>
 
 #include "core/kernels/block_kernels.h"
 #include "core/kernels/elementary.h"
 
 namespace trivium::cpu {
-namespace {
 
-TRIVIUM_ALWAYS_INLINE void float32_rows(const BlockInput& input, const std::byte* group,
-                                        int64_t depth, void* out) {
+void float32_portable(const BlockInput& input, const std::byte* group, int64_t depth,
+                      const int32_t*, void* out) {
   const auto* weights = reinterpret_cast<const float*>(group);
   for (int64_t r = 0; r < input.count; ++r) {
     const auto* row = reinterpret_cast<const float*>(static_cast<const std::byte*>(input.rows) +
@@ -22,8 +21,8 @@ TRIVIUM_ALWAYS_INLINE void float32_rows(const BlockInput& input, const std::byte
   }
 }
 
-TRIVIUM_ALWAYS_INLINE void bfloat16_rows(const BlockInput& input, const std::byte* group,
-                                         int64_t depth, void* out) {
+void bfloat16_portable(const BlockInput& input, const std::byte* group, int64_t depth,
+                       const int32_t*, void* out) {
   for (int64_t r = 0; r < input.count; ++r) {
     const auto* row = reinterpret_cast<const uint16_t*>(static_cast<const std::byte*>(input.rows) +
                                                         r * input.row_bytes);
@@ -45,8 +44,8 @@ TRIVIUM_ALWAYS_INLINE void bfloat16_rows(const BlockInput& input, const std::byt
   }
 }
 
-TRIVIUM_ALWAYS_INLINE void int8_rows(const BlockInput& input, const std::byte* group, int64_t depth,
-                                     void* out) {
+void int8_portable(const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*,
+                   void* out) {
   for (int64_t r = 0; r < input.count; ++r) {
     const auto* row = reinterpret_cast<const int8_t*>(static_cast<const std::byte*>(input.rows) +
                                                       r * input.row_bytes);
@@ -69,43 +68,5 @@ TRIVIUM_ALWAYS_INLINE void int8_rows(const BlockInput& input, const std::byte* g
     std::memcpy(static_cast<int32_t*>(out) + r * kBlock, sums, sizeof(sums));
   }
 }
-
-}  // namespace
-
-const BlockKernels kPortableKernels = {
-    [](const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*, void* out) {
-      float32_rows(input, group, depth, out);
-    },
-    [](const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*, void* out) {
-      bfloat16_rows(input, group, depth, out);
-    },
-    [](const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*, void* out) {
-      int8_rows(input, group, depth, out);
-    }};
-
-#if defined(__x86_64__)
-namespace {
-
-#define TRIVIUM_AVX2 __attribute__((target("avx2,fma")))
-
-TRIVIUM_AVX2 void float32_avx2(const BlockInput& input, const std::byte* group, int64_t depth,
-                               const int32_t*, void* out) {
-  float32_rows(input, group, depth, out);
-}
-
-TRIVIUM_AVX2 void bfloat16_avx2(const BlockInput& input, const std::byte* group, int64_t depth,
-                                const int32_t*, void* out) {
-  bfloat16_rows(input, group, depth, out);
-}
-
-TRIVIUM_AVX2 void int8_avx2(const BlockInput& input, const std::byte* group, int64_t depth,
-                            const int32_t*, void* out) {
-  int8_rows(input, group, depth, out);
-}
-
-}  // namespace
-
-const BlockKernels kAvx2Kernels = {float32_avx2, bfloat16_avx2, int8_avx2};
-#endif
 
 }  // namespace trivium::cpu

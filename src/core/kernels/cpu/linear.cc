@@ -84,8 +84,8 @@ namespace {
 void multiply(const BlockKernels& kernels, const Activations& input, int64_t first,
               const LinearPart& part, int64_t begin, int64_t end, const LinearOutput& output) {
   const PackedMatrix& weights = *part.weights;
-  const int64_t row_bytes = padded_depth(weights.type(), weights.depth()) * size_of(weights.type());
-  const int64_t chunk = std::max(kBlock, kChunkBytes / row_bytes / kBlock * kBlock);
+  const int64_t row_bytes = padded_depth(weights.type(), weights.depth()) * size_of(input.format());
+  const int64_t chunk = std::max(kernels.least_rows, kChunkBytes / row_bytes / kBlock * kBlock);
   alignas(64) float block[kBlock * kBlock];
   for (int64_t start = first; start < first + part.rows; start += chunk) {
     const int64_t stop = std::min(start + chunk, first + part.rows);
@@ -123,6 +123,7 @@ void linear(const CpuContext& context, const Activations& input, std::span<const
     rows += part.rows;
   }
   check(rows == input.rows(), "every row is of a part");
+  check(input.format() == context.blocks->rows_of(input.type()), "rows are those of the kernels");
   // Each thread takes the same columns of all parts, so that all have as much to do.
   context.threads->for_ranges(shape.num_groups(), rows * shape.columns() * shape.depth(),
                               [&](int, int64_t begin, int64_t end) {
