@@ -12,6 +12,7 @@ void add_commands(CLI::App& app, int& status) {
   add_routes_command(app);
   add_task_command(app);
   add_export_command(app);
+  add_verify_command(app);
   add_tokenizer_command(app);
   add_bench_command(app);
 }

@@ -51,6 +51,6 @@ ClassifierCheckpoint single_task_copy(const ClassifierCheckpoint& original,
 void save_classifier(const ClassifierCheckpoint& checkpoint, const std::filesystem::path& folder,
                      const SaveOptions& options = {});
 ClassifierCheckpoint load_classifier(const std::filesystem::path& folder,
-                                     Verify verify = Verify::kSizes);
+                                     Verify verify = Verify::kChecksums);
 
 }  // namespace trivium::learning

@@ -25,8 +25,8 @@ std::map<std::string, HostTensor> as_host(const NamedTensors& tensors) {
   return host;
 }
 
-NamedTensors read_tensors(const std::filesystem::path& folder) {
-  const TensorFiles files(folder);
+NamedTensors read_tensors(const std::filesystem::path& folder, const ChecksumsByFile& checksums) {
+  const TensorFiles files(folder, checksums);
   NamedTensors tensors;
   for (const std::string& name : files.names()) tensors[name] = as_torch(files.read(name));
   return tensors;
