@@ -187,6 +187,7 @@ ClassifierCheckpoint load_classifier(const fs::path& folder, Verify verify) {
   }
   result.tasks = read_tasks(folder / kTasksFile);
   result.tokenizer = load_tokenizer(folder);
+  result.tokenizer->set_model_rows(result.config.vocab_size);
   NamedTensors tensors = read_tensors(folder, manifest.tensors);
   refuse_oversized(result.config, tensors, folder.string());
   result.model =

@@ -8,10 +8,10 @@
 #include <optional>
 #include <vector>
 
-#include "learning/storage/checkpoint.h"
+#include "core/tokenizers/tokenizer.h"
 #include "learning/examples/labelled_task.h"
 #include "learning/model/encoder_classifier.h"
-#include "core/tokenizers/tokenizer.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 

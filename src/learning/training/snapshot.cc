@@ -94,8 +94,7 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
     throw Error(ExitCode::kMissingInput,
                 "no training to resume in " + folder.string() + "; start without --resume");
   }
-  const ChecksumsByFile checksums =
-      verify_checkpoint_folder(folder, Verify::kChecksums).tensors;
+  const ChecksumsByFile checksums = verify_checkpoint_folder(folder, Verify::kChecksums).tensors;
   const auto expected = checksums.find(kTensorFile);
   const SafetensorsReader reader(
       file, expected == checksums.end() ? std::nullopt : std::optional(expected->second));
