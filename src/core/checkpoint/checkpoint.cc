@@ -42,8 +42,7 @@ void load_tasks(const OpenCheckpoint& open, const fs::path& folder, CheckpointIn
                                          " tasks' routes");
   }
   const fs::path finder = folder / kFinderFile;
-  info.finder =
-      TaskFinder::from_json(read_json_file(finder, ExitCode::kBadModel), finder.string());
+  info.finder = TaskFinder::from_json(read_json_file(finder, ExitCode::kBadModel), finder.string());
   for (const TaskGuess& guess : info.finder->find("", count)) {
     if (info.tasks.has(guess.task)) continue;
     throw Error(ExitCode::kBadModel, finder.string() + ": a task that tasks.json does not have");
@@ -55,12 +54,13 @@ void load_routes(const fs::path& folder, CheckpointInfo& info) {
   const fs::path file = folder / kRoutesFile;
   if (!fs::exists(file)) {
     throw Error(ExitCode::kBadModel,
-                folder.string() + " was saved without routes.json, before routes were stored; "
-                                  "write it once with: trivium routes resolve --checkpoint " +
+                folder.string() +
+                    " was saved without routes.json, before routes were stored; "
+                    "write it once with: trivium routes resolve --checkpoint " +
                     folder.string());
   }
-  info.routes = model_routes_from_json(read_json_file(file, ExitCode::kBadModel), info.config,
-                                       file.string());
+  info.routes =
+      model_routes_from_json(read_json_file(file, ExitCode::kBadModel), info.config, file.string());
   const size_t tasks = info.tasks.entries().size(), routes = info.routes->used.size();
   if (tasks == 0 || tasks == routes) return;
   throw Error(ExitCode::kBadModel, file.string() + " has " + std::to_string(routes) +
@@ -80,10 +80,7 @@ OpenCheckpoint open_files(const fs::path& folder, const CheckpointManifest& mani
   refuse_oversized(info.config, open.files->elements(), where);
   refuse_other_shapes(info.config, shapes_of(*open.files), where);
   info.tokenizer = load_tokenizer(folder);
-  if (info.tokenizer->vocab_size() > info.config.vocab_size) {
-    throw Error(ExitCode::kBadModel,
-                where + ": the tokenizer has more tokens than config.json's vocab_size");
-  }
+  info.tokenizer->set_model_rows(info.config.vocab_size);
   load_tasks(open, folder, info);
   if (needs == Needs::kRoutes) load_routes(folder, info);
   return open;

@@ -39,7 +39,8 @@ struct OpenCheckpoint {
   // The route of row `row` of the task vectors (or token gates); -1 gives that of a prompt without
   // a task.
   TaskRoute route(int64_t row) const;
-  // Reads a tensor; Error kBadModel, which names it, where it is damaged or has a NaN or an infinity.
+  // Reads a tensor; Error kBadModel, which names it, where it is damaged or has a NaN or an
+  // infinity.
   TensorReader reader(std::string where) const;
 };
 

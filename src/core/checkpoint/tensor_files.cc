@@ -24,7 +24,8 @@ float from_float16(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t exponent = (half >> 10) & 0x1Fu, fraction = half & 0x3FFu;
   if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000u | (fraction << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
   const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
   return sign != 0 ? -magnitude : magnitude;
 }
@@ -254,9 +255,8 @@ double TensorFiles::elements() const {
 HostTensor TensorFiles::read(const std::string& name) const {
   const Place& place = places_->all.at(name);
   const auto scales = places_->all.find(name + kScaleSuffix);
-  const std::shared_ptr<float[]> values = scales != places_->all.end()
-                                              ? dequantize(name, place, scales->second)
-                                              : place.read();
+  const std::shared_ptr<float[]> values =
+      scales != places_->all.end() ? dequantize(name, place, scales->second) : place.read();
   return {std::shared_ptr<const float>(values, values.get()), place.entry->shape};
 }
 

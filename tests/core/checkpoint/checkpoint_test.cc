@@ -152,7 +152,8 @@ TEST_F(CheckpointTest, HashesFindAFlippedBitAnywhere) {
   }
 }
 
-// What memory and disks do to a weight at worst: a number becomes 2^128 times as large, or as small.
+// What memory and disks do to a weight at worst: a number becomes 2^128 times as large, or as
+// small.
 TEST_F(CheckpointTest, EveryFlippedExponentIsFoundWhenItsTensorIsRead) {
   for (const StorageKind kind : {StorageKind::kFloat32, StorageKind::kBFloat16}) {
     SaveOptions options;
@@ -259,7 +260,8 @@ TEST_F(CheckpointTest, ACheckpointWithoutRoutesSaysWhatWritesThem) {
               AllOf(StartsWith("76: " + folder_.string() + " was saved without routes"),
                     HasSubstr("trivium routes resolve --checkpoint " + folder_.string())));
   EXPECT_EQ(refusal(Verify::kHashes, Needs::kNothing), "");
-  EXPECT_FALSE(open_checkpoint(folder_, Verify::kChecksums, Needs::kNothing).info.routes.has_value());
+  EXPECT_FALSE(
+      open_checkpoint(folder_, Verify::kChecksums, Needs::kNothing).info.routes.has_value());
 }
 
 TEST_F(CheckpointTest, RoutesOfAnotherModelAreRefused) {
