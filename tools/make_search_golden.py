@@ -77,6 +77,27 @@ def random_case(rng):
     return {"toy": toy, "options": options}
 
 
+def random_rule_case(rng):
+    """Settings that punish and ban tokens, and the third way to end beam search."""
+    case = random_case(rng)
+    vocab_size, options = case["toy"]["vocab_size"], case["options"]
+    tokens = [token for token in range(vocab_size) if token != EOS]
+    options["early_stopping"] = rng.choice([False, True, "never", "never"])
+    options["repetition_penalty"] = rng.choice([1.0, 0.8, 1.3, 2.0])
+    # (No word of all that a row may have: transformers then chooses among forbidden tokens.)
+    options["bad_words_ids"] = [rng.sample(tokens, rng.choice([1, 2, 3])) for _ in range(rng.choice([0, 1, 4]))]
+    options["suppress_tokens"] = rng.sample(tokens, rng.choice([0, 0, 2]))
+    options["begin_suppress_tokens"] = rng.sample([EOS] + tokens, rng.choice([0, 2]))
+    options["no_repeat_ngram_size"] = rng.choice([0, 0, 3])
+    # A forced token that is suppressed leaves transformers nothing to choose from.
+    options["suppress_tokens"] = [token for token in options["suppress_tokens"] if token != 0]
+    return case
+
+
+def none_if_empty(tokens):
+    return tokens if tokens else None
+
+
 def none_if_off(token):
     return None if token == -1 else token
 
@@ -92,6 +113,10 @@ def generate(case):
         no_repeat_ngram_size=options["no_repeat_ngram_size"], eos_token_id=EOS, pad_token_id=PAD,
         forced_bos_token_id=none_if_off(options["forced_bos_id"]),
         forced_eos_token_id=none_if_off(options["forced_eos_id"]),
+        repetition_penalty=options.get("repetition_penalty", 1.0),
+        bad_words_ids=none_if_empty(options.get("bad_words_ids")),
+        suppress_tokens=none_if_empty(options.get("suppress_tokens")),
+        begin_suppress_tokens=none_if_empty(options.get("begin_suppress_tokens")),
         return_dict_in_generate=True, output_scores=True)
     results = []
     for i, ids in enumerate(output.sequences[:, 1:].tolist()):
@@ -107,7 +132,7 @@ def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     rng = random.Random(45706)
-    cases = [random_case(rng) for _ in range(250)]
+    cases = [random_case(rng) for _ in range(250)] + [random_rule_case(rng) for _ in range(200)]
     for case in cases:
         case["results"] = generate(case)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)

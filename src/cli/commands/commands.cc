@@ -12,6 +12,7 @@ void add_commands(CLI::App& app, int& status) {
   add_routes_command(app);
   add_task_command(app);
   add_export_command(app);
+  add_verify_command(app);
   add_tokenizer_command(app);
   add_bench_command(app);
 }
@@ -19,9 +20,9 @@ void add_commands(CLI::App& app, int& status) {
 void add_train_command_names(CLI::App& app, const std::vector<std::string>& arguments) {
   for (const TrainCommand& command : train_commands()) {
     CLI::App* parent = *command.parent == '\0' ? &app : app.get_subcommand(command.parent);
-    parent->add_subcommand(command.name, command.help)
-        ->prefix_command()
-        ->callback([arguments] { start_train_program(arguments); });
+    parent->add_subcommand(command.name, command.help)->prefix_command()->callback([arguments] {
+      start_train_program(arguments);
+    });
   }
 }
 

@@ -22,6 +22,7 @@ void add_routes_command(CLI::App& app);
 void add_routes_gates(CLI::App& routes);
 void add_task_command(CLI::App& app);
 void add_export_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
 void add_tokenizer_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 

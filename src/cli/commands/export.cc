@@ -1,7 +1,10 @@
-// trivium export: a checkpoint written anew, smaller or in shards, without its training state.
+// trivium export: a checkpoint written anew, smaller or in shards, without its training state, or a
+// dense model for other programs.
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "cli/commands/commands.h"
 #include "cli/program/choice.h"
@@ -9,14 +12,21 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/hugging_face_folder.h"
 #include "core/checkpoint/squeeze.h"
 
 namespace trivium::cli {
 namespace {
 
+enum class ExportFormat {
+  kTrivium,      // "trivium": a checkpoint
+  kHuggingFace,  // "hugging-face": a folder for transformers
+};
+
 struct ExportFlags {
   std::string checkpoint, output, task;
-  StorageKind storage = StorageKind::kInt8;
+  ExportFormat format = ExportFormat::kTrivium;
+  std::optional<StorageKind> storage;  // none: int8 of a checkpoint, float32 for others
   int64_t shard_megabytes = 4096;
 };
 
@@ -53,10 +63,16 @@ void run_export(const ExportFlags& flags) {
   for (const auto& [name, original] : exported_names(flags, open, info)) {
     tensors[name] = read(original);
   }
-  SaveOptions options;
-  options.storage = flags.storage;
-  options.max_file_bytes = flags.shard_megabytes * 1'000'000;
-  save_checkpoint(info, tensors, flags.output, options);
+  const int64_t max_file_bytes = flags.shard_megabytes * 1'000'000;
+  if (flags.format == ExportFormat::kHuggingFace) {
+    write_hugging_face_folder(info, std::move(tensors), flags.output,
+                              flags.storage.value_or(StorageKind::kFloat32), max_file_bytes);
+  } else {
+    SaveOptions options;
+    options.storage = flags.storage.value_or(StorageKind::kInt8);
+    options.max_file_bytes = max_file_bytes;
+    save_checkpoint(info, tensors, flags.output, options);
+  }
   uintmax_t bytes = 0;
   for (const auto& entry : std::filesystem::directory_iterator(flags.output)) {
     if (entry.is_regular_file()) bytes += entry.file_size();
@@ -74,12 +90,16 @@ void add_export_command(CLI::App& app) {
   command->add_option("--output", flags->output, "checkpoint folder to write")->required();
   command->add_option("--task", flags->task,
                       "only this task's main expert of each layer: an ordinary dense model");
-  add_choice<StorageKind>(
-      *command, "--storage", flags->storage,
-      {{"float32", StorageKind::kFloat32},
-       {"bfloat16", StorageKind::kBFloat16},
-       {"int8", StorageKind::kInt8}},
-      "float32, bfloat16, or int8 with a scale per row; float32 in memory all the same");
+  add_choice<ExportFormat>(
+      *command, "--format", flags->format,
+      {{"trivium", ExportFormat::kTrivium}, {"hugging-face", ExportFormat::kHuggingFace}},
+      "trivium: a checkpoint; hugging-face: a dense model for transformers (routed: with --task)");
+  command
+      ->add_option_function<std::string>(
+          "--storage", [flags](const std::string& name) { flags->storage = storage_kind(name); },
+          "float32, bfloat16, or int8 with a scale per row; float32 in memory all the same [int8; "
+          "for hugging-face float32]")
+      ->check(CLI::IsMember({"float32", "bfloat16", "int8"}));
   command->add_option("--shard-mb", flags->shard_megabytes, "largest file, in 10^6 bytes")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();

@@ -57,7 +57,10 @@ void decode_lines(const TokenizerFlags& flags) {
     for (std::string word; in >> word;) {
       const char* const end = word.data() + word.size();
       const auto [rest, error] = std::from_chars(word.data(), end, ids.emplace_back());
-      if (error == std::errc() && rest == end) continue;
+      if (error == std::errc() && rest == end) {
+        tokenizer->token(ids.back());  // refuses what is no token
+        continue;
+      }
       throw Error(ExitCode::kBadData, "stdin:" + std::to_string(line->number) +
                                           ": write token ids, numbers between spaces");
     }

@@ -101,6 +101,10 @@ void add_search_flags(CLI::App& command, SearchFlags& flags) {
   command
       .add_option("--max-length", flags.max_length, "longest answer in tokens [the checkpoint's]")
       ->check(CLI::Range(2, 4096));
+  command
+      .add_option("--min-length", flags.min_length,
+                  "shortest answer in tokens, the start token included [the checkpoint's]")
+      ->check(CLI::Range(0, 4096));
   command.add_flag("--sample", flags.sample, "draw tokens by their probability, without beams");
   command
       .add_option("--temperature", flags.temperature,
@@ -129,6 +133,7 @@ SearchOptions search_options(const SearchFlags& flags, LoadedModel& model) {
   SearchOptions search = model.generator().default_search();
   if (flags.num_beams > 0) search.num_beams = flags.num_beams;
   if (flags.max_length > 0) search.max_length = flags.max_length;
+  if (flags.min_length >= 0) search.min_length = flags.min_length;
   search.sample = flags.sample;
   if (flags.sample) search.num_beams = 1;
   search.temperature = flags.temperature;

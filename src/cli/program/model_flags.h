@@ -51,8 +51,9 @@ void set_reference_loader(ReferenceLoader loader);
 
 // How to search; what is not given is the checkpoint's own (config.json).
 struct SearchFlags {
-  int num_beams = 0;   // 0: the checkpoint's
-  int max_length = 0;  // 0: the checkpoint's
+  int num_beams = 0;    // 0: the checkpoint's
+  int max_length = 0;   // 0: the checkpoint's
+  int min_length = -1;  // -1: the checkpoint's
   bool sample = false;
   double temperature = 1.0, top_p = 1.0;
   int top_k = 0;

@@ -42,8 +42,7 @@ void load_tasks(const OpenCheckpoint& open, const fs::path& folder, CheckpointIn
                                          " tasks' routes");
   }
   const fs::path finder = folder / kFinderFile;
-  info.finder =
-      TaskFinder::from_json(read_json_file(finder, ExitCode::kBadModel), finder.string());
+  info.finder = TaskFinder::from_json(read_json_file(finder, ExitCode::kBadModel), finder.string());
   for (const TaskGuess& guess : info.finder->find("", count)) {
     if (info.tasks.has(guess.task)) continue;
     throw Error(ExitCode::kBadModel, finder.string() + ": a task that tasks.json does not have");
@@ -55,16 +54,36 @@ void load_routes(const fs::path& folder, CheckpointInfo& info) {
   const fs::path file = folder / kRoutesFile;
   if (!fs::exists(file)) {
     throw Error(ExitCode::kBadModel,
-                folder.string() + " was saved without routes.json, before routes were stored; "
-                                  "write it once with: trivium routes resolve --checkpoint " +
+                folder.string() +
+                    " was saved without routes.json, before routes were stored; "
+                    "write it once with: trivium routes resolve --checkpoint " +
                     folder.string());
   }
-  info.routes = model_routes_from_json(read_json_file(file, ExitCode::kBadModel), info.config,
-                                       file.string());
+  info.routes =
+      model_routes_from_json(read_json_file(file, ExitCode::kBadModel), info.config, file.string());
   const size_t tasks = info.tasks.entries().size(), routes = info.routes->used.size();
   if (tasks == 0 || tasks == routes) return;
   throw Error(ExitCode::kBadModel, file.string() + " has " + std::to_string(routes) +
                                        " tasks, but tasks.json has " + std::to_string(tasks));
+}
+
+// Reads what the manifest names.
+OpenCheckpoint open_files(const fs::path& folder, const CheckpointManifest& manifest, Needs needs) {
+  const fs::path config_file = folder / "config.json";
+  const std::string where = folder.string();
+  OpenCheckpoint open;
+  CheckpointInfo& info = open.info;
+  info.config = model_config_from_json(read_json_file(config_file, ExitCode::kBadModel),
+                                       config_file.string());
+  refuse_encoder_alone(info.config, where);
+  open.files = std::make_shared<TensorFiles>(folder, manifest.tensors);
+  refuse_oversized(info.config, open.files->elements(), where);
+  refuse_other_shapes(info.config, shapes_of(*open.files), where);
+  info.tokenizer = load_tokenizer(folder);
+  info.tokenizer->set_model_rows(info.config.vocab_size);
+  load_tasks(open, folder, info);
+  if (needs == Needs::kRoutes) load_routes(folder, info);
+  return open;
 }
 
 }  // namespace
@@ -85,28 +104,13 @@ TensorReader OpenCheckpoint::reader(std::string where) const {
 }
 
 OpenCheckpoint open_checkpoint(const fs::path& folder, Verify verify, Needs needs) {
-  const std::string manifest = verify_checkpoint_folder(folder, verify);
-  const fs::path config_file = folder / "config.json";
-  const std::string where = folder.string();
-  OpenCheckpoint open;
-  CheckpointInfo& info = open.info;
-  info.config = model_config_from_json(read_json_file(config_file, ExitCode::kBadModel),
-                                       config_file.string());
-  refuse_encoder_alone(info.config, where);
-  open.files = std::make_shared<TensorFiles>(folder);
-  refuse_oversized(info.config, open.files->elements(), where);
-  refuse_other_shapes(info.config, shapes_of(*open.files), where);
-  info.tokenizer = load_tokenizer(folder);
-  if (info.tokenizer->vocab_size() > info.config.vocab_size) {
-    throw Error(ExitCode::kBadModel,
-                where + ": the tokenizer has more tokens than config.json's vocab_size");
-  }
-  load_tasks(open, folder, info);
-  if (needs == Needs::kRoutes) load_routes(folder, info);
+  const CheckpointManifest manifest = verify_checkpoint_folder(folder, verify);
+  OpenCheckpoint open = open_files(folder, manifest, needs);
   // A training run may have replaced the folder in the meantime: the parts would not belong
   // together.
-  if (verify_checkpoint_folder(folder, Verify::kSizes) != manifest) {
-    throw Error(ExitCode::kBadModel, where + " was replaced while it was read; try again");
+  if (read_file(folder / kManifestFile) != manifest.text) {
+    throw Error(ExitCode::kBadModel,
+                folder.string() + " was replaced while it was read; try again");
   }
   return open;
 }

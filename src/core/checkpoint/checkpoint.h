@@ -1,6 +1,7 @@
 // The checkpoint folder: config.json (Hugging Face's keys and trivium's own), *.safetensors, the
 // tokenizer's files, tasks.json, task_finder.json where there are tasks, routes.json where there
-// are pools of experts, and manifest.json with the size and SHA-256 of each, written last.
+// are pools of experts, and manifest.json with the size, the SHA-256 and the checksums of each,
+// written last.
 #pragma once
 
 #include <filesystem>
@@ -38,7 +39,8 @@ struct OpenCheckpoint {
   // The route of row `row` of the task vectors (or token gates); -1 gives that of a prompt without
   // a task.
   TaskRoute route(int64_t row) const;
-  // Reads a tensor; Error kBadModel, which names it, where it has a NaN or an infinity.
+  // Reads a tensor; Error kBadModel, which names it, where it is damaged or has a NaN or an
+  // infinity.
   TensorReader reader(std::string where) const;
 };
 
@@ -49,11 +51,11 @@ enum class Needs {
 };
 
 // Error kMissingInput when there is no checkpoint, kBadModel when a file is missing, damaged or
-// does not fit config.json; the message names the file, and the tensor. The values of the tensors
-// are not looked at. A checkpoint that was saved without routes.json is a kBadModel that says what
-// writes it.
-OpenCheckpoint open_checkpoint(const std::filesystem::path& folder, Verify verify = Verify::kSizes,
-                               Needs needs = Needs::kRoutes);
+// does not fit config.json; the message names the file, and the tensor. Tensors are looked at, and
+// checked, when they are read. A checkpoint that was saved without routes.json is a kBadModel that
+// says what writes it.
+OpenCheckpoint open_checkpoint(const std::filesystem::path& folder,
+                               Verify verify = Verify::kChecksums, Needs needs = Needs::kRoutes);
 
 struct SaveOptions {
   StorageKind storage = StorageKind::kFloat32;

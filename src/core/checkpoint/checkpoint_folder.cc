@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <vector>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
@@ -23,11 +25,57 @@ namespace fs = std::filesystem;
 
 constexpr int kManifestVersion = 1;
 
+// Of a file of tensors in place of kChecksum, which stands for the whole file.
+constexpr const char* kHeaderChecksum = "header_xxh3";
+constexpr const char* kTensorChecksums = "tensors_xxh3";
+constexpr const char* kChecksum = "xxh3";
+
 struct ManifestFile {
   std::string name;
   uint64_t size = 0;
   std::string sha256;
+  std::optional<uint64_t> checksum;             // neither in a manifest of before there were
+  std::optional<SafetensorsChecksums> tensors;  // checksums
 };
+
+bool holds_tensors(const std::string& name) { return name.ends_with(".safetensors"); }
+
+// 16 hexadecimal digits; false for anything else.
+bool parse_checksum(const Json& json, uint64_t& checksum) {
+  if (!json.is_string()) return false;
+  const std::string text = json.get<std::string>();
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, checksum, 16);
+  return text.size() == 16 && error == std::errc() && rest == end;
+}
+
+// Reads the entry's checksums, where it has some; false where they are malformed.
+bool parse_checksums(const Json& entry, ManifestFile& file) {
+  if (entry.contains(kChecksum)) {
+    return parse_checksum(entry.at(kChecksum), file.checksum.emplace());
+  }
+  if (!entry.contains(kHeaderChecksum)) return true;
+  SafetensorsChecksums& sums = file.tensors.emplace();
+  if (!parse_checksum(entry.at(kHeaderChecksum), sums.header)) return false;
+  if (!entry.contains(kTensorChecksums) || !entry.at(kTensorChecksums).is_array()) return false;
+  for (const Json& item : entry.at(kTensorChecksums)) {
+    if (!parse_checksum(item, sums.tensors.emplace_back())) return false;
+  }
+  return true;
+}
+
+Json manifest_entry(const fs::path& file) {
+  Json entry = {{"size", fs::file_size(file)}, {"sha256", sha256_of_file(file)}};
+  if (!holds_tensors(file.filename())) {
+    entry[kChecksum] = checksum_text(checksum_of(read_file(file)));
+    return entry;
+  }
+  const SafetensorsChecksums sums = SafetensorsReader(file).checksums();
+  entry[kHeaderChecksum] = checksum_text(sums.header);
+  Json& tensors = entry[kTensorChecksums] = Json::array();
+  for (const uint64_t sum : sums.tensors) tensors.push_back(checksum_text(sum));
+  return entry;
+}
 
 std::vector<ManifestFile> parse_manifest(const std::string& text, const std::string& where) {
   const Json json = parse_json(text, where, ExitCode::kBadModel);
@@ -47,8 +95,13 @@ std::vector<ManifestFile> parse_manifest(const std::string& text, const std::str
         !entry.contains("sha256") || !entry.at("sha256").is_string()) {
       fail("the entry " + quoted_name(name) + " must be a file's name with its size and sha256");
     }
-    files.push_back(
-        {name, entry.at("size").get<uint64_t>(), entry.at("sha256").get<std::string>()});
+    ManifestFile& file = files.emplace_back();
+    file.name = name;
+    file.size = entry.at("size").get<uint64_t>();
+    file.sha256 = entry.at("sha256").get<std::string>();
+    if (!parse_checksums(entry, file)) {
+      fail("the checksums of " + quoted_name(name) + " must be of 16 hexadecimal digits each");
+    }
   }
   return files;
 }
@@ -64,8 +117,7 @@ void write_manifest(const fs::path& folder) {
   Json files = Json::object();
   for (const std::string& name : names) {
     sync_path(folder / name);
-    files[name] = {{"size", fs::file_size(folder / name)},
-                   {"sha256", sha256_of_file(folder / name)}};
+    files[name] = manifest_entry(folder / name);
   }
   const Json manifest = {{"version", kManifestVersion}, {"files", files}};
   write_file_atomically(folder / kManifestFile, manifest.dump(1) + "\n");
@@ -149,6 +201,25 @@ std::string interrupted_hint(const fs::path& folder) {
   return "";
 }
 
+void verify_file(const fs::path& path, const ManifestFile& file, Verify verify) {
+  const auto fail = [&](const std::string& problem) {
+    throw Error(ExitCode::kBadModel, path.string() + problem + "; copy the checkpoint again");
+  };
+  if (!fs::is_regular_file(path)) fail(" is missing");
+  const uint64_t size = fs::file_size(path);
+  if (size != file.size) {
+    fail(" has " + std::to_string(size) + " bytes where the manifest says " +
+         std::to_string(file.size));
+  }
+  if (file.checksum && checksum_of(read_file(path)) != *file.checksum) {
+    fail(" is damaged: its checksum is not the manifest's");
+  }
+  const bool has_checksums = file.checksum || file.tensors;
+  if ((verify == Verify::kHashes || !has_checksums) && sha256_of_file(path) != file.sha256) {
+    fail(" is damaged: its SHA-256 is not the manifest's");
+  }
+}
+
 }  // namespace
 
 void replace_checkpoint_folder(const fs::path& folder,
@@ -186,7 +257,7 @@ std::vector<std::string> checkpoint_files(const fs::path& folder) {
   return names;
 }
 
-std::string verify_checkpoint_folder(const fs::path& folder, Verify verify) {
+CheckpointManifest verify_checkpoint_folder(const fs::path& folder, Verify verify) {
   if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kMissingInput,
                 "there is no checkpoint " + folder.string() + interrupted_hint(folder));
@@ -197,23 +268,24 @@ std::string verify_checkpoint_folder(const fs::path& folder, Verify verify) {
                 folder.string() + " has no " + kManifestFile +
                     ": it is not a checkpoint (trivium import makes one of a Hugging Face folder)");
   }
-  const std::string text = read_file(manifest);
-  for (const ManifestFile& file : parse_manifest(text, manifest.string())) {
-    const fs::path path = folder / file.name;
-    const auto fail = [&](const std::string& problem) {
-      throw Error(ExitCode::kBadModel, path.string() + problem + "; copy the checkpoint again");
-    };
-    if (!fs::is_regular_file(path)) fail(" is missing");
-    const uint64_t size = fs::file_size(path);
-    if (size != file.size) {
-      fail(" has " + std::to_string(size) + " bytes where the manifest says " +
-           std::to_string(file.size));
-    }
-    if (verify == Verify::kHashes && sha256_of_file(path) != file.sha256) {
-      fail(" is damaged: its SHA-256 is not the manifest's");
+  CheckpointManifest found{read_file(manifest), {}};
+  for (const ManifestFile& file : parse_manifest(found.text, manifest.string())) {
+    verify_file(folder / file.name, file, verify);
+    if (file.tensors) found.tensors[file.name] = *file.tensors;
+  }
+  return found;
+}
+
+size_t verify_every_byte(const fs::path& folder) {
+  const CheckpointManifest manifest = verify_checkpoint_folder(folder, Verify::kHashes);
+  for (const auto& [name, sums] : manifest.tensors) {
+    const SafetensorsReader reader(folder / name, sums);
+    for (const TensorEntry& entry : reader.entries()) {
+      std::vector<std::byte> bytes(entry.size());
+      reader.read(entry, bytes);
     }
   }
-  return text;
+  return checkpoint_files(folder).size();
 }
 
 }  // namespace trivium

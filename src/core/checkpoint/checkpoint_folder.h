@@ -4,16 +4,30 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "core/checkpoint/safetensors.h"
 
 namespace trivium {
 
 inline constexpr const char* kManifestFile = "manifest.json";
 
 enum class Verify {
-  kSizes,   // every file of the manifest is there and has its size
-  kHashes,  // and its SHA-256
+  // Every file of the manifest is there and has its size and its checksum; of a file of tensors the
+  // header alone has been read, and each tensor is checked when it is. A manifest of before there
+  // were checksums: the SHA-256 of all.
+  kChecksums,
+  kHashes,  // the SHA-256 of every file as well
+};
+
+// By the file's name; a file that is not there has none.
+using ChecksumsByFile = std::map<std::string, SafetensorsChecksums>;
+
+struct CheckpointManifest {
+  std::string text;
+  ChecksumsByFile tensors;  // of the files of tensors
 };
 
 // Lets `write` fill a new folder beside `folder`, adds the manifest, flushes all to the disk, and
@@ -26,8 +40,12 @@ void replace_checkpoint_folder(const std::filesystem::path& folder,
 // The names of the files that the manifest lists. Error kMissingInput, kBadModel.
 std::vector<std::string> checkpoint_files(const std::filesystem::path& folder);
 
-// Checks the files that the manifest names and returns the manifest's text. Error kMissingInput
-// when `folder` is no checkpoint, kBadModel when a file is missing or differs.
-std::string verify_checkpoint_folder(const std::filesystem::path& folder, Verify verify);
+// Checks the files that the manifest names and returns it. Error kMissingInput when `folder` is no
+// checkpoint, kBadModel when a file is missing or differs.
+CheckpointManifest verify_checkpoint_folder(const std::filesystem::path& folder, Verify verify);
+
+// Reads and checks every byte of the folder: SHA-256, and the tensors' checksums. Returns how many
+// files there are. Errors as above.
+size_t verify_every_byte(const std::filesystem::path& folder);
 
 }  // namespace trivium

@@ -10,7 +10,9 @@
 #include <cstring>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/checkpoint/safetensors_header.h"
@@ -57,7 +59,8 @@ int open_regular_file(const std::filesystem::path& file, uint64_t& size) {
   return descriptor;
 }
 
-std::string read_header(int descriptor, uint64_t file_size, const std::filesystem::path& file) {
+// What is before the tensors: the length of the header, and the header.
+std::string read_start(int descriptor, uint64_t file_size, const std::filesystem::path& file) {
   const auto fail = [&](const std::string& problem) {
     throw Error(ExitCode::kBadModel, file.string() + ": " + problem);
   };
@@ -67,24 +70,39 @@ std::string read_header(int descriptor, uint64_t file_size, const std::filesyste
   }
   if (length > kMaxHeaderBytes) fail("its header is longer than 100 MB: not a safetensors file");
   if (length > file_size - kLengthBytes) fail("is cut off inside its header; copy it again");
-  std::string header(length, '\0');
-  if (!read_at(descriptor, kLengthBytes, header.data(), length, file))
-    fail("shrank while being read");
-  return header;
+  std::string start(kLengthBytes + length, '\0');
+  if (!read_at(descriptor, 0, start.data(), start.size(), file)) fail("shrank while being read");
+  return start;
+}
+
+[[noreturn]] void throw_damaged(const std::filesystem::path& file, const std::string& what) {
+  throw Error(ExitCode::kBadModel, file.string() + ": " + what +
+                                       " is damaged: its checksum is not the manifest's; copy the "
+                                       "checkpoint again");
 }
 
 }  // namespace
 
-SafetensorsReader::SafetensorsReader(const std::filesystem::path& file) : file_(file) {
+SafetensorsReader::SafetensorsReader(const std::filesystem::path& file,
+                                     std::optional<SafetensorsChecksums> expected)
+    : file_(file), expected_(std::move(expected)) {
   uint64_t file_size = 0;
   descriptor_ = open_regular_file(file, file_size);
   try {
-    const std::string text = read_header(descriptor_, file_size, file);
-    data_start_ = kLengthBytes + text.size();
-    SafetensorsHeader header =
-        parse_safetensors_header(text, file_size - data_start_, file.string());
+    const std::string start = read_start(descriptor_, file_size, file);
+    data_start_ = start.size();
+    header_checksum_ = checksum_of(start);
+    if (expected_ && expected_->header != header_checksum_) throw_damaged(file, "the header");
+    SafetensorsHeader header = parse_safetensors_header(
+        std::string_view(start).substr(kLengthBytes), file_size - data_start_, file.string());
     entries_ = std::move(header.entries);
     metadata_ = std::move(header.metadata);
+    if (expected_ && expected_->tensors.size() != entries_.size()) {
+      throw Error(ExitCode::kBadModel, file.string() + ": the manifest has checksums of " +
+                                           std::to_string(expected_->tensors.size()) +
+                                           " tensors, and the file holds " +
+                                           std::to_string(entries_.size()));
+    }
   } catch (...) {
     ::close(descriptor_);
     throw;
@@ -99,6 +117,21 @@ void SafetensorsReader::read(const TensorEntry& entry, std::span<std::byte> byte
     throw Error(ExitCode::kBadModel, file_.string() + ": the file shrank while tensor " +
                                          quoted_name(entry.name) + " was read");
   }
+  if (!expected_) return;
+  const auto place = static_cast<size_t>(&entry - entries_.data());
+  if (checksum_of(bytes) != expected_->tensors.at(place)) {
+    throw_damaged(file_, "tensor " + quoted_name(entry.name));
+  }
+}
+
+SafetensorsChecksums SafetensorsReader::checksums() const {
+  SafetensorsChecksums checksums{header_checksum_, {}};
+  for (const TensorEntry& entry : entries_) {
+    std::vector<std::byte> bytes(entry.size());
+    read(entry, bytes);
+    checksums.tensors.push_back(checksum_of(bytes));
+  }
+  return checksums;
 }
 
 void write_safetensors(const std::filesystem::path& file, std::vector<TensorToWrite> tensors,

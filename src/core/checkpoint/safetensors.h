@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,11 +32,21 @@ struct TensorEntry {
   uint64_t size() const { return end - begin; }  // bytes
 };
 
+// What a manifest says of a file's bytes (checksum_of).
+struct SafetensorsChecksums {
+  uint64_t header = 0;            // of everything before the first tensor
+  std::vector<uint64_t> tensors;  // in the order of their bytes in the file
+
+  bool operator==(const SafetensorsChecksums&) const = default;
+};
+
 // An open file whose header has been checked. Not copyable; reading is const and thread-safe.
 class SafetensorsReader {
  public:
-  // Error kMissingInput when the file does not exist, kBadModel when it is malformed.
-  explicit SafetensorsReader(const std::filesystem::path& file);
+  // Error kMissingInput when the file does not exist, kBadModel when it is malformed. With
+  // `expected`, also where the header is another; a tensor is then checked whenever it is read.
+  explicit SafetensorsReader(const std::filesystem::path& file,
+                             std::optional<SafetensorsChecksums> expected = std::nullopt);
   ~SafetensorsReader();
   SafetensorsReader(const SafetensorsReader&) = delete;
   SafetensorsReader& operator=(const SafetensorsReader&) = delete;
@@ -44,15 +55,19 @@ class SafetensorsReader {
   const std::vector<TensorEntry>& entries() const { return entries_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const std::filesystem::path& file() const { return file_; }
+  // Reads all tensors, one after the other.
+  SafetensorsChecksums checksums() const;
 
   // Reads the bytes of one of entries(); `bytes` has entry.size() of them. Error kBadModel when the
-  // file has shrunk since it was opened.
+  // file has shrunk since it was opened, or where they are not those of the checksum.
   void read(const TensorEntry& entry, std::span<std::byte> bytes) const;
 
  private:
   std::filesystem::path file_;
   int descriptor_ = -1;
   uint64_t data_start_ = 0;
+  uint64_t header_checksum_ = 0;
+  std::optional<SafetensorsChecksums> expected_;
   std::vector<TensorEntry> entries_;
   std::map<std::string, std::string> metadata_;
 };

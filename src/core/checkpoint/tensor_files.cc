@@ -24,7 +24,8 @@ float from_float16(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t exponent = (half >> 10) & 0x1Fu, fraction = half & 0x3FFu;
   if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000u | (fraction << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
   const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
   return sign != 0 ? -magnitude : magnitude;
 }
@@ -95,8 +96,11 @@ struct Place {
 };
 using PlacesByName = std::map<std::string, Place>;
 
-void add_file(const fs::path& file, PlacesByName& places) {
-  auto reader = std::make_shared<SafetensorsReader>(file);
+void add_file(const fs::path& file, const ChecksumsByFile& checksums, PlacesByName& places) {
+  const auto expected = checksums.find(file.filename());
+  auto reader = expected == checksums.end()
+                    ? std::make_shared<SafetensorsReader>(file)
+                    : std::make_shared<SafetensorsReader>(file, expected->second);
   for (const TensorEntry& entry : reader->entries()) {
     if (!places.emplace(entry.name, Place{reader, &entry}).second) {
       throw Error(ExitCode::kBadModel, file.string() + ": tensor " + quoted_name(entry.name) +
@@ -105,7 +109,7 @@ void add_file(const fs::path& file, PlacesByName& places) {
   }
 }
 
-PlacesByName open_shards(const fs::path& index_file) {
+PlacesByName open_shards(const fs::path& index_file, const ChecksumsByFile& checksums) {
   const std::string where = index_file.string();
   const Json index = read_json_file(index_file, ExitCode::kBadModel);
   if (!index.is_object() || !index.contains("weight_map") || !index.at("weight_map").is_object()) {
@@ -121,7 +125,9 @@ PlacesByName open_shards(const fs::path& index_file) {
       throw Error(ExitCode::kBadModel, where + ": the shard of tensor " + quoted_name(tensor) +
                                            " must be the name of a .safetensors file beside it");
     }
-    if (opened.insert(name).second) add_file(index_file.parent_path() / name, places);
+    if (opened.insert(name).second) {
+      add_file(index_file.parent_path() / name, checksums, places);
+    }
     const auto place = places.find(tensor);
     if (place == places.end() || place->second.reader->file().filename() != name) {
       throw Error(ExitCode::kBadModel,
@@ -150,16 +156,16 @@ PlacesByName open_shards(const fs::path& index_file) {
                                            kIndexFile + ": it is not a model folder");
 }
 
-PlacesByName open_folder(const fs::path& folder) {
+PlacesByName open_folder(const fs::path& folder, const ChecksumsByFile& checksums) {
   if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kMissingInput, "there is no model folder " + folder.string());
   }
   PlacesByName places;
   if (fs::exists(folder / kWeightsFile)) {
-    add_file(folder / kWeightsFile, places);
+    add_file(folder / kWeightsFile, checksums, places);
     return places;
   }
-  if (fs::exists(folder / kIndexFile)) return open_shards(folder / kIndexFile);
+  if (fs::exists(folder / kIndexFile)) return open_shards(folder / kIndexFile, checksums);
   throw_no_weights(folder);
 }
 
@@ -201,8 +207,8 @@ struct TensorFiles::Places {
   PlacesByName all;  // matrices and their scales
 };
 
-TensorFiles::TensorFiles(const fs::path& folder)
-    : places_(std::make_unique<Places>(Places{open_folder(folder)})) {
+TensorFiles::TensorFiles(const fs::path& folder, const ChecksumsByFile& checksums)
+    : places_(std::make_unique<Places>(Places{open_folder(folder, checksums)})) {
   for (const auto& [name, place] : places_->all) {
     if (name.ends_with(kScaleSuffix)) {
       const std::string matrix = name.substr(0, name.size() - std::string(kScaleSuffix).size());
@@ -249,9 +255,8 @@ double TensorFiles::elements() const {
 HostTensor TensorFiles::read(const std::string& name) const {
   const Place& place = places_->all.at(name);
   const auto scales = places_->all.find(name + kScaleSuffix);
-  const std::shared_ptr<float[]> values = scales != places_->all.end()
-                                              ? dequantize(name, place, scales->second)
-                                              : place.read();
+  const std::shared_ptr<float[]> values =
+      scales != places_->all.end() ? dequantize(name, place, scales->second) : place.read();
   return {std::shared_ptr<const float>(values, values.get()), place.entry->shape};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/host_tensor.h"
+#include "core/checkpoint/checkpoint_folder.h"
 
 namespace trivium {
 
@@ -29,8 +30,9 @@ StorageKind storage_kind(const std::string& name);
 class TensorFiles {
  public:
   // Reads the headers. Error kMissingInput when the folder has no safetensors, kBadModel when they
-  // are malformed or when it has only a pickle, which is never opened.
-  explicit TensorFiles(const std::filesystem::path& folder);
+  // are malformed or when it has only a pickle, which is never opened. Headers and tensors are
+  // checked by `checksums` when they are read.
+  explicit TensorFiles(const std::filesystem::path& folder, const ChecksumsByFile& checksums = {});
   ~TensorFiles();
 
   std::vector<std::string> names() const;  // sorted
@@ -39,7 +41,8 @@ class TensorFiles {
   std::vector<int64_t> shape(const std::string& name) const;
   // The elements of all tensors together. A double, since a hostile header overflows an integer.
   double elements() const;
-  // Error kBadModel when the file has shrunk since it was opened. An unknown name is a bug.
+  // Error kBadModel when the file has shrunk since it was opened, or the bytes are damaged. An
+  // unknown name is a bug.
   HostTensor read(const std::string& name) const;
 
  private:

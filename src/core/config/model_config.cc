@@ -1,15 +1,12 @@
 #include "core/config/model_config.h"
 
 #include <algorithm>
-#include <limits>
-#include <set>
 #include <stdexcept>
-#include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/base/text.h"
+#include "core/config/config_keys.h"
+#include "core/config/generation_settings.h"
 
 namespace trivium {
 namespace {
@@ -30,13 +27,10 @@ const std::vector<std::pair<const char*, Json>>& fixed_keys() {
       {"normalize_before", false},   {"add_final_layer_norm", false},
       {"normalize_embedding", true}, {"static_position_embeddings", false},
       {"extra_pos_embeddings", 2},   {"is_encoder_decoder", true},
-      {"tie_word_embeddings", true}, {"encoder_layerdrop", 0.0},
-      {"decoder_layerdrop", 0.0},
+      {"tie_word_embeddings", true},
   };
   return keys;
 }
-
-enum class Presence { kRequired, kOptional };
 
 // Every key that has a field, with its bounds, in the order in which to_json writes them: reading
 // and writing are both visitors of this table. The bounds of later keys use the values of earlier
@@ -67,9 +61,14 @@ void visit_hugging_face_keys(Config& c, Visitor& v) {
   v.optional_id("forced_eos_token_id", c.forced_eos_token_id, last_id);
   v.number("num_beams", c.num_beams, 1, 256);
   v.number("max_length", c.max_length, 1, static_cast<int>(kMaxPositions));
+  v.number("min_length", c.min_length, 0, static_cast<int>(kMaxPositions));
   v.number("no_repeat_ngram_size", c.no_repeat_ngram_size, 0, 1024);
+  v.number("repetition_penalty", c.repetition_penalty, 1e-3, 1e3);
   v.number("length_penalty", c.length_penalty, -100.0, 100.0);
-  v.boolean("early_stopping", c.early_stopping);
+  v.early_stopping("early_stopping", c.early_stopping);
+  v.id_lists("bad_words_ids", c.bad_words_ids, last_id);
+  v.ids("suppress_tokens", c.suppress_tokens, last_id);
+  v.ids("begin_suppress_tokens", c.begin_suppress_tokens, last_id);
 }
 
 // The same for the object "trivium".
@@ -93,143 +92,33 @@ void visit_trivium_keys(Config& c, Visitor& v) {
   v.number("gate_embedding_dim", t.gate_embedding_dim, 0, kMaxWidth);
 }
 
-class KeyReader {
- public:
-  KeyReader(const Json& object, std::string where, std::string prefix = "")
-      : object_(object), where_(std::move(where)), prefix_(std::move(prefix)) {}
-
-  // The value of `key`, or nullptr where it is missing or null; remembers that the key is known.
-  const Json* find(const char* key) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  [[noreturn]] void fail(const char* key, const std::string& problem) const {
-    throw Error(ExitCode::kBadModel, where_ + ": key \"" + prefix_ + key + "\" " + problem);
-  }
-
-  template <typename T>
-  void number(const char* key, T& field, std::type_identity_t<T> low, std::type_identity_t<T> high,
-              Presence presence = Presence::kOptional) {
-    const Json* value = find(key);
-    if (value == nullptr) {
-      // A default can be out of range too: an end token of 2 in a vocabulary of 2.
-      if (presence == Presence::kRequired || field < low || field > high) fail(key, "is missing");
-      return;
-    }
-    const std::string range = " from " + Json(low).dump() + " to " + Json(high).dump();
-    if constexpr (std::is_integral_v<T>) {
-      // A float or a bool is refused: a model of 6.5 layers is a mistake, not 6 layers.
-      constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
-      if (!value->is_number_integer() ||
-          (value->is_number_unsigned() && value->get<uint64_t>() > kMax) ||
-          value->get<int64_t>() < low || value->get<int64_t>() > high) {
-        fail(key, "must be a whole number" + range);
-      }
-    } else if (!value->is_number() || !(value->get<T>() >= low && value->get<T>() <= high)) {
-      fail(key, "must be a number" + range);
-    }
-    field = value->get<T>();
-  }
-
-  void boolean(const char* key, bool& field) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_boolean()) fail(key, "must be true or false");
-    field = value->get<bool>();
-  }
-
-  // Null (or -1) means "none"; a missing key leaves the default.
-  void optional_id(const char* key, int32_t& field, int32_t last_id) {
-    if (object_.contains(key) && object_.at(key).is_null()) {
-      field = -1;
-    } else {
-      number(key, field, -1, last_id);
-    }
-  }
-
-  void layers(const char* key, std::vector<int64_t>& field, int64_t count) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    const std::string problem =
-        "must be a list of different layer numbers below " + std::to_string(count);
-    if (!value->is_array()) fail(key, problem);
-    std::set<int64_t> seen;
-    field.clear();
-    for (const Json& item : *value) {
-      if (!item.is_number_integer() || item < 0 || item >= count ||
-          !seen.insert(item.get<int64_t>()).second) {
-        fail(key, problem);
-      }
-      field.push_back(item.get<int64_t>());
-    }
-  }
-
-  template <typename Names, typename Kind>
-  void name(const char* key, Kind& field, const Names& names) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    std::string known;
-    for (const auto& [name, kind] : names) {
-      if (*value == name) {
-        field = kind;
-        return;
-      }
-      known += std::string(known.empty() ? "\"" : ", \"") + name + "\"";
-    }
-    fail(key, "must be one of " + known);
-  }
-
-  // An unknown key may change what the model computes, so that ignoring it would be silent damage.
-  void refuse_unknown() const {
-    for (const auto& [key, value] : object_.items()) {
-      if (known_.contains(key)) continue;
-      const std::string shown = replace_invalid_utf8(std::string_view(key).substr(0, 80));
-      throw Error(ExitCode::kBadModel,
-                  where_ + ": unknown key " + to_json_line(prefix_ + shown) +
-                      did_you_mean(key, std::vector<std::string>(known_.begin(), known_.end())) +
-                      " (was the checkpoint written by a newer trivium?)");
-    }
-  }
-
- private:
-  const Json& object_;
-  std::string where_;
-  std::string prefix_;
-  std::set<std::string> known_;
-};
-
-class KeyWriter {
- public:
-  explicit KeyWriter(Json& object) : object_(object) {}
-  template <typename T>
-  void number(const char* key, T field, std::type_identity_t<T>, std::type_identity_t<T>,
-              Presence = Presence::kOptional) {
-    object_[key] = field;
-  }
-  void boolean(const char* key, bool field) { object_[key] = field; }
-  void optional_id(const char* key, int32_t field, int32_t) {
-    object_[key] = field < 0 ? Json() : Json(field);
-  }
-  void layers(const char* key, const std::vector<int64_t>& field, int64_t) { object_[key] = field; }
-  template <typename Names, typename Kind>
-  void name(const char* key, Kind field, const Names& names) {
-    object_[key] = name_in(names, field);
-  }
-
- private:
-  Json& object_;
-};
-
 void refuse_unsupported(KeyReader& reader) {
   for (const auto& [key, only] : fixed_keys()) {
     const Json* value = reader.find(key);
     if (value == nullptr || *value == only) continue;
     reader.fail(key, "must be " + only.dump() + ": trivium implements no other");
   }
+  for (const FixedGenerationKey& fixed : fixed_generation_keys()) {
+    const Json* value = reader.find(fixed.key);
+    if (value == nullptr || *value == fixed.only) continue;
+    reader.fail(fixed.key, "must be " + fixed.only.dump() + ": " + fixed.remedy);
+  }
   if (reader.find("quantization_config") != nullptr) {
     reader.fail("quantization_config", "is not supported: import the unquantised weights");
+  }
+}
+
+// What the settings say of new tokens goes before what they say of all, which the start token is
+// one of.
+void read_new_token_limits(ModelConfig& config, KeyReader& reader) {
+  int new_tokens = 0;
+  if (reader.find("max_new_tokens") != nullptr) {
+    reader.number("max_new_tokens", new_tokens, 1, static_cast<int>(kMaxPositions));
+    config.max_length = new_tokens + 1;
+  }
+  if (reader.find("min_new_tokens") != nullptr) {
+    reader.number("min_new_tokens", new_tokens, 0, static_cast<int>(kMaxPositions));
+    config.min_length = new_tokens + 1;
   }
 }
 
@@ -409,9 +298,11 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
     visit_trivium_keys(config, own_reader);
     own_reader.refuse_unknown();
   }
+  read_new_token_limits(config, reader);
   if (config.max_length > config.max_position_embeddings) {
-    if (reader.find("max_length") != nullptr) {
-      reader.fail("max_length", "is greater than max_position_embeddings");
+    for (const char* key : {"max_new_tokens", "max_length"}) {
+      if (reader.find(key) == nullptr) continue;
+      reader.fail(key, "asks for more ids than max_position_embeddings, with the start token");
     }
     config.max_length = static_cast<int>(config.max_position_embeddings);
   }

@@ -59,6 +59,13 @@ struct RoutingConfig {
   bool operator==(const RoutingConfig&) const = default;
 };
 
+// When beam search is done with a source that has num_beams ended beams.
+enum class EarlyStopping {
+  kOff,    // false: where the best live beam, ended here, is no better than the worst of them
+  kOn,     // true: at once
+  kNever,  // "never": where the best live beam could not become better at any length
+};
+
 // How many gates choose among a layer's feed-forward experts (spec: docs/spec/mt_tag.md, section
 // 1).
 enum class TokenGates {
@@ -115,12 +122,17 @@ struct ModelConfig {
   int32_t decoder_start_token_id = 2;
   int32_t forced_bos_token_id = -1;  // -1: none (null in JSON)
   int32_t forced_eos_token_id = 2;
-  // Generation fields of the same file
-  int num_beams = 4;
-  int max_length = 64;
+  // Generation fields of the same file; defaults are transformers'.
+  int num_beams = 1;
+  int max_length = 20;
+  int min_length = 0;
   int no_repeat_ngram_size = 0;
+  double repetition_penalty = 1.0;
   double length_penalty = 1.0;
-  bool early_stopping = false;
+  EarlyStopping early_stopping = EarlyStopping::kOff;
+  std::vector<std::vector<int32_t>> bad_words_ids;
+  std::vector<int32_t> suppress_tokens;        // never an answer's
+  std::vector<int32_t> begin_suppress_tokens;  // never its first
   // trivium's own, in the object "trivium"
   double layer_norm_eps = 1e-5;  // BERT-born encoders: 1e-12
   RoutingConfig routing;

@@ -86,14 +86,16 @@ class BeamedSource {
     if (ended_.size() > num_beams_) ended_.pop_back();
   }
 
-  // Without early stopping: when the best live beam, scored as if it ended here, is no better than
-  // the worst ended one. A heuristic, since a score may still rise with the length; kept to the
-  // letter.
+  // kAsItIs is a heuristic, since a score may still rise with the length; kept to the letter.
   bool is_done() const {
     if (live_.empty()) return true;
     if (ended_.size() < num_beams_) return false;
-    if (options_->early_stopping) return true;
-    return !(penalized(live_.front().score, live_.front().ids.size()) > ended_.back().score);
+    if (options_->beam_end == BeamEnd::kAtOnce) return true;
+    const bool may_gain =
+        options_->beam_end == BeamEnd::kAtMaxLength && options_->length_penalty > 0;
+    const size_t length =
+        may_gain ? static_cast<size_t>(options_->max_length) : live_.front().ids.size();
+    return !(penalized(live_.front().score, length) > ended_.back().score);
   }
 
   int64_t number_;
@@ -127,7 +129,9 @@ class BeamSearch {
   void step() {
     prepare_rows();
     const std::span<const LogitScan> scans =
-        decoder_.step_scan(tokens_, static_cast<int>(num_continuations_), banned_);
+        processor_.penalizes()
+            ? penalized_scans()
+            : decoder_.step_scan(tokens_, static_cast<int>(num_continuations_), banned_);
     size_t row = 0;
     parents_.clear();
     for (BeamedSource& source : sources_) {
@@ -161,6 +165,26 @@ class BeamSearch {
     }
   }
 
+  // Scans of log-probabilities that repetition has been punished in, as if they were logits.
+  std::span<const LogitScan> penalized_scans() {
+    const std::span<const float> logits = decoder_.step(tokens_);
+    const size_t width = decoder_.vocab_size();
+    scans_.resize(tokens_.size(), LogitScan(static_cast<int>(num_continuations_)));
+    scores_.resize(width);
+    size_t row = 0;
+    for (const BeamedSource& source : sources_) {
+      for (const Beam& beam : source.live()) {
+        const std::span<const float> own = logits.subspan(row * width, width);
+        scans_[row].read(own);
+        for (size_t i = 0; i < width; ++i) scores_[i] = scans_[row].log_probability(own[i]);
+        processor_.penalize(beam.ids, scores_);
+        scans_[row].read(scores_, banned_[row]);
+        ++row;
+      }
+    }
+    return scans_;
+  }
+
   // Fills continuations_ with the best of `source`, whose first beam is row `row`.
   void collect_continuations(const BeamedSource& source, std::span<const LogitScan> scans,
                              size_t row) {
@@ -174,8 +198,9 @@ class BeamSearch {
       }
       const LogitScan& scan = scans[row + i];
       for (const Candidate& candidate : scan.best()) {
-        const float score = scan.log_probability(candidate.logit) + beam.score;
-        continuations_.push_back({score, index, candidate.token});
+        const float log_probability =
+            processor_.penalizes() ? candidate.logit : scan.log_probability(candidate.logit);
+        continuations_.push_back({log_probability + beam.score, index, candidate.token});
       }
     }
     std::stable_sort(
@@ -194,6 +219,8 @@ class BeamSearch {
   std::vector<int32_t> tokens_, forced_, parents_;  // of the rows, in the order of their sources
   std::vector<std::vector<int32_t>> banned_;        // the same; may have more, from earlier steps
   std::vector<Continuation> continuations_;
+  std::vector<LogitScan> scans_;  // of penalized_scans()
+  std::vector<float> scores_;
 };
 
 }  // namespace

@@ -29,7 +29,9 @@ class GreedySearch {
         on_end_(on_end),
         on_token_(on_token),
         processor_(options),
-        scan_(static_cast<int>(std::min<int64_t>(options.top_k, decoder.vocab_size()))),
+        scan_(options.sample
+                  ? static_cast<int>(std::min<int64_t>(options.top_k, decoder.vocab_size()))
+                  : 1),
         sampler_(options) {
     add_rows(decoder.rows());
   }
@@ -63,7 +65,8 @@ class GreedySearch {
     }
     std::span<const float> logits;
     std::span<const LogitScan> scans;
-    if (options_.sample) {
+    const bool whole_rows = options_.sample || processor_.penalizes();
+    if (whole_rows) {
       logits = decoder_.step(tokens_);
     } else {
       scans = decoder_.step_scan(tokens_, 1, banned_);
@@ -74,8 +77,8 @@ class GreedySearch {
     for (size_t i = 0; i < rows_.size(); ++i) {
       int32_t token = forced_[i];
       if (token < 0) {
-        token = options_.sample
-                    ? draw(rows_[i], logits.subspan(i * vocab_size, vocab_size), banned_[i])
+        token = whole_rows
+                    ? choose(rows_[i], logits.subspan(i * vocab_size, vocab_size), banned_[i])
                     : take_best(rows_[i], scans[i]);
       }
       if (extend(rows_[i], token)) {
@@ -97,10 +100,25 @@ class GreedySearch {
     return scan.best().front().token;
   }
 
-  int32_t draw(Row& row, std::span<const float> logits, std::span<const int32_t> banned) {
-    scan_.read(logits, banned);
-    const int32_t token = sampler_.draw(logits, banned, scan_, row.rng);
-    if (token >= 0) row.score += scan_.log_probability(logits[token]);
+  // Samples, or takes the best, from the logits of every token.
+  int32_t choose(Row& row, std::span<const float> logits, std::span<const int32_t> banned) {
+    std::span<const float> scores = logits;
+    if (processor_.penalizes()) {
+      unpunished_.read(logits);
+      scores_.assign(logits.begin(), logits.end());
+      processor_.penalize(row.ids, scores_);
+      scores = scores_;
+    }
+    scan_.read(scores, banned);
+    int32_t token = -1;
+    if (options_.sample) {
+      token = sampler_.draw(scores, banned, scan_, row.rng);
+    } else if (!scan_.best().empty()) {
+      token = scan_.best().front().token;
+    }
+    if (token < 0) return token;
+    const LogitScan& model = processor_.penalizes() ? unpunished_ : scan_;
+    row.score += model.log_probability(logits[static_cast<size_t>(token)]);
     return token;
   }
 
@@ -125,7 +143,8 @@ class GreedySearch {
   const HypothesisCallback& on_end_;
   const TokenCallback& on_token_;
   LogitsProcessor processor_;
-  LogitScan scan_;  // sampling only
+  LogitScan scan_, unpunished_;  // of choose()
+  std::vector<float> scores_;
   Sampler sampler_;
   std::vector<int32_t> tokens_, forced_, parents_;
   std::vector<std::vector<int32_t>> banned_;

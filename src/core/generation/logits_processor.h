@@ -22,12 +22,19 @@ class LogitsProcessor {
   // Sorted.
   std::span<const int32_t> banned() const { return banned_; }
 
+  // Whether penalize() changes anything, so that a search needs every token's score.
+  bool penalizes() const { return options_.repetition_penalty != 1; }
+  // Applies the repetition penalty for the token after `ids` to `scores` [vocab_size].
+  void penalize(std::span<const int32_t> ids, std::span<float> scores);
+
  private:
   void ban_repeated_ngrams(std::span<const int32_t> ids);
+  void ban_words(std::span<const int32_t> ids);
 
   SearchOptions options_;
   int32_t forced_ = -1;
   std::vector<int32_t> banned_;
+  std::vector<int32_t> distinct_;  // of penalize(); kept between calls, so that no step allocates
 };
 
 }  // namespace trivium

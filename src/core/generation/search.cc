@@ -26,8 +26,17 @@ void check_options(const SearchOptions& options, int64_t vocab_size) {
       options.num_beams == 1 || 2 * int64_t{options.num_beams} <= vocab_size,
       "num_beams must be at most half the vocabulary of " + std::to_string(vocab_size) + " tokens");
   require(options.max_length >= 2, "max_length must be at least 2: it counts the start token");
-  require(options.min_length >= 0 && options.min_length <= options.max_length,
-          "min_length must be from 0 to max_length");
+  require(options.min_length >= 0, "min_length must be 0 (off) or more");
+  require(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
+          "repetition_penalty must be more than 0; 1: off");
+  for (const auto& word : options.bad_words) {
+    require(!word.empty(), "a sequence of bad_words_ids is empty");
+    for (const int32_t id : word) require_token(id, vocab_size, "a token of bad_words_ids");
+  }
+  for (const int32_t id : options.suppressed) require_token(id, vocab_size, "a suppressed token");
+  for (const int32_t id : options.suppressed_first) {
+    require_token(id, vocab_size, "a suppressed token");
+  }
   require(std::isfinite(options.length_penalty), "length_penalty must be a finite number");
   require(options.no_repeat_ngram_size >= 0, "no_repeat_ngram_size must be 0 (off) or more");
   require_token(options.start_id, vocab_size, "the start token");

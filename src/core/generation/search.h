@@ -9,14 +9,29 @@
 
 namespace trivium {
 
+// When beam search is done with a source that has num_beams ended beams: where its best live beam
+// is no better than the worst of them ...
+enum class BeamEnd {
+  kAsItIs,      // ... if it ended here
+  kAtOnce,      // ... or not: at once
+  kAtMaxLength  // ... if it ended at max_length (with a length penalty above 0; else as kAsItIs)
+};
+
 struct SearchOptions {
-  int num_beams = 1;            // 1: greedy, or sampling when `sample`
-  int max_length = 64;          // ids in the output, the start token included
-  int min_length = 0;           // eos is banned while there are fewer ids, the start token included
+  int num_beams = 1;    // 1: greedy, or sampling when `sample`
+  int max_length = 64;  // ids in the output, the start token included
+  // Eos is banned while there are fewer ids, the start token included.
+  int min_length = 0;
   double length_penalty = 1.0;  // a beam's score is divided by (ids after the start token) to this
-  bool early_stopping = false;  // end a source at num_beams finished hypotheses
+  BeamEnd beam_end = BeamEnd::kAsItIs;
   int no_repeat_ngram_size = 0;  // 0: off
-  int32_t start_id = 2;          // decoder_start_token_id
+  // Of every token that is there already, the start token among them, the logit (in beam search the
+  // log-probability) is divided by this where it is positive and multiplied where it is negative.
+  double repetition_penalty = 1.0;
+  std::vector<std::vector<int32_t>> bad_words;  // sequences that do not occur
+  std::vector<int32_t> suppressed;              // tokens that do not occur
+  std::vector<int32_t> suppressed_first;        // tokens that are not first, but for a forced one
+  int32_t start_id = 2;                         // decoder_start_token_id
   int32_t eos_id = 2;
   int32_t forced_bos_id = -1;  // -1: none
   int32_t forced_eos_id = -1;  // -1: none; forced at max_length
@@ -29,8 +44,9 @@ struct SearchOptions {
 
 struct Hypothesis {
   std::vector<int32_t> ids;  // without the start token and eos
-  // Greedy and sampling: the sum of the model's log-probabilities (before temperature, top-k and
-  // top-p); a beam's also divided by its length penalty. A forced token counts 0.
+  // Greedy and sampling: the sum of the model's log-probabilities (before the repetition penalty,
+  // temperature, top-k and top-p); a beam's after that penalty, and divided by its length penalty.
+  // A forced token counts 0.
   double score = 0;
   bool finished = false;  // ended with eos, not by length
 };

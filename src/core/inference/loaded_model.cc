@@ -53,8 +53,8 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, const OpenCheckpoi
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
                          const EngineOptions& engine, const GeneratorOptions& options)
-    : LoadedModel(folder, open,
-                  make_engine(open.info.config, engine, open.reader(folder.string())), options) {}
+    : LoadedModel(folder, open, make_engine(open.info.config, engine, open.reader(folder.string())),
+                  options) {}
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder, const EngineOptions& engine,
                          const GeneratorOptions& options)
@@ -91,13 +91,17 @@ ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::stri
 
 ResolvedPrompt LoadedModel::resolve(const std::string& task, const std::string& text) const {
   ResolvedPrompt resolved = choose_task(task, text);
-  if (resolved.row < 0) return resolved;
+  if (resolved.row < 0) {
+    refuse_without_row(text);
+    return resolved;
+  }
   const TaskEntry& entry = tasks_.entries()[static_cast<size_t>(resolved.row)];
   if (const auto fields = fields_of_text(*entry.prompt, text)) {
     fill(resolved, entry, *fields);
   } else {
     resolved.options = entry.prompt->fixed_options();
   }
+  refuse_without_row(resolved.prompt.text);
   return resolved;
 }
 
@@ -108,7 +112,15 @@ ResolvedPrompt LoadedModel::resolve_fields(const std::string& task, const Json& 
                 "an input of fields needs a task, and the checkpoint knows none; give it as text");
   }
   fill(resolved, tasks_.entries()[static_cast<size_t>(resolved.row)], fields);
+  refuse_without_row(resolved.prompt.text);
   return resolved;
+}
+
+// Here, so that one such line of many is an error of that line.
+void LoadedModel::refuse_without_row(const std::string& text) const {
+  const Tokenizer& tokenizer = generator_->tokenizer();
+  if (tokenizer.vocab_size() <= config().vocab_size) return;
+  tokenizer.refuse_without_row(tokenizer.encode(text));
 }
 
 }  // namespace trivium

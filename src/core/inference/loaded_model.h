@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "core/base/json.h"
-#include "core/data/task_catalog.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/data/task_catalog.h"
 #include "core/data/task_finder.h"
+#include "core/inference/text_generator.h"
 #include "core/routes/route_dump.h"
 #include "core/routes/task_route.h"
-#include "core/inference/text_generator.h"
 
 namespace trivium {
 
@@ -71,6 +71,7 @@ class LoadedModel {
 
  private:
   ResolvedPrompt choose_task(const std::string& task, const std::string& text) const;
+  void refuse_without_row(const std::string& text) const;
 
   std::filesystem::path folder_;
   LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 
 #include "core/base/error.h"
 
@@ -58,6 +59,18 @@ std::vector<size_t> by_route(const std::vector<Prompt>& prompts, const std::vect
   return grouped;
 }
 
+BeamEnd beam_end_of(EarlyStopping stopping) {
+  switch (stopping) {
+    case EarlyStopping::kOff:
+      return BeamEnd::kAsItIs;
+    case EarlyStopping::kOn:
+      return BeamEnd::kAtOnce;
+    case EarlyStopping::kNever:
+      return BeamEnd::kAtMaxLength;
+  }
+  throw std::logic_error("unknown early stopping");
+}
+
 }  // namespace
 
 const EnumNames<OnLong>& on_long_names() {
@@ -79,7 +92,12 @@ SearchOptions TextGenerator::default_search() const {
   search.num_beams = config.num_beams;
   search.max_length = config.max_length;
   search.length_penalty = config.length_penalty;
-  search.early_stopping = config.early_stopping;
+  search.min_length = config.min_length;
+  search.beam_end = beam_end_of(config.early_stopping);
+  search.repetition_penalty = config.repetition_penalty;
+  search.bad_words = config.bad_words_ids;
+  search.suppressed = config.suppress_tokens;
+  search.suppressed_first = config.begin_suppress_tokens;
   search.no_repeat_ngram_size = config.no_repeat_ngram_size;
   search.start_id = config.decoder_start_token_id;
   search.eos_id = config.eos_token_id;

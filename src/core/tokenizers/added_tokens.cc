@@ -32,12 +32,41 @@ size_t leading_space(std::string_view text) {
 
 }  // namespace
 
-AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+AddedToken added_token_from_json(const nlohmann::json& entry, bool special,
+                                 const std::string& where) {
+  AddedToken token;
+  try {
+    if (entry.is_string()) {
+      token.content = entry.get<std::string>();
+      token.special = special;
+    } else {
+      token.content = entry.at("content").get<std::string>();
+      token.strip_left = entry.value("lstrip", false);
+      token.strip_right = entry.value("rstrip", false);
+      token.special = entry.value("special", special);
+      token.normalized = entry.value("normalized", !token.special);
+      if (entry.value("single_word", false)) {
+        throw_bad_model(where, "added token \"" + token.content + "\": single_word is unsupported");
+      }
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw_bad_model(where, "a malformed added token");
+  }
+  if (token.content.empty()) throw_bad_model(where, "an added token is empty");
+  return token;
+}
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer& normalize)
+    : tokens_(std::move(tokens)) {
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const AddedToken& token = tokens_[i];
     if (token.special) special_.insert(token.id);
-    starts_token_[static_cast<unsigned char>(token.content[0])] = true;
-    trie_.insert(token.content, static_cast<int32_t>(i));
+    Matcher& matcher = token.normalized ? normalized_ : raw_;
+    const std::string key =
+        token.normalized && normalize ? normalize(token.content) : token.content;
+    if (key.empty()) continue;
+    matcher.starts_token[static_cast<unsigned char>(key[0])] = true;
+    matcher.trie.insert(key, static_cast<int32_t>(i));
   }
 }
 
@@ -49,17 +78,9 @@ AddedTokens AddedTokens::from_json(const nlohmann::json& entries, const std::str
   for (auto item = entries.begin(); item != entries.end(); ++item) {
     try {
       const nlohmann::json& entry = *item;
-      const auto flag = [&](const char* key) { return entry.value(key, false); };
-      AddedToken token{
-          .content = entry.at("content").get<std::string>(),
-          .id = entries.is_array() ? entry.at("id").get<int32_t>() : std::stoi(item.key()),
-          .strip_left = flag("lstrip"),
-          .strip_right = flag("rstrip"),
-          .special = flag("special")};
-      if (token.content.empty()) throw_bad_model(where, "an added token is empty");
-      if (flag("single_word")) {
-        throw_bad_model(where, "added token \"" + token.content + "\": single_word is unsupported");
-      }
+      if (!entry.is_object()) throw_bad_model(where, "a malformed added token");
+      AddedToken token = added_token_from_json(entry, /*special=*/false, where);
+      token.id = entries.is_array() ? entry.at("id").get<int32_t>() : std::stoi(item.key());
       tokens.push_back(std::move(token));
     } catch (const nlohmann::json::exception&) {
       throw_bad_model(where, "a malformed added token");
@@ -70,31 +91,27 @@ AddedTokens AddedTokens::from_json(const nlohmann::json& entries, const std::str
   return AddedTokens(std::move(tokens));
 }
 
-std::optional<AddedTokens> AddedTokens::from_config(const nlohmann::json& config,
-                                                    const std::string& where) {
-  if (!config.contains("added_tokens_decoder")) return std::nullopt;
-  return from_json(config["added_tokens_decoder"], where);
-}
-
 nlohmann::json AddedTokens::to_json() const {
   nlohmann::json object = nlohmann::json::object();
   for (const AddedToken& token : tokens_) {
-    object[std::to_string(token.id)] = {{"content", token.content}, {"lstrip", token.strip_left},
-                                        {"normalized", false},      {"rstrip", token.strip_right},
-                                        {"single_word", false},     {"special", token.special}};
+    object[std::to_string(token.id)] = {
+        {"content", token.content},       {"lstrip", token.strip_left},
+        {"normalized", token.normalized}, {"rstrip", token.strip_right},
+        {"single_word", false},           {"special", token.special}};
   }
   return object;
 }
 
-std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text) const {
+std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text,
+                                                  const Matcher& matcher) const {
   std::vector<Part> parts;
   size_t begin = 0;  // of the text not yet in a part
   for (size_t i = 0; i < text.size();) {
-    if (!starts_token_[static_cast<unsigned char>(text[i])]) {
+    if (!matcher.starts_token[static_cast<unsigned char>(text[i])]) {
       ++i;
       continue;
     }
-    const Trie::Match match = trie_.longest_prefix(text.substr(i));
+    const Trie::Match match = matcher.trie.longest_prefix(text.substr(i));
     if (match.length == 0) {
       ++i;
       continue;

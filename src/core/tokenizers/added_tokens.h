@@ -1,5 +1,5 @@
-// Tokens that are found in the raw text before anything else happens to it, as Hugging Face's
-// "added tokens" are: "[SEP]", "<mask>".
+// Tokens that are found in the text before it is taken apart into words, as Hugging Face's "added
+// tokens" are: "[SEP]", "<mask>".
 //
 // Security view: a prompt may therefore contain the ids of special tokens. They are ordinary input
 // to the model (the encoder has no instruction channel that "[SEP]" or "</s>" could open), they
@@ -8,8 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -25,20 +25,27 @@ struct AddedToken {
   bool strip_left = false;   // white space before it belongs to it
   bool strip_right = false;  // white space behind it belongs to it
   bool special = true;       // left out by decode
+  // Found in the normalised text (of BERT: in any case), as its content looks when normalised;
+  // otherwise in the text as it is.
+  bool normalized = false;
 };
+
+// A token from its JSON, a string or an object of Hugging Face's; the id is not set. `special`:
+// what a string, or an object that does not say it, is. Error kBadModel naming `where`.
+AddedToken added_token_from_json(const nlohmann::json& entry, bool special,
+                                 const std::string& where);
 
 class AddedTokens {
  public:
+  using Normalizer = std::function<std::string(std::string_view)>;
+
   AddedTokens() = default;
-  explicit AddedTokens(std::vector<AddedToken> tokens);
+  // `normalize`: what happens to a text before split_normalized; none: nothing.
+  explicit AddedTokens(std::vector<AddedToken> tokens, const Normalizer& normalize = nullptr);
 
   // From the list "added_tokens" of a tokenizer.json, or the object "added_tokens_decoder" of a
   // tokenizer_config.json, whose keys are the ids. Error kBadModel naming `where`.
   static AddedTokens from_json(const nlohmann::json& entries, const std::string& where);
-
-  // From "added_tokens_decoder" of the tokenizer_config.json, or nothing where it has none.
-  static std::optional<AddedTokens> from_config(const nlohmann::json& config,
-                                                const std::string& where);
 
   // As "added_tokens_decoder".
   nlohmann::json to_json() const;
@@ -52,14 +59,23 @@ class AddedTokens {
     int32_t id = -1;
   };
 
-  // The text in order, leftmost longest token first. `text` is valid UTF-8.
-  std::vector<Part> split(std::string_view text) const;
+  // The text in order, leftmost longest token first. `text` is valid UTF-8. split() finds those
+  // that are not normalised, and split_normalized() the others in what lies between.
+  std::vector<Part> split(std::string_view text) const { return split(text, raw_); }
+  std::vector<Part> split_normalized(std::string_view text) const {
+    return split(text, normalized_);
+  }
 
  private:
+  struct Matcher {
+    bool starts_token[256] = {};  // by first byte
+    Trie trie;                    // content -> index in tokens_
+  };
+  std::vector<Part> split(std::string_view text, const Matcher& matcher) const;
+
   std::vector<AddedToken> tokens_;
   std::unordered_set<int32_t> special_;
-  bool starts_token_[256] = {};  // by first byte
-  Trie trie_;                    // content -> index in tokens_
+  Matcher raw_, normalized_;
 };
 
 }  // namespace trivium

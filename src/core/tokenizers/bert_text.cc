@@ -7,8 +7,8 @@ namespace {
 
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
-// Cleaned, with spaces around ideographs.
-std::string clean(std::string_view text) {
+// Cleaned, with spaces around ideographs where asked.
+std::string clean(std::string_view text, bool split_ideographs) {
   std::string result;
   result.reserve(text.size() + 16);
   for (size_t i = 0; i < text.size();) {
@@ -21,7 +21,7 @@ std::string clean(std::string_view text) {
       continue;
     } else if (char_class(c) & kSpace) {
       result += ' ';
-    } else if (is_cjk_ideograph(c)) {
+    } else if (split_ideographs && is_cjk_ideograph(c)) {
       result.append(" ").append(text.substr(begin, i - begin)).append(" ");
     } else {
       result.append(text.substr(begin, i - begin));
@@ -59,7 +59,7 @@ void append_folded(std::string& result, std::string_view text, const BertTextOpt
 }  // namespace
 
 std::string normalize_bert_text(std::string_view text, const BertTextOptions& options) {
-  const std::string cleaned = clean(text);
+  const std::string cleaned = clean(text, options.split_ideographs);
   std::string result;
   result.reserve(cleaned.size());
   for (size_t i = 0; i < cleaned.size();) {

@@ -1,6 +1,8 @@
 #include "core/tokenizers/byte_level_bpe_tokenizer.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "core/base/file.h"
 #include "core/base/json.h"
@@ -9,6 +11,7 @@
 #include "core/tokenizers/clean_up.h"
 #include "core/tokenizers/gpt2_words.h"
 #include "core/tokenizers/model_file.h"
+#include "core/tokenizers/tokenizer_options.h"
 
 namespace trivium {
 namespace {
@@ -38,14 +41,14 @@ void add_merge_line(const Vocabulary& vocabulary, std::string_view line, const s
   add_merge(vocabulary, line.substr(0, space), line.substr(space + 1), where, merger);
 }
 
+// The first line is a comment; what follows the last line end is none, as in Hugging Face's reader.
 BytePairMerger read_merges_txt(const Vocabulary& vocabulary, const std::filesystem::path& path) {
   BytePairMerger merger;
   const std::string text = read_model_text(path);
-  size_t number = 0;
-  for (const std::string_view line : split_lines(text)) {
-    ++number;
-    if (line.starts_with("#version")) continue;
-    add_merge_line(vocabulary, line, file_and_line(path, number), merger);
+  const std::vector<std::string_view> lines = split_lines(text);
+  const size_t count = lines.size() - (text.empty() || text.ends_with('\n') ? 0 : 1);
+  for (size_t i = 1; i < count; ++i) {
+    if (!lines[i].empty()) add_merge_line(vocabulary, lines[i], file_and_line(path, i + 1), merger);
   }
   return merger;
 }
@@ -71,29 +74,71 @@ BytePairMerger read_merges_json(const Vocabulary& vocabulary, const nlohmann::js
   return merger;
 }
 
-AddedTokens bart_added_tokens(const Vocabulary& vocabulary) {
+constexpr std::string_view kClasses[] = {"BartTokenizer",       "RobertaTokenizer",
+                                         "LEDTokenizer",        "MvpTokenizer",
+                                         "LongformerTokenizer", "PreTrainedTokenizer"};
+
+// BartTokenizer's own.
+const std::vector<SpecialDefault>& bart_specials() {
+  static const std::vector<SpecialDefault> specials = {
+      {"bos_token", {.content = "<s>", .normalized = true}},
+      {"eos_token", {.content = "</s>", .normalized = true}},
+      {"unk_token", {.content = "<unk>", .normalized = true}},
+      {"sep_token", {.content = "</s>", .normalized = true}},
+      {"pad_token", {.content = "<pad>", .normalized = true}},
+      {"cls_token", {.content = "<s>", .normalized = true}},
+      {"mask_token", {.content = "<mask>", .strip_left = true, .normalized = true}}};
+  return specials;
+}
+
+// Model, words and merges of either layout.
+struct BpeFiles {
+  Vocabulary vocabulary;
+  BytePairMerger merger;
   std::vector<AddedToken> added;
-  int32_t next_id = vocabulary.size();
-  for (const std::string_view name : {"<s>", "</s>", "<unk>", "<pad>", "<mask>"}) {
-    const int32_t found = vocabulary.find(name);
-    added.push_back({.content = std::string(name),
-                     .id = found >= 0 ? found : next_id++,
-                     .strip_left = name == "<mask>"});
-  }
-  return AddedTokens(std::move(added));
+  std::optional<TextFrame> frame;  // of a tokenizer.json
+};
+
+BpeFiles read_two_files(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "vocab.json";
+  Vocabulary vocabulary = Vocabulary::from_json(read_model_json(path), path);
+  BytePairMerger merger = read_merges_txt(vocabulary, folder / "merges.txt");
+  return {std::move(vocabulary), std::move(merger), {}, std::nullopt};
+}
+
+BpeFiles read_tokenizer_json(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const nlohmann::json json = read_model_json(path);
+  require_keys(json, {"model", "pre_tokenizer", "added_tokens", "decoder"}, where);
+  require_value(json, "normalizer", nullptr, where);
+  // Its add_prefix_space does not count: tokenizer_config.json's does, as in transformers.
+  require_value(json["pre_tokenizer"], "type", "ByteLevel", where);
+  require_value(json["pre_tokenizer"], "use_regex", true, where);
+  require_value(json["decoder"], "type", "ByteLevel", where);
+  const nlohmann::json& model = json["model"];
+  require_keys(model, {"vocab", "merges"}, where);
+  require_value(model, "type", "BPE", where);
+  require_value(model, "dropout", 0, where);
+  require_value(model, "continuing_subword_prefix", "", where);
+  require_value(model, "end_of_word_suffix", "", where);
+  require_value(model, "byte_fallback", false, where);
+  require_value(model, "ignore_merges", false, where);
+  Vocabulary vocabulary = Vocabulary::from_json(model["vocab"], path);
+  BytePairMerger merger = read_merges_json(vocabulary, model["merges"], where);
+  return {std::move(vocabulary), std::move(merger),
+          AddedTokens::from_json(json["added_tokens"], where).tokens(),
+          read_text_frame(json, where)};
 }
 
 }  // namespace
 
 ByteLevelBpeTokenizer::ByteLevelBpeTokenizer(Vocabulary vocabulary, BytePairMerger merger,
-                                             AddedTokens added)
-    : vocabulary_(std::move(vocabulary)), merger_(std::move(merger)), added_(std::move(added)) {
+                                             AddedTokens added, const Options& options)
+    : vocabulary_(std::move(vocabulary)),
+      merger_(std::move(merger)),
+      added_(std::move(added)),
+      options_(options) {
   vocabulary_.append_missing(added_);
-  special_ = {.bos = vocabulary_.require("<s>"),
-              .pad = vocabulary_.require("<pad>"),
-              .eos = vocabulary_.require("</s>"),
-              .unk = vocabulary_.require("<unk>"),
-              .mask = vocabulary_.find("<mask>")};
   for (size_t byte = 0; byte < 256; ++byte) {
     byte_ids_[byte] = vocabulary_.require(byte_alphabet()[byte]);
   }
@@ -104,41 +149,27 @@ ByteLevelBpeTokenizer::ByteLevelBpeTokenizer(Vocabulary vocabulary, BytePairMerg
 
 std::unique_ptr<ByteLevelBpeTokenizer> ByteLevelBpeTokenizer::load(
     const std::filesystem::path& folder) {
-  if (std::filesystem::exists(folder / "vocab.json")) return from_two_files(folder);
-  return from_json(folder / "tokenizer.json");
-}
-
-std::unique_ptr<ByteLevelBpeTokenizer> ByteLevelBpeTokenizer::from_two_files(
-    const std::filesystem::path& folder) {
-  const std::filesystem::path vocab_path = folder / "vocab.json";
-  Vocabulary vocabulary = Vocabulary::from_json(read_model_json(vocab_path), vocab_path);
-  BytePairMerger merger = read_merges_txt(vocabulary, folder / "merges.txt");
-  AddedTokens added = AddedTokens::from_config(read_tokenizer_config(folder), folder.string())
-                          .value_or(bart_added_tokens(vocabulary));
-  return std::make_unique<ByteLevelBpeTokenizer>(std::move(vocabulary), std::move(merger),
-                                                 std::move(added));
-}
-
-std::unique_ptr<ByteLevelBpeTokenizer> ByteLevelBpeTokenizer::from_json(
-    const std::filesystem::path& path) {
-  const std::string where = path.string();
-  const nlohmann::json json = read_model_json(path);
-  require_keys(json, {"model", "pre_tokenizer", "added_tokens"}, where);
-  require_value(json, "normalizer", nullptr, where);
-  require_value(json["pre_tokenizer"], "type", "ByteLevel", where);
-  require_value(json["pre_tokenizer"], "add_prefix_space", false, where);
-  require_value(json["pre_tokenizer"], "use_regex", true, where);
-  const nlohmann::json& model = json["model"];
-  require_keys(model, {"vocab", "merges"}, where);
-  require_value(model, "type", "BPE", where);
-  require_value(model, "continuing_subword_prefix", "", where);
-  require_value(model, "end_of_word_suffix", "", where);
-  require_value(model, "ignore_merges", false, where);
-  Vocabulary vocabulary = Vocabulary::from_json(model["vocab"], path);
-  BytePairMerger merger = read_merges_json(vocabulary, model["merges"], where);
-  return std::make_unique<ByteLevelBpeTokenizer>(
-      std::move(vocabulary), std::move(merger),
-      AddedTokens::from_json(json["added_tokens"], where));
+  const TokenizerOptions options = read_tokenizer_options(folder, kClasses);
+  const std::filesystem::path json = folder / "tokenizer.json";
+  BpeFiles files =
+      std::filesystem::exists(json) ? read_tokenizer_json(json) : read_two_files(folder);
+  const std::span<const SpecialDefault> specials = bart_specials();
+  const auto defaults = options.is_plain_class() ? specials.first(0) : specials;
+  AddedTokens added(all_added_tokens(std::move(files.added), options, defaults, files.vocabulary));
+  files.vocabulary.append_missing(added);
+  const auto id_of = [&](const std::string& name) { return files.vocabulary.require(name); };
+  const auto named = [&](const char* key) { return special_content(options, specials, key); };
+  const TextFrame frame = files.frame.value_or(TextFrame{named("cls_token"), named("sep_token")});
+  Options own;
+  own.special = {.bos = id_of(frame.first),
+                 .pad = id_of(named("pad_token")),
+                 .eos = id_of(frame.last),
+                 .unk = id_of(named("unk_token")),
+                 .mask = files.vocabulary.find(named("mask_token"))};
+  own.add_prefix_space = options.add_prefix_space;
+  own.clean_up = options.clean_up;
+  return std::make_unique<ByteLevelBpeTokenizer>(std::move(files.vocabulary),
+                                                 std::move(files.merger), std::move(added), own);
 }
 
 std::vector<int32_t> ByteLevelBpeTokenizer::encode(std::string_view text) const {
@@ -148,14 +179,29 @@ std::vector<int32_t> ByteLevelBpeTokenizer::encode(std::string_view text) const 
   const std::unique_lock lock(cache_mutex_, std::try_to_lock);
   Cache* cache = lock.owns_lock() ? &cache_ : nullptr;
   std::vector<int32_t> ids;
-  for (const AddedTokens::Part& part : added_.split(text)) {
-    if (part.id >= 0) {
-      ids.push_back(part.id);
-    } else {
-      for (const std::string_view word : split_gpt2_words(part.text)) append_word(word, cache, ids);
+  for (const AddedTokens::Part& outer : added_.split(text)) {
+    if (outer.id >= 0) {
+      ids.push_back(outer.id);
+      continue;
+    }
+    for (const AddedTokens::Part& part : added_.split_normalized(outer.text)) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+      } else {
+        append_text(part.text, cache, ids);
+      }
     }
   }
   return ids;
+}
+
+void ByteLevelBpeTokenizer::append_text(std::string_view text, Cache* cache,
+                                        std::vector<int32_t>& ids) const {
+  std::string prefixed;
+  if (options_.add_prefix_space && !text.starts_with(' ')) {
+    text = prefixed = std::string(" ").append(text);
+  }
+  for (const std::string_view word : split_gpt2_words(text)) append_word(word, cache, ids);
 }
 
 void ByteLevelBpeTokenizer::append_word(std::string_view word, Cache* cache,
@@ -188,14 +234,15 @@ std::vector<int32_t> ByteLevelBpeTokenizer::encode_word(std::string_view word) c
 std::string ByteLevelBpeTokenizer::decode_bytes(const std::vector<int32_t>& ids) const {
   std::string bytes;
   for (const int32_t id : ids) {
-    vocabulary_.token(id);  // checks the id
-    if (!added_.is_special(id)) bytes += token_bytes_[static_cast<size_t>(id)];
+    if (!vocabulary_.has(id) || added_.is_special(id)) continue;
+    bytes += token_bytes_[static_cast<size_t>(id)];
   }
   return bytes;
 }
 
 std::string ByteLevelBpeTokenizer::decode(const std::vector<int32_t>& ids) const {
-  return clean_up_spaces(replace_invalid_utf8(decode_bytes(ids)));
+  std::string text = replace_invalid_utf8(decode_bytes(ids));
+  return options_.clean_up ? clean_up_spaces(std::move(text)) : text;
 }
 
 void ByteLevelBpeTokenizer::save(const std::filesystem::path& folder) const {
@@ -210,9 +257,11 @@ void ByteLevelBpeTokenizer::save(const std::filesystem::path& folder) const {
     merges += vocabulary_.token(rule.left) + " " + vocabulary_.token(rule.right) + "\n";
   }
   write_file_atomically(folder / "merges.txt", merges);
-  const nlohmann::json config = {{"add_prefix_space", false},
-                                 {"added_tokens_decoder", added_.to_json()},
-                                 {"tokenizer_class", "BartTokenizer"}};
+  nlohmann::json config = special_names(options_.special, *this);
+  config["add_prefix_space"] = options_.add_prefix_space;
+  config["added_tokens_decoder"] = added_.to_json();
+  config["clean_up_tokenization_spaces"] = options_.clean_up;
+  config["tokenizer_class"] = "BartTokenizer";
   write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + "\n");
 }
 

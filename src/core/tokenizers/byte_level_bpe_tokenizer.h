@@ -17,26 +17,32 @@ namespace trivium {
 // recognised in the raw text: see added_tokens.h for what that means for untrusted prompts.
 class ByteLevelBpeTokenizer : public Tokenizer {
  public:
-  // From vocab.json and merges.txt (and tokenizer_config.json, where there is one, for the added
-  // tokens), or tokenizer.json. A vocabulary without BART's special tokens (GPT-2's) gets them
-  // appended, in the order of Hugging Face: <s> </s> <unk> <pad> <mask>.
+  // From tokenizer.json, or vocab.json and merges.txt, and the files beside them
+  // (tokenizer_options.h). A vocabulary without BART's special tokens (GPT-2's) gets them appended,
+  // in the order of Hugging Face: <s> </s> <unk> <pad> <mask>.
   // Error kMissingInput or kBadModel, naming file and line.
   static std::unique_ptr<ByteLevelBpeTokenizer> load(const std::filesystem::path& folder);
 
-  ByteLevelBpeTokenizer(Vocabulary vocabulary, BytePairMerger merger, AddedTokens added);
+  // What a tokenizer does besides its merges.
+  struct Options {
+    SpecialTokens special;
+    bool add_prefix_space = false;  // to every text, and behind every added token
+    bool clean_up = false;          // spaces before punctuation, in decode
+  };
+  ByteLevelBpeTokenizer(Vocabulary vocabulary, BytePairMerger merger, AddedTokens added,
+                        const Options& options);
 
   // A stretch without white space, letter-number boundary or punctuation of more than 16 MiB is cut
   // there, to bound the memory. Thread-safe.
   std::vector<int32_t> encode(std::string_view text) const override;
-  // decode_bytes with ill-formed UTF-8 replaced and spaces cleaned up as Hugging Face's decode with
-  // clean_up_tokenization_spaces does.
+  // decode_bytes with ill-formed UTF-8 replaced, and spaces cleaned up where the files ask for it.
   std::string decode(const std::vector<int32_t>& ids) const override;
   // The exact bytes of `ids`, special tokens left out: decode_bytes(encode(x)) == x for valid UTF-8
-  // that spells out no special token. Error as decode.
+  // that spells out no special token, without add_prefix_space.
   std::string decode_bytes(const std::vector<int32_t>& ids) const;
   std::string token(int32_t id) const override { return vocabulary_.token(id); }
   int32_t vocab_size() const override { return vocabulary_.size(); }
-  const SpecialTokens& special() const override { return special_; }
+  const SpecialTokens& special() const override { return options_.special; }
   std::string_view scheme() const override { return "byte_level_bpe"; }
   // vocab.json, merges.txt and tokenizer_config.json.
   void save(const std::filesystem::path& folder) const override;
@@ -48,9 +54,8 @@ class ByteLevelBpeTokenizer : public Tokenizer {
   };
   using Cache = std::unordered_map<std::string, std::vector<int32_t>, StringHash, std::equal_to<>>;
 
-  static std::unique_ptr<ByteLevelBpeTokenizer> from_two_files(const std::filesystem::path& folder);
-  static std::unique_ptr<ByteLevelBpeTokenizer> from_json(const std::filesystem::path& path);
-
+  // Appends the ids of a text between added tokens.
+  void append_text(std::string_view text, Cache* cache, std::vector<int32_t>& ids) const;
   std::vector<int32_t> encode_word(std::string_view word) const;
   // Appends the ids of a word of any length; `cache` may be null.
   void append_word(std::string_view word, Cache* cache, std::vector<int32_t>& ids) const;
@@ -58,7 +63,7 @@ class ByteLevelBpeTokenizer : public Tokenizer {
   Vocabulary vocabulary_;
   BytePairMerger merger_;
   AddedTokens added_;
-  SpecialTokens special_;
+  Options options_;
   std::array<int32_t, 256> byte_ids_;     // the token of one byte
   std::vector<std::string> token_bytes_;  // [vocab_size]
   mutable std::mutex cache_mutex_;

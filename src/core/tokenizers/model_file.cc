@@ -65,8 +65,7 @@ nlohmann::json read_model_json(const std::filesystem::path& path) {
   }
 }
 
-nlohmann::json read_tokenizer_config(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "tokenizer_config.json";
+nlohmann::json read_optional_object(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return nlohmann::json::object();
   nlohmann::json config = read_model_json(path);
   if (!config.is_object()) throw_bad_model(path.string(), "not a JSON object");

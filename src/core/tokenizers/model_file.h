@@ -31,9 +31,8 @@ std::string read_model_text(const std::filesystem::path& path);
 // vocabulary. Error as read_model_text; kBadModel for malformed JSON or nesting deeper than 64.
 nlohmann::json read_model_json(const std::filesystem::path& path);
 
-// The folder's tokenizer_config.json, or an empty object where there is none. Error as
-// read_model_json.
-nlohmann::json read_tokenizer_config(const std::filesystem::path& folder);
+// A JSON object, or an empty one where there is no such file. Error as read_model_json.
+nlohmann::json read_optional_object(const std::filesystem::path& path);
 
 // The lines without their ends (LF or CRLF); the last may lack its own.
 std::vector<std::string_view> split_lines(std::string_view text);

@@ -55,6 +55,21 @@ void load_model(sentencepiece::SentencePieceProcessor& processor, const std::str
   throw_bad_model("the sentencepiece model is damaged", status.ToString());
 }
 
+// Transformers' classes have tokens, ids and a frame of their own around a sentencepiece model.
+void refuse_other_options(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "tokenizer_config.json";
+  const nlohmann::json config = read_optional_object(file);
+  for (const char* key : {"tokenizer_class", "added_tokens_decoder"}) {
+    if (!config.contains(key) || config[key].empty()) continue;
+    throw_bad_model(file.string(),
+                    std::string(key) + " is unsupported beside a sentencepiece model");
+  }
+  if (std::filesystem::exists(folder / "added_tokens.json")) {
+    throw_bad_model((folder / "added_tokens.json").string(),
+                    "is unsupported beside a sentencepiece model");
+  }
+}
+
 // Where to cut a text of more than kMaxPartBytes: before its last single space in reach or, where
 // there is none, between two characters.
 size_t part_end(std::string_view text) {
@@ -72,6 +87,7 @@ size_t part_end(std::string_view text) {
 
 std::unique_ptr<SentencePieceTokenizer> SentencePieceTokenizer::load(
     const std::filesystem::path& path) {
+  refuse_other_options(path.parent_path());
   return std::unique_ptr<SentencePieceTokenizer>(
       new SentencePieceTokenizer(read_model_bytes(path), path));
 }
@@ -118,8 +134,7 @@ void SentencePieceTokenizer::encode_part(std::string_view text, std::vector<int3
 std::string SentencePieceTokenizer::decode(const std::vector<int32_t>& ids) const {
   std::vector<int> ordinary;
   for (const int32_t id : ids) {
-    check_id(id);
-    if (!is_special(id)) ordinary.push_back(id);
+    if (id >= 0 && id < vocab_size() && !is_special(id)) ordinary.push_back(id);
   }
   std::string text;
   const auto status = processor_->Decode(ordinary, &text);

@@ -38,6 +38,7 @@ std::vector<int32_t> Tokenizer::encode_with_special(std::string_view text, size_
   if (cut) ids.resize(max_length - 2);
   ids.insert(ids.begin(), special().bos);
   ids.push_back(special().eos);
+  refuse_without_row(ids);
   return ids;
 }
 
@@ -48,13 +49,30 @@ std::vector<int32_t> Tokenizer::encode_target(std::string_view text, size_t max_
   return ids;
 }
 
+void Tokenizer::set_model_rows(int64_t rows) {
+  for (const int32_t id : {special().bos, special().eos, special().pad}) {
+    if (id < rows) continue;
+    throw_bad_model("config.json", "vocab_size is " + std::to_string(rows) +
+                                       ", but the tokenizer's \"" + token(id) + "\" is token " +
+                                       std::to_string(id));
+  }
+  model_rows_ = rows;
+}
+
+void Tokenizer::refuse_without_row(const std::vector<int32_t>& ids) const {
+  for (const int32_t id : ids) {
+    if (id < model_rows_) continue;
+    throw Error(ExitCode::kBadData, "the text holds \"" + token(id) + "\" (token " +
+                                        std::to_string(id) +
+                                        "), for which the model has no row; take it out");
+  }
+}
+
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
   for (const char* name : {"spiece.model", "sentencepiece.bpe.model"}) {
     if (has(name)) return SentencePieceTokenizer::load(folder / name);
   }
-  if (has("vocab.json") && has("merges.txt")) return ByteLevelBpeTokenizer::load(folder);
-  if (has("vocab.txt")) return WordPieceTokenizer::load(folder);
   if (has("tokenizer.json")) {
     const std::filesystem::path path = folder / "tokenizer.json";
     const std::string type = model_type(path);
@@ -62,6 +80,8 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
     if (type == "WordPiece") return WordPieceTokenizer::load(folder);
     throw_bad_model(path.string(), "the model type \"" + type + "\" is unsupported");
   }
+  if (has("vocab.json") && has("merges.txt")) return ByteLevelBpeTokenizer::load(folder);
+  if (has("vocab.txt")) return WordPieceTokenizer::load(folder);
   throw Error(ExitCode::kMissingInput,
               folder.string() +
                   " holds no tokenizer (spiece.model, vocab.json with merges.txt, "

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@ class Tokenizer {
   // The ids of `text` without bos and eos. Invalid UTF-8 becomes U+FFFD. Never throws on any text.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
 
-  // The text of `ids`; special tokens are left out. Ids outside the vocabulary are an Error
-  // (kBadData).
+  // The text of `ids`; special tokens are left out, and so are ids that are no token's: a model's
+  // matrix may have more rows than there are tokens.
   virtual std::string decode(const std::vector<int32_t>& ids) const = 0;
 
   // The surface form of one id, as in the vocabulary file ("Ġhello", "##ing", "▁hello").
@@ -43,9 +44,16 @@ class Tokenizer {
   // Writes the files from which load_tokenizer makes the same tokenizer.
   virtual void save(const std::filesystem::path& folder) const = 0;
 
+  // The model has rows for the ids below `rows` only; published models may lack those of the last
+  // tokens, such as <mask>. Error kBadModel where it has none for what begins, ends or pads a text.
+  void set_model_rows(int64_t rows);
+  // Error kBadData, which names the token, where one of `ids` has no row.
+  void refuse_without_row(const std::vector<int32_t>& ids) const;
+
   // <s> tokens </s>, the middle cut on the right so that the whole has at most `max_length` ids;
   // says in `truncated` (where given) whether it was cut. Fields of a prompt, between which stands
-  // kFieldSeparator, end in </s> each, as an encoder of pairs reads them.
+  // kFieldSeparator, end in </s> each, as an encoder of pairs reads them. Error as
+  // refuse_without_row.
   std::vector<int32_t> encode_with_special(std::string_view text, size_t max_length,
                                            bool* truncated = nullptr) const;
 
@@ -53,11 +61,15 @@ class Tokenizer {
   // encode_with_special, without <s> where that is what the decoder begins with.
   std::vector<int32_t> encode_target(std::string_view text, size_t max_length, int32_t start_id,
                                      bool* truncated = nullptr) const;
+
+ private:
+  int64_t model_rows_ = std::numeric_limits<int32_t>::max();
 };
 
 // Finds which scheme the folder holds: sentencepiece (*.model: spiece.model or
-// sentencepiece.bpe.model), byte-level BPE (vocab.json + merges.txt, or tokenizer.json with model
-// type BPE) or WordPiece (vocab.txt, or tokenizer.json with model type WordPiece).
+// sentencepiece.bpe.model), byte-level BPE (tokenizer.json with model type BPE, or vocab.json +
+// merges.txt) or WordPiece (tokenizer.json with model type WordPiece, or vocab.txt). Of several the
+// first counts, as in transformers; docs/hugging_face.md says what every option does.
 // Error kMissingInput when it holds none, kBadModel when the files are malformed.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 

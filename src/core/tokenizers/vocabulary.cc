@@ -8,14 +8,21 @@
 
 namespace trivium {
 
-void Vocabulary::append(std::string_view token, size_t line) {
-  const auto where = [&] { return line > 0 ? file_and_line(where_, line) : where_.string(); };
-  if (token.empty()) throw_bad_model(where(), "an empty token");
+void Vocabulary::append(std::string_view token) {
+  if (token.empty()) throw_bad_model(where_.string(), "an empty token");
   if (find(token) >= 0) {
-    throw_bad_model(where(), "the token \"" + std::string(token) + "\" is there twice");
+    throw_bad_model(where_.string(), "the token \"" + std::string(token) + "\" is there twice");
   }
+  append_line(token);
+}
+
+void Vocabulary::append_line(std::string_view token) {
   const int32_t id = size();
-  ids_.emplace(tokens_.emplace_back(token), id);
+  ids_.insert_or_assign(tokens_.emplace_back(token), id);
+}
+
+bool Vocabulary::has(int32_t id) const {
+  return id >= 0 && id < size() && find(tokens_[static_cast<size_t>(id)]) == id;
 }
 
 void Vocabulary::append_missing(const AddedTokens& added) {

@@ -22,15 +22,20 @@ class Vocabulary {
   // From {"token": id, ...} with the ids 0 .. n-1, each once. Error kBadModel.
   static Vocabulary from_json(const nlohmann::json& object, const std::filesystem::path& where);
 
-  // Gives the token the next id. Error kBadModel when it is empty or there already; `line` (from 1)
-  // names its place in the file, 0 where lines say nothing.
-  void append(std::string_view token, size_t line = 0);
+  // Gives the token the next id. Error kBadModel when it is empty or there already.
+  void append(std::string_view token);
+  // The same for a line of a vocab.txt, whose number is the id whatever the line holds: an empty
+  // one is a token that no text has, and of equal ones the last counts, as in Hugging Face's
+  // reader.
+  void append_line(std::string_view token);
 
   // Appends those added tokens that are not in the vocabulary yet. Error kBadModel when one has
   // another id than the vocabulary gives it.
   void append_missing(const AddedTokens& added);
 
   int32_t size() const { return static_cast<int32_t>(tokens_.size()); }
+  // Whether `id` is a token's: in range, and not that of a line that a later one repeats.
+  bool has(int32_t id) const;
   // The token's id, or -1.
   int32_t find(std::string_view token) const;
   // The id of a token that the scheme cannot do without. Error kBadModel when it is missing.

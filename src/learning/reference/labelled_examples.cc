@@ -29,6 +29,7 @@ EncodedText encode_text(const Tokenizer& tokenizer, const std::string& text,
   EncodedText result;
   if (word.empty()) {
     result.ids = tokenizer.encode(text);
+    tokenizer.refuse_without_row(result.ids);
     return result;
   }
   // In three parts: word pieces never cross the border of a word.
@@ -40,6 +41,7 @@ EncodedText encode_text(const Tokenizer& tokenizer, const std::string& text,
   result.span.second = result.ids.size();
   const Ids rest = tokenizer.encode(text.substr(end));
   result.ids.insert(result.ids.end(), rest.begin(), rest.end());
+  tokenizer.refuse_without_row(result.ids);
   return result;
 }
 

@@ -28,7 +28,7 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& 
 
 // Errors as the core's open_checkpoint, and kBadModel where a tensor has a NaN or an infinity; a
 // checkpoint that was saved without its routes is none.
-Checkpoint load_checkpoint(const std::filesystem::path& folder, Verify verify = Verify::kSizes);
+Checkpoint load_checkpoint(const std::filesystem::path& folder, Verify verify = Verify::kChecksums);
 
 // Writes routes.json into a checkpoint that was saved without it; all its other files stay as they
 // are. Returns whether it was missing. Errors as load_checkpoint and save_checkpoint.

@@ -173,7 +173,7 @@ void save_classifier(const ClassifierCheckpoint& checkpoint, const fs::path& fol
 }
 
 ClassifierCheckpoint load_classifier(const fs::path& folder, Verify verify) {
-  verify_checkpoint_folder(folder, verify);
+  const CheckpointManifest manifest = verify_checkpoint_folder(folder, verify);
   if (!fs::exists(folder / kTasksFile)) {
     throw Error(ExitCode::kBadModel,
                 folder.string() + " is no classifier: it has no " + kTasksFile);
@@ -187,7 +187,8 @@ ClassifierCheckpoint load_classifier(const fs::path& folder, Verify verify) {
   }
   result.tasks = read_tasks(folder / kTasksFile);
   result.tokenizer = load_tokenizer(folder);
-  NamedTensors tensors = read_tensors(folder);
+  result.tokenizer->set_model_rows(result.config.vocab_size);
+  NamedTensors tensors = read_tensors(folder, manifest.tensors);
   refuse_oversized(result.config, tensors, folder.string());
   result.model =
       classifier_from_tensors(result.config, result.tasks, std::move(tensors), folder.string());

@@ -8,10 +8,10 @@
 #include <optional>
 #include <vector>
 
-#include "learning/storage/checkpoint.h"
+#include "core/tokenizers/tokenizer.h"
 #include "learning/examples/labelled_task.h"
 #include "learning/model/encoder_classifier.h"
-#include "core/tokenizers/tokenizer.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 
@@ -51,6 +51,6 @@ ClassifierCheckpoint single_task_copy(const ClassifierCheckpoint& original,
 void save_classifier(const ClassifierCheckpoint& checkpoint, const std::filesystem::path& folder,
                      const SaveOptions& options = {});
 ClassifierCheckpoint load_classifier(const std::filesystem::path& folder,
-                                     Verify verify = Verify::kSizes);
+                                     Verify verify = Verify::kChecksums);
 
 }  // namespace trivium::learning

@@ -1,7 +1,9 @@
 #include "learning/storage/hugging_face.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/checkpoint/safetensors_header.h"
+#include "core/config/generation_settings.h"
 #include "learning/storage/expert_copies.h"
 
 namespace trivium::learning {
@@ -27,13 +30,11 @@ Json read_config(const fs::path& folder) {
   return config;
 }
 
-// Newer transformers keep the generation settings in a file of their own, which wins.
-void merge_generation_config(const fs::path& folder, Json& config) {
+// Newer transformers keep the generation settings in a file of their own.
+std::optional<Json> read_generation_config(const fs::path& folder) {
   const fs::path file = folder / "generation_config.json";
-  if (!fs::exists(file)) return;
-  const Json generation = read_json_file(file, ExitCode::kBadModel);
-  if (!generation.is_object()) fail(folder, "generation_config.json must be an object");
-  config.update(generation);
+  if (!fs::exists(file)) return std::nullopt;
+  return read_json_file(file, ExitCode::kBadModel);
 }
 
 // The tensor `name`, taken out of `tensors`.
@@ -47,11 +48,7 @@ torch::Tensor take(NamedTensors& tensors, const std::string& name, const fs::pat
 Checkpoint finish_import(ModelConfig config, NamedTensors dense,
                          std::shared_ptr<Tokenizer> tokenizer, const fs::path& folder,
                          const ExpertOptions& options) {
-  if (tokenizer->vocab_size() > config.vocab_size) {
-    fail(folder, "the tokenizer has " + std::to_string(tokenizer->vocab_size()) +
-                     " tokens, but config.json has a vocab_size of " +
-                     std::to_string(config.vocab_size));
-  }
+  tokenizer->set_model_rows(config.vocab_size);
   // Through JSON, since that is where ranges are checked.
   config.routing = options.routing;
   config.token_experts = options.token_experts;
@@ -111,9 +108,14 @@ constexpr std::array<std::pair<const char*, const char*>, 8> kBertLayerNames{{
 Json bert_config_as_bart(const Json& bert, const BertLayers& layers, const SpecialTokens& special) {
   const auto get = [&](const char* key) { return bert.contains(key) ? bert.at(key) : Json(); };
   const Json heads = get("num_attention_heads"), ffn = get("intermediate_size");
+  const Json positions = get("max_position_embeddings");
+  constexpr int64_t kUsualLength = 64;
+  const int64_t longest = positions.is_number_integer()
+                              ? std::min(kUsualLength, positions.get<int64_t>())
+                              : kUsualLength;
   return {
       {"vocab_size", get("vocab_size")},
-      {"max_position_embeddings", get("max_position_embeddings")},
+      {"max_position_embeddings", positions},
       {"d_model", get("hidden_size")},
       {"encoder_layers", layers.encoder},
       {"decoder_layers", layers.decoder},
@@ -132,6 +134,8 @@ Json bert_config_as_bart(const Json& bert, const BertLayers& layers, const Speci
       {"decoder_start_token_id", special.bos},
       {"forced_bos_token_id", nullptr},
       {"forced_eos_token_id", nullptr},
+      {"num_beams", 4},
+      {"max_length", longest},
       {"trivium", {{"layer_norm_eps", get("layer_norm_eps")}}},
   };
 }
@@ -266,6 +270,7 @@ BertParts read_bert(const fs::path& folder, const Json& json, const BertLayers& 
   parts.config =
       model_config_from_json(bert_config_as_bart(json, layers, parts.tokenizer->special()),
                              (folder / "config.json").string() + " in BART's keys");
+  parts.tokenizer->set_model_rows(parts.config.vocab_size);
   NamedTensors bert = normalize_bert(read_tensors(folder), folder);
   parts.tensors["shared.weight"] = take(bert, "embeddings.word_embeddings.weight", folder);
   const BertPositions positions = take_positions(bert, parts.config, folder);
@@ -293,8 +298,8 @@ std::vector<int64_t> evenly_spaced_layers(int64_t count, int64_t available) {
 }
 
 Checkpoint import_bart(const fs::path& folder, const ExpertOptions& options) {
-  Json json = read_config(folder);
-  merge_generation_config(folder, json);
+  const Json json = with_generation_settings(read_config(folder), read_generation_config(folder),
+                                             folder.string());
   ModelConfig config = model_config_from_json(json, (folder / "config.json").string());
   NamedTensors tensors = normalize_bart(read_tensors(folder), config, folder);
   return finish_import(std::move(config), std::move(tensors), load_tokenizer(folder), folder,

@@ -9,8 +9,8 @@ namespace trivium::learning {
 torch::Tensor as_torch(const HostTensor& tensor) {
   // What a checkpoint gives has no other owner, so that the tensor may be written to.
   auto* values = const_cast<float*>(tensor.values.get());
-  return torch::from_blob(values, tensor.shape, [owner = tensor.values](void*) {},
-                          torch::kFloat32);
+  return torch::from_blob(
+      values, tensor.shape, [owner = tensor.values](void*) {}, torch::kFloat32);
 }
 
 HostTensor as_host(const torch::Tensor& tensor) {
@@ -25,8 +25,8 @@ std::map<std::string, HostTensor> as_host(const NamedTensors& tensors) {
   return host;
 }
 
-NamedTensors read_tensors(const std::filesystem::path& folder) {
-  const TensorFiles files(folder);
+NamedTensors read_tensors(const std::filesystem::path& folder, const ChecksumsByFile& checksums) {
+  const TensorFiles files(folder, checksums);
   NamedTensors tensors;
   for (const std::string& name : files.names()) tensors[name] = as_torch(files.read(name));
   return tensors;

@@ -22,8 +22,9 @@ torch::Tensor as_torch(const HostTensor& tensor);
 HostTensor as_host(const torch::Tensor& tensor);
 std::map<std::string, HostTensor> as_host(const NamedTensors& tensors);
 
-// Every tensor of the folder as contiguous float32. Errors as TensorFiles.
-NamedTensors read_tensors(const std::filesystem::path& folder);
+// Every tensor of the folder as contiguous float32, checked by `checksums`. Errors as TensorFiles.
+NamedTensors read_tensors(const std::filesystem::path& folder,
+                          const ChecksumsByFile& checksums = {});
 
 // As write_tensor_files.
 std::vector<std::string> write_tensors(const std::filesystem::path& folder,

@@ -75,10 +75,12 @@ DenoisingStream::DenoisingStream(const std::vector<std::string>& paragraphs,
   if (special_.mask < 0) {
     throw Error(ExitCode::kBadModel, "denoising needs a tokenizer with a mask token");
   }
+  tokenizer.refuse_without_row({special_.mask});
   for (const std::string& paragraph : paragraphs) {
     Sentences sentences;
     for (const std::string& sentence : split_sentences(paragraph)) {
       sentences.push_back(tokenizer.encode(sentence));
+      tokenizer.refuse_without_row(sentences.back());
     }
     if (token_count(sentences) >= kMinTokens) paragraphs_.push_back(std::move(sentences));
   }

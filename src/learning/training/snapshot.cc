@@ -1,8 +1,11 @@
 #include "learning/training/snapshot.h"
 
+#include <optional>
+
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/checkpoint/checkpoint_folder.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace trivium::learning {
@@ -91,7 +94,10 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
     throw Error(ExitCode::kMissingInput,
                 "no training to resume in " + folder.string() + "; start without --resume");
   }
-  const SafetensorsReader reader(file);
+  const ChecksumsByFile checksums = verify_checkpoint_folder(folder, Verify::kChecksums).tensors;
+  const auto expected = checksums.find(kTensorFile);
+  const SafetensorsReader reader(
+      file, expected == checksums.end() ? std::nullopt : std::optional(expected->second));
   TrainingSnapshot snapshot = read_state(folder / kStateFile);
   for (const TensorEntry& entry : reader.entries()) {
     torch::Tensor tensor = read_entry(reader, entry);
@@ -110,7 +116,8 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
 }
 
 void restore_parameters(torch::nn::Module& model, const std::filesystem::path& folder) {
-  const NamedTensors saved = read_tensors(folder);
+  const NamedTensors saved =
+      read_tensors(folder, verify_checkpoint_folder(folder, Verify::kChecksums).tensors);
   torch::NoGradGuard no_grad;
   for (auto& item : model.named_parameters()) {
     const auto found = saved.find(item.key());

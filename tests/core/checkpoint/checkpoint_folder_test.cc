@@ -77,24 +77,37 @@ TEST_F(CheckpointFolderTest, SavesReplacesAndVerifies) {
 TEST_F(CheckpointFolderTest, NamesTheFileThatIsDamaged) {
   save("text");
   std::ofstream(folder_ / "b.txt") << "tExt";
-  EXPECT_EQ(verify_error(Verify::kSizes).code(), ExitCode::kOk);
-  EXPECT_EQ(verify_error(Verify::kHashes).code(), ExitCode::kBadModel);
-  EXPECT_THAT(verify_error(Verify::kHashes).what(), HasSubstr("b.txt is damaged"));
+  for (const Verify verify : {Verify::kChecksums, Verify::kHashes}) {
+    EXPECT_EQ(verify_error(verify).code(), ExitCode::kBadModel);
+    EXPECT_THAT(verify_error(verify).what(), HasSubstr("b.txt is damaged"));
+  }
   std::ofstream(folder_ / "b.txt") << "tex";
-  EXPECT_THAT(verify_error(Verify::kSizes).what(), HasSubstr("b.txt has 3 bytes"));
+  EXPECT_THAT(verify_error(Verify::kChecksums).what(), HasSubstr("b.txt has 3 bytes"));
   fs::remove(folder_ / "b.txt");
-  EXPECT_THAT(verify_error(Verify::kSizes).what(), HasSubstr("b.txt is missing"));
+  EXPECT_THAT(verify_error(Verify::kChecksums).what(), HasSubstr("b.txt is missing"));
+}
+
+TEST_F(CheckpointFolderTest, AManifestWithoutChecksumsIsHeldToItsHashes) {
+  save("text");
+  Json manifest = read_json_file(folder_ / "manifest.json");
+  // XXH3 of "text", by the reference program: xxhsum -H3.
+  EXPECT_EQ(manifest.at("files").at("a.txt").at("xxh3"), "4769fd1c60e8a611");
+  for (auto& [name, entry] : manifest.at("files").items()) entry.erase("xxh3");
+  std::ofstream(folder_ / "manifest.json") << manifest.dump();
+  EXPECT_EQ(verify_error(Verify::kChecksums).code(), ExitCode::kOk);
+  std::ofstream(folder_ / "b.txt") << "tExt";
+  EXPECT_THAT(verify_error(Verify::kChecksums).what(), HasSubstr("its SHA-256 is not"));
 }
 
 TEST_F(CheckpointFolderTest, SaysWhenThereIsNoCheckpoint) {
-  EXPECT_EQ(verify_error(Verify::kSizes).code(), ExitCode::kMissingInput);
+  EXPECT_EQ(verify_error(Verify::kChecksums).code(), ExitCode::kMissingInput);
   fs::create_directory(folder_);
-  EXPECT_EQ(verify_error(Verify::kSizes).code(), ExitCode::kMissingInput);
-  EXPECT_THAT(verify_error(Verify::kSizes).what(), HasSubstr("has no manifest.json"));
+  EXPECT_EQ(verify_error(Verify::kChecksums).code(), ExitCode::kMissingInput);
+  EXPECT_THAT(verify_error(Verify::kChecksums).what(), HasSubstr("has no manifest.json"));
   // What a kill between the two renames of a file system without exchange leaves.
   save("text");
   fs::rename(folder_, folder_.string() + ".old-123");
-  EXPECT_THAT(verify_error(Verify::kSizes).what(), HasSubstr("model.old-123: rename that"));
+  EXPECT_THAT(verify_error(Verify::kChecksums).what(), HasSubstr("model.old-123: rename that"));
 }
 
 TEST_F(CheckpointFolderTest, RefusesBadManifests) {
@@ -109,10 +122,15 @@ TEST_F(CheckpointFolderTest, RefusesBadManifests) {
         "{\"version\": 1, \"files\": {\"\": " + entry + "}}",
         std::string("{\"version\": 1, \"files\": {\"a.txt\": 4}}"),
         std::string(R"({"version": 1, "files": {"a.txt": {"size": -4, "sha256": ""}}})"),
-        std::string(R"({"version": 1, "files": {"a.txt": {"size": 4, "sha256": 1}}})")}) {
+        std::string(R"({"version": 1, "files": {"a.txt": {"size": 4, "sha256": 1}}})"),
+        std::string(R"({"version": 1, "files": {"a.txt": {"size": 4, "sha256": "", "xxh3": 1}}})"),
+        std::string(R"({"version": 1, "files": {"a.txt":
+                        {"size": 4, "sha256": "", "xxh3": "4769fd1c60e8a61g"}}})"),
+        std::string(R"({"version": 1, "files": {"a.txt":
+                        {"size": 4, "sha256": "", "header_xxh3": "4769fd1c60e8a611"}}})")}) {
     std::ofstream(folder_ / "manifest.json") << text;
-    EXPECT_EQ(verify_error(Verify::kSizes).code(), ExitCode::kBadModel) << text;
-    EXPECT_THAT(verify_error(Verify::kSizes).what(), HasSubstr("manifest.json")) << text;
+    EXPECT_EQ(verify_error(Verify::kChecksums).code(), ExitCode::kBadModel) << text;
+    EXPECT_THAT(verify_error(Verify::kChecksums).what(), HasSubstr("manifest.json")) << text;
   }
 }
 

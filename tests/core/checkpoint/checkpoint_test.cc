@@ -22,7 +22,7 @@ using ::testing::StartsWith;
 class CheckpointTest : public ::testing::Test {
  protected:
   // What open_checkpoint says of the folder; "" where it opens.
-  std::string refusal(Verify verify = Verify::kSizes, Needs needs = Needs::kRoutes) const {
+  std::string refusal(Verify verify = Verify::kChecksums, Needs needs = Needs::kRoutes) const {
     return error_of([&] { open_checkpoint(folder_, verify, needs); });
   }
   // The same of checkpoint_ after `change`.
@@ -152,6 +152,49 @@ TEST_F(CheckpointTest, HashesFindAFlippedBitAnywhere) {
   }
 }
 
+// What memory and disks do to a weight at worst: a number becomes 2^128 times as large, or as
+// small.
+TEST_F(CheckpointTest, EveryFlippedExponentIsFoundWhenItsTensorIsRead) {
+  for (const StorageKind kind : {StorageKind::kFloat32, StorageKind::kBFloat16}) {
+    SaveOptions options;
+    options.storage = kind;
+    save_checkpoint(checkpoint_, folder_, options);
+    const fs::path file = folder_ / "model.safetensors";
+    const std::string whole = read_file(file);
+    const size_t width = kind == StorageKind::kFloat32 ? 4 : 2;
+    const SafetensorsReader original(file);
+    const size_t data = original.entries().back().end, start = whole.size() - data;
+    for (size_t i = 0; i < 43; ++i) {
+      const size_t at = start + data / 43 / width * width * i + width - 1;
+      std::string flipped = whole;
+      flipped[at] = static_cast<char>(flipped[at] ^ 0x40);
+      std::ofstream(file, std::ios::binary) << flipped;
+      const OpenCheckpoint open = open_checkpoint(folder_);
+      const TensorReader read = open.reader("model");
+      for (const TensorEntry& entry : original.entries()) {
+        const bool damaged = at >= start + entry.begin && at < start + entry.end;
+        EXPECT_EQ(error_of([&] { read(entry.name); }),
+                  damaged ? "76: " + file.string() + ": tensor \"" + entry.name +
+                                "\" is damaged: its checksum is not the manifest's; copy the "
+                                "checkpoint again"
+                          : "");
+      }
+      EXPECT_THAT(error_of([&] { verify_every_byte(folder_); }), StartsWith("76: "));
+    }
+    std::ofstream(file, std::ios::binary) << whole;
+    EXPECT_EQ(error_of([&] { verify_every_byte(folder_); }), "");
+  }
+}
+
+TEST_F(CheckpointTest, AChangedHeaderIsFoundWhenTheFolderIsOpened) {
+  save_checkpoint(checkpoint_, folder_);
+  const fs::path file = folder_ / "model.safetensors";
+  std::string text = read_file(file);
+  text.replace(text.find("fc1.bias"), 8, "fc2.bias");  // of the same size: still a sound header
+  std::ofstream(file, std::ios::binary) << text;
+  EXPECT_THAT(refusal(), AllOf(StartsWith("76: "), HasSubstr("the header is damaged")));
+}
+
 TEST_F(CheckpointTest, TensorsThatDoNotFitAreRefusedByName) {
   const std::string name = "decoder.layers.1.experts.2.fc1.weight";
   EXPECT_THAT(
@@ -217,7 +260,8 @@ TEST_F(CheckpointTest, ACheckpointWithoutRoutesSaysWhatWritesThem) {
               AllOf(StartsWith("76: " + folder_.string() + " was saved without routes"),
                     HasSubstr("trivium routes resolve --checkpoint " + folder_.string())));
   EXPECT_EQ(refusal(Verify::kHashes, Needs::kNothing), "");
-  EXPECT_FALSE(open_checkpoint(folder_, Verify::kSizes, Needs::kNothing).info.routes.has_value());
+  EXPECT_FALSE(
+      open_checkpoint(folder_, Verify::kChecksums, Needs::kNothing).info.routes.has_value());
 }
 
 TEST_F(CheckpointTest, RoutesOfAnotherModelAreRefused) {

@@ -67,7 +67,12 @@ TEST(ModelConfig, RoundTripKeepsEveryField) {
   c.max_length = 20;
   c.no_repeat_ngram_size = 3;
   c.length_penalty = 2.0;
-  c.early_stopping = true;
+  c.early_stopping = EarlyStopping::kNever;
+  c.min_length = 4;
+  c.repetition_penalty = 1.2;
+  c.bad_words_ids = {{5}, {6, 7}};
+  c.suppress_tokens = {8};
+  c.begin_suppress_tokens = {9, 10};
   c.layer_norm_eps = 1e-12;
   c.routing.num_experts = 3;
   c.routing.encoder_vanilla_layers = {0, 4};
@@ -97,7 +102,8 @@ TEST(ModelConfig, ReadsAHubConfigWithForeignKeys) {
     "use_cache": true, "vocab_size": 50265})",
                                "config.json");
   ModelConfig expected;
-  expected.early_stopping = true;
+  expected.num_beams = 4;
+  expected.early_stopping = EarlyStopping::kOn;
   expected.no_repeat_ngram_size = 3;
   expected.forced_bos_token_id = 0;
   EXPECT_EQ(model_config_from_json(json, "config.json"), expected);
@@ -122,12 +128,29 @@ TEST(ModelConfig, MissingOrNullKeysKeepTheirDefaults) {
   json["attention_dropout"] = nullptr;
   json.erase("trivium");
   json.erase("max_length");
-  json["max_position_embeddings"] = 40;
+  json["max_position_embeddings"] = 16;
   const ModelConfig config = model_config_from_json(json, "c");
   EXPECT_EQ(config.dropout, ModelConfig{}.dropout);
   EXPECT_EQ(config.attention_dropout, ModelConfig{}.attention_dropout);
   EXPECT_EQ(config.routing, RoutingConfig{});
-  EXPECT_EQ(config.max_length, 40);  // the default, 64, does not fit
+  EXPECT_EQ(config.max_length, 16);  // the default, 20, does not fit
+}
+
+TEST(ModelConfig, KeysOfTrainingAloneAreFree) {
+  Json json = small_config();
+  json["encoder_layerdrop"] = 0.1;
+  json["decoder_layerdrop"] = 0.2;
+  EXPECT_EQ(model_config_from_json(json, "c"), model_config_from_json(small_config(), "c"));
+}
+
+TEST(ModelConfig, NewTokensGoBeforeLengths) {
+  Json json = small_config();
+  json["max_length"] = 9;
+  json["max_new_tokens"] = 12;
+  json["min_new_tokens"] = 3;
+  const ModelConfig config = model_config_from_json(json, "c");
+  EXPECT_EQ(config.max_length, 13) << "and the start token";
+  EXPECT_EQ(config.min_length, 4);
 }
 
 TEST(ModelConfig, PoolsAreTheLayersThatAreNotVanilla) {
@@ -190,10 +213,19 @@ TEST(ModelConfig, RefusesUnsupportedVariantsByName) {
       {"extra_pos_embeddings", 0},
       {"is_encoder_decoder", false},
       {"tie_word_embeddings", false},
-      {"encoder_layerdrop", 0.1},
-      {"decoder_layerdrop", 0.1},
       {"quantization_config", Json::object()},
-      {"early_stopping", "never"},
+      {"early_stopping", "sometimes"},
+      {"do_sample", true},
+      {"encoder_no_repeat_ngram_size", 3},
+      {"num_beam_groups", 2},
+      {"renormalize_logits", true},
+      {"sequence_bias", Json::array({1})},
+      {"max_time", 3.5},
+      {"bad_words_ids", Json::array({5})},
+      {"bad_words_ids", Json::array({Json::array()})},
+      {"suppress_tokens", Json::array({100})},
+      {"max_new_tokens", 100000},
+      {"repetition_penalty", 0},
   };
   for (const auto& [key, value] : cases) EXPECT_THAT(refusal_with(key, value), HasSubstr(key));
 }

@@ -61,7 +61,7 @@ TEST(BeamSearch, OfOneBeamWithEarlyStoppingIsGreedy) {
     SearchOptions options;
     options.max_length = 12;
     options.length_penalty = 0;
-    options.early_stopping = true;
+    options.beam_end = BeamEnd::kAtOnce;
     options.no_repeat_ngram_size = 2;
     options.forced_bos_id = 0;
     ToyDecoder decoder({.seed = seed, .memory = 1}), other({.seed = seed, .memory = 1});
@@ -80,7 +80,7 @@ TEST(BeamSearch, DecodesNoRowThatCannotMatter) {
   SearchOptions options;
   options.num_beams = 4;
   options.forced_bos_id = 0;
-  options.early_stopping = true;
+  options.beam_end = BeamEnd::kAtOnce;
   for (const Hypothesis& hypothesis : beams_of(decoder, options)) {
     EXPECT_THAT(hypothesis.ids, testing::ElementsAre(0));
     EXPECT_TRUE(hypothesis.finished);

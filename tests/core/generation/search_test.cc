@@ -23,11 +23,19 @@ SearchOptions options_from_json(const Json& json) {
   options.max_length = json["max_length"];
   options.min_length = json["min_length"];
   options.length_penalty = json["length_penalty"];
-  options.early_stopping = json["early_stopping"];
+  const Json& stopping = json["early_stopping"];
+  options.beam_end = stopping == "never" ? BeamEnd::kAtMaxLength
+                     : stopping == true  ? BeamEnd::kAtOnce
+                                         : BeamEnd::kAsItIs;
   options.no_repeat_ngram_size = json["no_repeat_ngram_size"];
   options.start_id = json["start_id"];
   options.forced_bos_id = json["forced_bos_id"];
   options.forced_eos_id = json["forced_eos_id"];
+  if (!json.contains("repetition_penalty")) return options;
+  options.repetition_penalty = json["repetition_penalty"];
+  options.bad_words = json["bad_words_ids"].get<std::vector<std::vector<int32_t>>>();
+  options.suppressed = json["suppress_tokens"].get<std::vector<int32_t>>();
+  options.suppressed_first = json["begin_suppress_tokens"].get<std::vector<int32_t>>();
   return options;
 }
 
@@ -42,7 +50,7 @@ void expect_equal(const Hypothesis& ours, const Json& theirs) {
 
 TEST(Search, ChoosesTheIdsOfTransformers) {
   const Json cases = read_json_file(TRIVIUM_TEST_DATA "/generation/search.json");
-  ASSERT_GE(cases.size(), 200u);
+  ASSERT_EQ(cases.size(), 450u);
   for (const Json& example : cases) {
     SCOPED_TRACE(example.dump());
     ToyDecoder decoder(toy_from_json(example["toy"]));
@@ -155,7 +163,12 @@ TEST(Search, RefusesImpossibleOptions) {
       [](SearchOptions& o) { o.num_beams = 7; },  // the toy has 12 tokens
       [](SearchOptions& o) { o.max_length = 1; },
       [](SearchOptions& o) { o.min_length = -1; },
-      [](SearchOptions& o) { o.min_length = 65; },
+      [](SearchOptions& o) { o.repetition_penalty = 0; },
+      [](SearchOptions& o) { o.bad_words = {{}}; },
+      [](SearchOptions& o) {
+        o.bad_words = {{1, 1000000}};
+      },
+      [](SearchOptions& o) { o.suppressed = {-1}; },
       [](SearchOptions& o) { o.length_penalty = std::nan(""); },
       [](SearchOptions& o) { o.no_repeat_ngram_size = -1; },
       [](SearchOptions& o) { o.start_id = 12; },

@@ -295,7 +295,12 @@ TEST_F(TextGeneratorTest, DefaultSearchIsTheConfigurations) {
   config_.max_length = 17;
   config_.no_repeat_ngram_size = 2;
   config_.length_penalty = 0.5;
-  config_.early_stopping = true;
+  config_.early_stopping = EarlyStopping::kNever;
+  config_.min_length = 6;
+  config_.repetition_penalty = 1.5;
+  config_.bad_words_ids = {{1, 2}};
+  config_.suppress_tokens = {3};
+  config_.begin_suppress_tokens = {4};
   config_.decoder_start_token_id = 5;
   config_.forced_bos_token_id = 2;
   config_.forced_eos_token_id = 4;
@@ -304,7 +309,12 @@ TEST_F(TextGeneratorTest, DefaultSearchIsTheConfigurations) {
   EXPECT_EQ(search.max_length, 17);
   EXPECT_EQ(search.no_repeat_ngram_size, 2);
   EXPECT_EQ(search.length_penalty, 0.5);
-  EXPECT_TRUE(search.early_stopping);
+  EXPECT_EQ(search.beam_end, BeamEnd::kAtMaxLength);
+  EXPECT_EQ(search.min_length, 6);
+  EXPECT_EQ(search.repetition_penalty, 1.5);
+  EXPECT_EQ(search.bad_words, (std::vector<std::vector<int32_t>>{{1, 2}}));
+  EXPECT_EQ(search.suppressed, std::vector<int32_t>{3});
+  EXPECT_EQ(search.suppressed_first, std::vector<int32_t>{4});
   EXPECT_EQ(search.start_id, 5);
   EXPECT_EQ(search.eos_id, special().eos);
   EXPECT_EQ(search.forced_bos_id, 2);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/temporary_folder.h"
+#include "core/base/text.h"
 
 namespace trivium {
 namespace {
@@ -38,16 +39,28 @@ TEST(AddedTokens, TakesWhiteSpaceOnTheSideAsked) {
   EXPECT_EQ(parts_of(kTokens, " <m>"), "<4>");
 }
 
+TEST(AddedTokens, FindsNormalisedOnesByWhatTheirContentBecomes) {
+  const AddedTokens tokens({{.content = "Ab", .id = 1, .normalized = true}},
+                           [](std::string_view text) { return to_lower_ascii(text); });
+  EXPECT_EQ(tokens.split("xAb").size(), 1u);
+  const auto parts = tokens.split_normalized("xab");
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[1].id, 1);
+}
+
 TEST(AddedTokens, NoTokensLeaveTheTextWhole) { EXPECT_EQ(parts_of(AddedTokens(), "[A]"), "[A]"); }
 
 TEST(AddedTokens, ReadsListsAndWhatItWrote) {
   const auto list = nlohmann::json::parse(
       R"([{"id": 7, "content": "<x>", "lstrip": true, "special": true},
-          {"id": 9, "content": "<y>", "rstrip": true}])");
+          {"id": 9, "content": "<y>", "rstrip": true, "normalized": false},
+          {"id": 11, "content": "<z>"}])");
   for (const AddedTokens& tokens :
        {AddedTokens::from_json(list, "f"),
         AddedTokens::from_json(AddedTokens::from_json(list, "f").to_json(), "f")}) {
-    EXPECT_EQ(parts_of(tokens, "a <x>b<y> c"), "a|<7>|b|<9>|c");
+    EXPECT_EQ(parts_of(tokens, "a <x>b<y> c<z>"), "a|<7>|b|<9>|c<z>");
+    ASSERT_EQ(tokens.split_normalized("c<z>").size(), 2u) << "what is not special is normalised";
+    EXPECT_EQ(tokens.split_normalized("c<z>")[1].id, 11);
     EXPECT_TRUE(tokens.is_special(7));
     EXPECT_FALSE(tokens.is_special(9));
   }

@@ -56,7 +56,14 @@ TEST(ByteLevelBpeTokenizer, RepairsIllFormedText) {
 }
 
 TEST(ByteLevelBpeTokenizer, DecodeReplacesIllFormedBytesAndCleansUp) {
-  EXPECT_EQ(small().decode(small().encode("a , b . do n't")), "a, b. don't");
+  EXPECT_EQ(small().decode(small().encode("a , b . do n't")), "a , b . do n't");
+  const TemporaryFolder folder;
+  for (const char* name : {"vocab.json", "merges.txt"}) {
+    folder.write(name, read_file(golden_folder() / "bpe" / name));
+  }
+  folder.write("tokenizer_config.json", R"({"clean_up_tokenization_spaces": true})");
+  const auto cleaning = ByteLevelBpeTokenizer::load(folder.path());
+  EXPECT_EQ(cleaning->decode(cleaning->encode("a , b . do n't")), "a, b. don't");
   int32_t id = 0;
   while (small().decode_bytes({id}) != "\xFF") ++id;
   EXPECT_EQ(small().decode({id, id}), "\uFFFD\uFFFD");
@@ -148,11 +155,11 @@ TEST(ByteLevelBpeTokenizer, RejectsMalformedMerges) {
     return error_of([&] { ByteLevelBpeTokenizer::load(folder.path()); });
   };
   EXPECT_THAT(error_with("#version: 0.2\na b c\n"), HasSubstr("merges.txt:2: a merge is not two"));
-  EXPECT_THAT(error_with("ab\n"), HasSubstr("merges.txt:1: a merge is not two"));
-  EXPECT_THAT(error_with("\n"), HasSubstr("merges.txt:1: "));
-  EXPECT_THAT(error_with("a \u4E2D\n"), HasSubstr("merges.txt:1: the merge of"));
-  EXPECT_THAT(error_with("t h\nt h\n"), HasSubstr("merges.txt:2: the merge is there twice"));
+  EXPECT_THAT(error_with("#\nab\n"), HasSubstr("merges.txt:2: a merge is not two"));
+  EXPECT_THAT(error_with("#\na \u4E2D\n"), HasSubstr("merges.txt:2: the merge of"));
+  EXPECT_THAT(error_with("#\nt h\nt h\n"), HasSubstr("merges.txt:3: the merge is there twice"));
   EXPECT_THAT(error_with("t \xFF\n"), HasSubstr("merges.txt:1: not valid UTF-8"));
+  EXPECT_EQ(error_with("#\nt h\n\n"), "");
 }
 
 TEST(ByteLevelBpeTokenizer, RejectsMalformedJson) {
@@ -165,7 +172,8 @@ TEST(ByteLevelBpeTokenizer, RejectsMalformedJson) {
   const std::vector<std::pair<std::string, std::string>> changes = {
       {"\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}"},
       {"\"type\":\"ByteLevel\"", "\"type\":\"Whitespace\""},
-      {"\"add_prefix_space\":false", "\"add_prefix_space\":true"},
+      {"\"dropout\":null", "\"dropout\":0.1"},
+      {"\"type\":\"RobertaProcessing\"", "\"type\":\"ByteLevel\""},
       {"\"merges\":[", "\"merges\":[3,"},
       {"\"merges\":[", "\"merges\":[\"t\","},
       {"\"!\":4", "\"!!!\":4"},

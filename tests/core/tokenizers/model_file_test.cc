@@ -42,9 +42,10 @@ TEST(ModelFile, RefusesDeepNesting) {
 
 TEST(ModelFile, ReadsTheConfigOrNone) {
   const TemporaryFolder folder;
-  EXPECT_TRUE(read_tokenizer_config(folder.path()).empty());
+  EXPECT_TRUE(read_optional_object(folder.path() / "tokenizer_config.json").empty());
   folder.write("tokenizer_config.json", "[]");
-  EXPECT_THAT(error_of([&] { read_tokenizer_config(folder.path()); }), StartsWith("76: "));
+  EXPECT_THAT(error_of([&] { read_optional_object(folder.path() / "tokenizer_config.json"); }),
+              StartsWith("76: "));
 }
 
 TEST(ModelFile, SplitsLinesOfBothKinds) {

@@ -41,7 +41,39 @@ TEST(Tokenizer, EncodeWithSpecialCutsOnTheRight) {
   // A decoder that begins with [CLS] is not to write it.
   EXPECT_THAT(tokenizer->encode_target("a b", 8, /*start_id=*/2), ElementsAre(4, 5, 3));
   EXPECT_THAT(tokenizer->encode_target("a b", 8, /*start_id=*/3), ElementsAre(2, 4, 5, 3));
-  EXPECT_EQ(tokenizer->special().mask, -1);
+  EXPECT_EQ(tokenizer->special().mask, 7) << "behind the vocabulary, as Hugging Face puts it";
+}
+
+TEST(Tokenizer, ATokenWithoutARowIsAnErrorOfTheTextThatHoldsIt) {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\n[MASK]\n");
+  const auto tokenizer = load_tokenizer(folder.path());
+  EXPECT_THAT(tokenizer->encode_with_special("a [MASK]", 9), ElementsAre(2, 4, 6, 3));
+  tokenizer->set_model_rows(6);
+  EXPECT_THAT(tokenizer->encode_with_special("a b", 9), ElementsAre(2, 4, 5, 3));
+  EXPECT_EQ(error_of([&] { tokenizer->encode_with_special("a [MASK]", 9); }),
+            "65: the text holds \"[MASK]\" (token 6), for which the model has no row; take it out");
+  EXPECT_THAT(tokenizer->encode_with_special("a [MASK]", 3), ElementsAre(2, 4, 3)) << "cut off";
+  EXPECT_THAT(error_of([&] { tokenizer->set_model_rows(3); }),
+              HasSubstr("vocab_size is 3, but the tokenizer's \"[SEP]\" is token 3"));
+}
+
+TEST(Tokenizer, OptionsThatAreNotImplementedAreRefusedByName) {
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\n");
+  for (const auto& [config, name] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"split_special_tokens": true})", "split_special_tokens"},
+           {R"({"truncation_side": "left"})", "truncation_side"},
+           {R"({"extra_special_tokens": {"image_token": "<i>"}})", "extra_special_tokens"},
+           {R"({"tokenizer_class": "BertJapaneseTokenizer"})", "tokenizer_class"},
+           {R"({"do_lower_case": "yes"})", "do_lower_case"},
+           {R"({"mask_token": {"content": "[MASK]", "single_word": true}})", "single_word"},
+           {R"({"mask_token": 3})", "malformed added token"}}) {
+    folder.write("tokenizer_config.json", config);
+    const std::string error = error_of([&] { load_tokenizer(folder.path()); });
+    EXPECT_THAT(error, ::testing::AllOf(StartsWith("76: "), HasSubstr("tokenizer_config.json"),
+                                        HasSubstr(name)));
+  }
 }
 
 TEST(Tokenizer, LoadsWhatTheFolderHolds) {

@@ -28,12 +28,22 @@ TEST(Vocabulary, LooksUpBothWays) {
   EXPECT_EQ(error_of([&] { vocabulary.require("c"); }), "76: v.json: lacks the token c");
 }
 
-TEST(Vocabulary, AppendNamesTheLine) {
+TEST(Vocabulary, TakesLinesAsTheyCome) {
   Vocabulary vocabulary("v.txt");
-  vocabulary.append("a", 1);
-  EXPECT_EQ(error_of([&] { vocabulary.append("a", 2); }),
-            "76: v.txt:2: the token \"a\" is there twice");
-  EXPECT_EQ(error_of([&] { vocabulary.append("", 3); }), "76: v.txt:3: an empty token");
+  for (const char* line : {"a", "", "a"}) vocabulary.append_line(line);
+  EXPECT_EQ(vocabulary.size(), 3);
+  EXPECT_EQ(vocabulary.find("a"), 2);
+  EXPECT_FALSE(vocabulary.has(0));
+  EXPECT_TRUE(vocabulary.has(2));
+  EXPECT_FALSE(vocabulary.has(3));
+  EXPECT_FALSE(vocabulary.has(-1));
+}
+
+TEST(Vocabulary, RefusesWhatCanHaveNoId) {
+  Vocabulary vocabulary("v.txt");
+  vocabulary.append("a");
+  EXPECT_EQ(error_of([&] { vocabulary.append("a"); }), "76: v.txt: the token \"a\" is there twice");
+  EXPECT_EQ(error_of([&] { vocabulary.append(""); }), "76: v.txt: an empty token");
   for (int i = 0; i < 1000; ++i) vocabulary.append(std::to_string(i));
   EXPECT_EQ(vocabulary.find("999"), 1000);
 }
