@@ -13,6 +13,10 @@ namespace trivium {
 // Rounds `values` [count] to `type`, float32 or bfloat16, and stores them in `format`.
 void round_row(ComputeType type, RowFormat format, const float* values, int64_t count, void* place);
 
+// Rounds `values` [count] to integers between -127 and 127 and returns the scale, max |value| /
+// 127; where a value is not finite, zeros and NaN.
+float round_to_int8(const float* values, int64_t count, int8_t* out);
+
 class Activations {
  public:
   // Rows as `kernels` read them.

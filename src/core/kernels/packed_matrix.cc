@@ -1,10 +1,13 @@
 #include "core/kernels/packed_matrix.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <numeric>
+#include <vector>
 
 #include "core/base/error.h"
+#include "core/kernels/activations.h"
+#include "core/kernels/bfloat16.h"
 #include "core/kernels/elementary.h"
 
 namespace trivium {
@@ -45,8 +48,8 @@ int64_t padded_depth(ComputeType type, int64_t depth) {
 namespace {
 
 // Where a column's values lie in a group: runs of `pack` values, one run every 64 bytes (float32:
-// every 128), and after depth_step values on in the next pair of tiles. Byte: std::byte, const where
-// the values are only read.
+// every 128), and after depth_step values on in the next pair of tiles. Byte: std::byte, const
+// where the values are only read.
 template <typename Byte>
 struct ColumnPlaces {
   Byte* first;
@@ -63,6 +66,14 @@ struct ColumnPlaces {
   ColumnPlaces(Byte* place, int64_t run, int64_t stride, int64_t depth, int64_t tiles_stride)
       : first(place), pack(run), run_stride(stride), step(depth), step_stride(tiles_stride) {}
 
+  // Stores a column of bfloat16 or int8 values, with zeros behind them up to the padded depth.
+  void put_runs(int64_t depth, const std::byte* values) const {
+    for (int64_t start = 0; start < depth; start += step) {
+      Byte* run = first + start / step * step_stride;
+      for (int64_t i = 0; i < 16; ++i, run += run_stride, values += 4) std::memcpy(run, values, 4);
+    }
+  }
+
   // Calls use(k, place) for every k in [0, depth); `bytes` is the size of a value.
   template <typename Use>
   void for_each(int64_t depth, int64_t bytes, Use&& use) const {
@@ -77,21 +88,10 @@ struct ColumnPlaces {
 };
 
 template <typename T>
-void put(std::byte* place, T value) {
-  std::memcpy(place, &value, sizeof(T));
-}
-
-template <typename T>
 T get(const std::byte* place) {
   T value;
   std::memcpy(&value, place, sizeof(T));
   return value;
-}
-
-float largest_size(const float* values, int64_t count) {
-  float largest = 0;
-  for (int64_t k = 0; k < count; ++k) largest = std::max(largest, std::abs(values[k]));
-  return largest;
 }
 
 }  // namespace
@@ -112,6 +112,7 @@ PackedMatrix::PackedMatrix(ComputeType type, int64_t columns, int64_t depth)
 void PackedMatrix::set_columns(int64_t first, int64_t count, const float* rows,
                                int64_t row_stride) {
   check(first >= 0 && first + count <= columns_, "the columns are the matrix's");
+  std::vector<std::byte> rounded(static_cast<size_t>(padded_depth(type_, depth_) * size_of(type_)));
   for (int64_t i = 0; i < count; ++i) {
     const float* row = rows + i * row_stride;
     const int64_t column = first + i;
@@ -122,19 +123,13 @@ void PackedMatrix::set_columns(int64_t first, int64_t count, const float* rows,
       auto* place = reinterpret_cast<float*>(places.first);
       for (int64_t k = 0; k < depth_; ++k) place[k * kBlock] = row[k];
     } else if (type_ == ComputeType::kBfloat16) {
-      places.for_each(depth_, 2,
-                      [&](int64_t k, std::byte* place) { put(place, to_bfloat16(row[k])); });
+      narrow_to_bfloat16(row, depth_, reinterpret_cast<uint16_t*>(rounded.data()));
+      places.put_runs(depth_, rounded.data());
     } else {
-      const float largest = largest_size(row, depth_);
-      const float inverse = largest > 0 ? 127 / largest : 0;
-      int32_t sum = 0;
-      places.for_each(depth_, 1, [&](int64_t k, std::byte* place) {
-        const auto value = static_cast<int8_t>(std::lrint(row[k] * inverse));
-        sum += value;
-        put(place, value);
-      });
-      scales_.data()[column] = largest / 127;
-      column_sums_.data()[column] = sum;
+      auto* integers = reinterpret_cast<int8_t*>(rounded.data());
+      scales_.data()[column] = round_to_int8(row, depth_, integers);
+      column_sums_.data()[column] = std::accumulate(integers, integers + depth_, 0);
+      places.put_runs(depth_, rounded.data());
     }
   }
 }
@@ -142,7 +137,8 @@ void PackedMatrix::set_columns(int64_t first, int64_t count, const float* rows,
 void PackedMatrix::get_column(int64_t column, float* row) const {
   const ColumnPlaces places(type_, group(column / kBlock), column % kBlock);
   if (type_ == ComputeType::kFloat32) {
-    places.for_each(depth_, 4, [&](int64_t k, const std::byte* place) { row[k] = get<float>(place); });
+    places.for_each(depth_, 4,
+                    [&](int64_t k, const std::byte* place) { row[k] = get<float>(place); });
   } else if (type_ == ComputeType::kBfloat16) {
     places.for_each(depth_, 2, [&](int64_t k, const std::byte* place) {
       row[k] = from_bfloat16(get<uint16_t>(place));

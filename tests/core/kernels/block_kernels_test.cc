@@ -268,6 +268,23 @@ TEST(Linear, GeluThenResidual) {
   }
 }
 
+// A processor that multiplies and adds at once would round some of so many numbers to a neighbour.
+TEST(Activations, AreRoundedToTheSameIntegersOnAllProcessors) {
+  const int64_t count = 1 << 16;
+  std::vector<int8_t> rounded(static_cast<size_t>(count));
+  for (uint64_t seed = 0; seed < 64; ++seed) {
+    const std::vector<float> values = random_values(count, seed);
+    float largest = 0;
+    for (const float value : values) largest = std::max(largest, std::abs(value));
+    EXPECT_EQ(round_to_int8(values.data(), count, rounded.data()), largest / 127);
+    const float inverse = 127 / largest;
+    for (int64_t i = 0; i < count; ++i) {
+      const volatile float product = values[i] * inverse;
+      ASSERT_EQ(rounded[i], std::lrint(product)) << values[i] << " of " << largest;
+    }
+  }
+}
+
 TEST(Activations, ValuesThatAreNotFiniteSpoilTheirRowOnly) {
   Activations rows(ComputeType::kInt8, block_kernels(available_instruction_sets().back()));
   rows.resize(3, 40);

@@ -40,16 +40,16 @@ TRIVIUM_ALWAYS_INLINE float round_to_integers(const float* values, int64_t count
 }
 
 TRIVIUM_CPU_CLONES
-float round_to_int8(const float* values, int64_t count, int8_t* out) {
-  return round_to_integers(values, count, out);
-}
-
-TRIVIUM_CPU_CLONES
 float round_to_int16(const float* values, int64_t count, int16_t* out) {
   return round_to_integers(values, count, out);
 }
 
 }  // namespace
+
+TRIVIUM_CPU_CLONES
+float round_to_int8(const float* values, int64_t count, int8_t* out) {
+  return round_to_integers(values, count, out);
+}
 
 void round_row(ComputeType type, RowFormat format, const float* values, int64_t count,
                void* place) {
