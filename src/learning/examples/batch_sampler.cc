@@ -13,7 +13,6 @@
 namespace trivium::learning {
 namespace {
 
-constexpr int64_t kWindowBatches = 64;
 constexpr const char* kStateName = "the sampler's saved state";
 
 // By source length; but long targets last, among themselves: most targets are a label of a few
@@ -30,6 +29,8 @@ BatchSampler::BatchSampler(std::vector<SampleItem> items, const SamplerOptions& 
     : items_(std::move(items)), options_(options), rng_(seed) {
   if (items_.empty()) throw Error(ExitCode::kBadData, "there is no example to sample from");
   check(options_.batch_tokens > 0 && options_.max_examples > 0, "a batch must hold something");
+  check(options_.window_batches >= options_.batches_per_step && options_.batches_per_step > 0,
+        "a window has a step's batches");
   std::map<int64_t, std::vector<size_t>> by_task;
   for (size_t i = 0; i < items_.size(); ++i) by_task[items_[i].task].push_back(i);
   for (auto& [task, members] : by_task) by_task_.push_back(std::move(members));
@@ -44,7 +45,10 @@ void BatchSampler::plan_epoch() {
   } else {
     plan_homogeneous();
   }
-  rng_.shuffle(batches_);
+  if (options_.batching == Batching::kHomogeneous ||
+      options_.window_batches > options_.batches_per_step) {
+    rng_.shuffle(batches_);
+  }
 }
 
 std::vector<size_t> BatchSampler::next_batch() {
@@ -123,13 +127,13 @@ std::vector<size_t> BatchSampler::draw_epoch() {
   return drawn;
 }
 
-// Where a window of about kWindowBatches batches that begins at `begin` ends.
+// Where a window that begins at `begin` ends.
 size_t BatchSampler::window_end(const std::vector<size_t>& order, size_t begin) const {
   int64_t tokens = 0;
   size_t end = begin;
-  const auto max_examples = static_cast<size_t>(kWindowBatches * options_.max_examples);
+  const auto max_examples = static_cast<size_t>(options_.window_batches * options_.max_examples);
   while (end < order.size() && end - begin < max_examples &&
-         tokens < kWindowBatches * options_.batch_tokens) {
+         tokens < options_.window_batches * options_.batch_tokens) {
     tokens += items_[order[end]].source + items_[order[end]].target;
     ++end;
   }

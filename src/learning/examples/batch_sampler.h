@@ -19,8 +19,8 @@ struct SampleItem {
 };
 
 enum class Batching {
-  // All examples pooled, without replacement within an epoch. In windows of about 64 batches they
-  // are sorted by length, so that little is padding; then the batches are shuffled.
+  // All examples pooled, without replacement within an epoch. In windows of some batches they are
+  // sorted by length, so that little is padding.
   kHeterogeneous,
   // One task a batch, every task once an epoch, in shuffled order: as many of its examples, drawn
   // without replacement, as the budget takes.
@@ -36,6 +36,11 @@ struct SamplerOptions {
   // the data; 0: all tasks alike), by leaving out or repeating examples.
   double share_alpha = 1.0;
   int64_t max_examples = 256;
+  // Heterogeneous only: about how many batches a window has. Above batches_per_step the batches of
+  // an epoch are shuffled; at batches_per_step the next steps take each window's batches together,
+  // so that a step's examples are a random draw, of all lengths and tasks.
+  int64_t window_batches = 64;
+  int64_t batches_per_step = 1;
 };
 
 // Endless batches, planned epoch by epoch: a seed gives the same batches on every machine.

@@ -152,6 +152,10 @@ void TrainSettings::visit(SettingsVisitor& v) {
            "tasks mixed in a batch, or one task a batch");
   v.number("data.share_alpha", share_alpha, 0, 1,
            "a task's share is proportional to its size to this power");
+  v.integer(
+      "data.length_window", length_window, 0, 1 << 20,
+      "batches of like lengths are cut from windows of so many, drawn at random; 0: from as "
+      "many as a step has (train.accumulation), so that a step holds examples of all lengths");
   v.integer("data.eval_examples", eval_examples, 1, INT64_MAX,
             "dev examples a task at each evaluation");
   optimiser.visit(v);

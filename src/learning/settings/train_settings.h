@@ -140,6 +140,7 @@ struct TrainSettings : Settings {
   int64_t examples_per_task = 0;
   Batching batching = Batching::kHeterogeneous;
   double share_alpha = 1.0;
+  int64_t length_window = 64;  // batches; 0: train.accumulation
   int64_t eval_examples = 50;
   OptimiserSettings optimiser;
   SecondStageSettings second_stage;

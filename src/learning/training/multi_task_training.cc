@@ -1,5 +1,7 @@
 #include "learning/training/multi_task_training.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/evaluation/evaluator.h"
@@ -57,8 +59,15 @@ Trainer::Validator make_validator(const Checkpoint& checkpoint, const TrainSetti
 
 bool train_stage(const Checkpoint& start, const TaskMixture& mixture, const TrainSettings& settings,
                  const TrainingContext& context) {
-  MultiTaskStream stream(mixture.examples,
-                         {settings.batching, settings.optimiser.batch_tokens, settings.share_alpha},
+  SamplerOptions sampling;
+  sampling.batching = settings.batching;
+  sampling.batch_tokens = settings.optimiser.batch_tokens;
+  sampling.share_alpha = settings.share_alpha;
+  sampling.batches_per_step = settings.optimiser.accumulation;
+  sampling.window_batches = settings.length_window > 0
+                                ? std::max(settings.length_window, sampling.batches_per_step)
+                                : sampling.batches_per_step;
+  MultiTaskStream stream(mixture.examples, sampling,
                          static_cast<uint64_t>(settings.optimiser.seed));
   spdlog::info("{} examples in {} batches an epoch; {:.1f} % of their tokens are padding",
                mixture.examples.size(), stream.sampler().batches_in_epoch(),

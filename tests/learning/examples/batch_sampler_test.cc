@@ -94,6 +94,34 @@ TEST(BatchSampler, BatchesAreNotInOrderOfLength) {
   EXPECT_LT(rises, 2 * steps / 3);
 }
 
+// Lengths and tasks go together here, as they do in collections of tasks.
+TEST(BatchSampler, AStepOfAWindowsBatchesIsARandomDraw) {
+  std::vector<SampleItem> items;
+  for (int64_t i = 0; i < 4000; ++i) items.push_back({i % 4, 10 + 20 * (i % 4), 2});
+  SamplerOptions options;
+  options.batch_tokens = 400;
+  options.batches_per_step = options.window_batches = 4;
+  BatchSampler mixed(items, options, 1);
+  options.window_batches = 64;
+  BatchSampler sorted(items, options, 1);
+  // The mean number of tasks in four batches.
+  const auto tasks_a_step = [&](BatchSampler& sampler) {
+    constexpr int kSteps = 50;
+    double sum = 0;
+    for (int step = 0; step < kSteps; ++step) {
+      std::set<int64_t> tasks;
+      for (int b = 0; b < 4; ++b) {
+        for (const size_t i : sampler.next_batch()) tasks.insert(items[i].task);
+      }
+      sum += static_cast<double>(tasks.size());
+    }
+    return sum / kSteps;
+  };
+  EXPECT_GT(tasks_a_step(mixed), 3.9);
+  EXPECT_LT(tasks_a_step(sorted), 3.5);
+  EXPECT_LT(mixed.padding_share(), 0.25);
+}
+
 TEST(BatchSampler, LimitsExamplesAndGivesLongOnesTheirOwnBatch) {
   BatchSampler sampler({{0, 5000, 10}, {0, 2, 1}, {0, 2, 1}, {0, 2, 1}},
                        {.batch_tokens = 100, .max_examples = 2}, 1);
