@@ -15,6 +15,7 @@ void add_verify_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "verify", "read a checkpoint whole and compare it with its manifest (exit code 76: damaged)");
   add_checkpoint_flag(*command, *folder);
+  command->footer("Example:\n  trivium verify --checkpoint checkpoints/trivium-small");
   command->callback([folder] {
     const std::filesystem::path checked = checkpoint_folder(*folder);
     const size_t files = verify_every_byte(checked);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "cli/commands/program.h"
@@ -24,7 +25,12 @@ TEST(VerifyCommandTest, SaysThatAllIsWellOrWhatIsDamaged) {
 
   const fs::path file = folder / "model.safetensors";
   std::string text = read_file(file);
-  text.back() = static_cast<char>(text.back() ^ 0x40);
+  // Of the first tensor, which every answer needs; the header is 8 bytes of length and as many
+  // bytes.
+  uint64_t header = 0;
+  std::memcpy(&header, text.data(), sizeof header);
+  char& byte = text.at(8 + header);
+  byte = static_cast<char>(byte ^ 0x40);
   std::ofstream(file, std::ios::binary) << text;
   const Outcome damaged = run_program({"verify", "--checkpoint", folder});
   EXPECT_EQ(damaged.code, 76);
