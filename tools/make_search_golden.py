@@ -91,6 +91,8 @@ def random_rule_case(rng):
     options["no_repeat_ngram_size"] = rng.choice([0, 0, 3])
     # A forced token that is suppressed leaves transformers nothing to choose from.
     options["suppress_tokens"] = [token for token in options["suppress_tokens"] if token != 0]
+    if options["max_length"] == 2:  # the first token is the last, which may be a forced one
+        options["begin_suppress_tokens"] = [token for token in options["begin_suppress_tokens"] if token != EOS]
     return case
 
 

@@ -29,7 +29,8 @@ TEST_F(LoadedModelTest, PutsANamedTasksTextIntoItsTemplate) {
   EXPECT_EQ(resolved.task, "sst2");
   EXPECT_EQ(resolved.source, TaskSource::kNamed);
   EXPECT_EQ(resolved.prompt.text,
-            "is this movie sentence positive or negative? a gorgeous, witty film");
+            "is this movie sentence positive or negative?\x1e"
+            "a gorgeous, witty film");
   EXPECT_EQ(resolved.prompt.route, model.route(0));
   EXPECT_EQ(resolved.options, (std::vector<std::string>{"negative", "positive"}));
 }
@@ -59,7 +60,7 @@ TEST_F(LoadedModelTest, TakesTheNearestTaskWhereNoneIsNamedAndSaysWhy) {
   EXPECT_EQ(resolved.row, 2);
   EXPECT_EQ(resolved.source, TaskSource::kNearest);
   EXPECT_THAT(resolved.reason, StartsWith("nearest known task: gsm8k_answer ("));
-  EXPECT_EQ(resolved.prompt.text, "solve this problem with a number: how many pens are left");
+  EXPECT_EQ(resolved.prompt.text, "solve this problem with a number\x1ehow many pens are left");
 }
 
 TEST_F(LoadedModelTest, RefusesAnUnknownTaskAndNamesTheNearest) {
@@ -71,7 +72,7 @@ TEST_F(LoadedModelTest, RefusesAnUnknownTaskAndNamesTheNearest) {
 TEST_F(LoadedModelTest, TakesATextWithNamedFieldsApart) {
   const LoadedModel model = load(tiny_checkpoint());
   const std::string expected =
-      "entailment, neutral or contradiction? hypothesis: it rains premise: the sun shines";
+      "entailment, neutral or contradiction? premise\x1eit rains\x1ethe sun shines";
   EXPECT_EQ(model.resolve("mnli", "Premise: the sun shines hypothesis: it rains").prompt.text,
             expected);
   EXPECT_EQ(
