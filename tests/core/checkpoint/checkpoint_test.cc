@@ -296,12 +296,16 @@ TEST_F(CheckpointTest, TasksMustBeTheModelsOwn) {
   EXPECT_TRUE(open_checkpoint(folder_).info.tasks.entries().empty());
 }
 
-TEST_F(CheckpointTest, AVocabularyThatIsLargerThanTheModelsIsRefused) {
-  EXPECT_THAT(refusal_after([](TinyCheckpoint& c) {
-                c.info.config.vocab_size = 99;
-                c.tensors = tiny_weights(c.info.config, 3, 7);
-              }),
-              AllOf(StartsWith("76: "), HasSubstr("the tokenizer has more tokens")));
+TEST_F(CheckpointTest, AVocabularyMayBeLargerThanTheModels) {
+  EXPECT_EQ(refusal_after([](TinyCheckpoint& c) {
+              c.info.config.vocab_size = 99;
+              c.tensors = tiny_weights(c.info.config, 3, 7);
+            }),
+            "");
+  const auto tokenizer = open_checkpoint(folder_).info.tokenizer;
+  EXPECT_EQ(error_of([&] { tokenizer->refuse_without_row({98}); }), "");
+  EXPECT_THAT(error_of([&] { tokenizer->refuse_without_row({98, 99}); }),
+              AllOf(StartsWith("65: "), HasSubstr("(token 99)")));
 }
 
 }  // namespace
