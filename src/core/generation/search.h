@@ -28,10 +28,10 @@ struct SearchOptions {
   // Of every token that is there already, the start token among them, the logit (in beam search the
   // log-probability) is divided by this where it is positive and multiplied where it is negative.
   double repetition_penalty = 1.0;
-  std::vector<std::vector<int32_t>> bad_words;  // sequences that do not occur
-  std::vector<int32_t> suppressed;              // tokens that do not occur
-  std::vector<int32_t> suppressed_first;        // tokens that are not first, but for a forced one
-  int32_t start_id = 2;                         // decoder_start_token_id
+  std::vector<std::vector<int32_t>> bad_words = {};  // sequences that do not occur
+  std::vector<int32_t> suppressed = {};              // tokens that do not occur
+  std::vector<int32_t> suppressed_first = {};  // tokens that are not first, but for a forced one
+  int32_t start_id = 2;                        // decoder_start_token_id
   int32_t eos_id = 2;
   int32_t forced_bos_id = -1;  // -1: none
   int32_t forced_eos_id = -1;  // -1: none; forced at max_length
