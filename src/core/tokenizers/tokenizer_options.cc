@@ -98,9 +98,12 @@ TokenizerOptions read_tokenizer_options(const fs::path& folder,
   const nlohmann::json config = read_optional_object(folder / "tokenizer_config.json");
   refuse_unsupported(config, where);
   options.tokenizer_class = read_class(config, classes, where);
-  // What trivium saved before it wrote the key is cleaned up.
+  // Without the key, what transformers makes of a vocab.txt is cleaned up, and what it reads from a
+  // tokenizer.json is not; what trivium saved before it wrote the key is cleaned up.
+  const bool from_vocab_txt =
+      fs::exists(folder / "vocab.txt") && !fs::exists(folder / "tokenizer.json");
   options.clean_up = read_flag(config, "clean_up_tokenization_spaces", where)
-                         .value_or(fs::exists(folder / "manifest.json"));
+                         .value_or(from_vocab_txt || fs::exists(folder / "manifest.json"));
   options.add_prefix_space = read_flag(config, "add_prefix_space", where).value_or(false);
   options.lower_case = read_flag(config, "do_lower_case", where).value_or(true);
   options.strip_accents = read_flag(config, "strip_accents", where);
@@ -146,7 +149,13 @@ std::vector<AddedToken> all_added_tokens(std::vector<AddedToken> base,
   int64_t next = vocabulary.size();  // 64 bits, since a file may hold any id
   for (const AddedToken& token : base) next = std::max(next, int64_t{token.id} + 1);
   const auto add = [&](AddedToken token, bool keeps_id) {
-    if (holds(base, token.content)) return;
+    if (holds(base, token.content)) {
+      // BART's class gives <mask> the space before it, whatever tokenizer.json says.
+      for (AddedToken& known : base) {
+        if (known.content == token.content) known.strip_left = known.strip_left || token.strip_left;
+      }
+      return;
+    }
     token.special = token.special || holds(special, token.content);
     const int32_t found = vocabulary.find(token.content);
     if (!keeps_id) token.id = found >= 0 ? found : static_cast<int32_t>(next);

@@ -84,13 +84,49 @@ double BatchSampler::padding_share() const {
 void BatchSampler::plan_heterogeneous() {
   std::vector<size_t> order = draw_epoch();
   rng_.shuffle(order);
+  const bool whole_steps = options_.window_batches == options_.batches_per_step;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
-    end = window_end(order, begin);
-    std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(begin),
-                     order.begin() + static_cast<std::ptrdiff_t>(end), [this](size_t a, size_t b) {
-                       return sort_key(items_[a]) < sort_key(items_[b]);
-                     });
+    end = whole_steps ? step_end(order, begin) : window_end(order, begin);
+    sort_by_length(order, begin, end);
+    const size_t first = batches_.size();
     cut_into_batches(order, begin, end);
+    if (whole_steps) split_batches(first, static_cast<size_t>(options_.batches_per_step));
+  }
+}
+
+void BatchSampler::sort_by_length(std::vector<size_t>& order, size_t begin, size_t end) const {
+  std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                   order.begin() + static_cast<std::ptrdiff_t>(end), [this](size_t a, size_t b) {
+                     return sort_key(items_[a]) < sort_key(items_[b]);
+                   });
+}
+
+// Where the examples of a step that begins at `begin` end: as many as its batches take, padding
+// included.
+size_t BatchSampler::step_end(const std::vector<size_t>& order, size_t begin) const {
+  size_t count = window_end(order, begin) - begin;
+  for (;; count -= std::max<size_t>(1, count / 32)) {
+    std::vector<size_t> step(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                             order.begin() + static_cast<std::ptrdiff_t>(begin + count));
+    sort_by_length(step, 0, count);
+    int64_t batches = 0;
+    for (size_t at = 0; at < count; at += batch_size(step, at, count)) ++batches;
+    if (count == 1 || batches <= options_.batches_per_step) return begin + count;
+  }
+}
+
+// Halves the largest batches from `first` on until there are `count` of them, so that the next step
+// begins with the next draw; not where there are too few examples.
+void BatchSampler::split_batches(size_t first, size_t count) {
+  while (batches_.size() - first < count) {
+    const auto largest =
+        std::max_element(batches_.begin() + static_cast<std::ptrdiff_t>(first), batches_.end(),
+                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    if (largest->size() < 2) return;
+    const auto middle = largest->begin() + static_cast<std::ptrdiff_t>(largest->size() / 2);
+    std::vector<size_t> second(middle, largest->end());
+    largest->erase(middle, largest->end());
+    batches_.push_back(std::move(second));
   }
 }
 

@@ -70,6 +70,9 @@ class BatchSampler {
   void plan_homogeneous();
   std::vector<size_t> draw_epoch();
   size_t window_end(const std::vector<size_t>& order, size_t begin) const;
+  size_t step_end(const std::vector<size_t>& order, size_t begin) const;
+  void sort_by_length(std::vector<size_t>& order, size_t begin, size_t end) const;
+  void split_batches(size_t first, size_t count);
   void cut_into_batches(const std::vector<size_t>& order, size_t begin, size_t end);
   // How many of order[begin, end) the limits let into one batch; at least one.
   size_t batch_size(const std::vector<size_t>& order, size_t begin, size_t end) const;

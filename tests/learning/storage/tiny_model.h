@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "learning/model/random_model.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/storage/hugging_face.h"
 #include "core/checkpoint/safetensors.h"
@@ -35,10 +36,6 @@ inline NamedTensors read_golden(const std::filesystem::path& file) {
 // lengths: int64 [batch] -> bool [batch, width], true at real tokens.
 inline torch::Tensor mask_of(const torch::Tensor& lengths, int64_t width) {
   return torch::arange(width).unsqueeze(0) < lengths.unsqueeze(1);
-}
-
-inline double max_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
 }
 
 // Three experts in every layer but encoder layer 0.
