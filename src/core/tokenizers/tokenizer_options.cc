@@ -98,9 +98,9 @@ TokenizerOptions read_tokenizer_options(const fs::path& folder,
   const nlohmann::json config = read_optional_object(folder / "tokenizer_config.json");
   refuse_unsupported(config, where);
   options.tokenizer_class = read_class(config, classes, where);
+  options.clean_up = read_flag(config, "clean_up_tokenization_spaces", where);
   // What trivium saved before it wrote the key is cleaned up.
-  options.clean_up = read_flag(config, "clean_up_tokenization_spaces", where)
-                         .value_or(fs::exists(folder / "manifest.json"));
+  if (!options.clean_up && fs::exists(folder / "manifest.json")) options.clean_up = true;
   options.add_prefix_space = read_flag(config, "add_prefix_space", where).value_or(false);
   options.lower_case = read_flag(config, "do_lower_case", where).value_or(true);
   options.strip_accents = read_flag(config, "strip_accents", where);
@@ -158,6 +158,14 @@ std::vector<AddedToken> all_added_tokens(std::vector<AddedToken> base,
     AddedToken copy = token;
     copy.special = true;
     add(std::move(copy), false);
+  }
+  for (const SpecialDefault& known : defaults) {
+    if (!known.token.strip_left || options.named.contains(known.key)) continue;
+    for (AddedToken& token : base) {
+      if (token.content != known.token.content) continue;
+      token.strip_left = true;
+      token.normalized = known.token.normalized;
+    }
   }
   return base;
 }
