@@ -167,7 +167,7 @@ std::unique_ptr<ByteLevelBpeTokenizer> ByteLevelBpeTokenizer::load(
                  .unk = id_of(named("unk_token")),
                  .mask = files.vocabulary.find(named("mask_token"))};
   own.add_prefix_space = options.add_prefix_space;
-  own.clean_up = options.clean_up;
+  own.clean_up = options.clean_up.value_or(false);
   return std::make_unique<ByteLevelBpeTokenizer>(std::move(files.vocabulary),
                                                  std::move(files.merger), std::move(added), own);
 }

@@ -98,12 +98,9 @@ TokenizerOptions read_tokenizer_options(const fs::path& folder,
   const nlohmann::json config = read_optional_object(folder / "tokenizer_config.json");
   refuse_unsupported(config, where);
   options.tokenizer_class = read_class(config, classes, where);
-  // Without the key, what transformers makes of a vocab.txt is cleaned up, and what it reads from a
-  // tokenizer.json is not; what trivium saved before it wrote the key is cleaned up.
-  const bool from_vocab_txt =
-      fs::exists(folder / "vocab.txt") && !fs::exists(folder / "tokenizer.json");
-  options.clean_up = read_flag(config, "clean_up_tokenization_spaces", where)
-                         .value_or(from_vocab_txt || fs::exists(folder / "manifest.json"));
+  options.clean_up = read_flag(config, "clean_up_tokenization_spaces", where);
+  // What trivium saved before it wrote the key is cleaned up.
+  if (!options.clean_up && fs::exists(folder / "manifest.json")) options.clean_up = true;
   options.add_prefix_space = read_flag(config, "add_prefix_space", where).value_or(false);
   options.lower_case = read_flag(config, "do_lower_case", where).value_or(true);
   options.strip_accents = read_flag(config, "strip_accents", where);
@@ -149,13 +146,7 @@ std::vector<AddedToken> all_added_tokens(std::vector<AddedToken> base,
   int64_t next = vocabulary.size();  // 64 bits, since a file may hold any id
   for (const AddedToken& token : base) next = std::max(next, int64_t{token.id} + 1);
   const auto add = [&](AddedToken token, bool keeps_id) {
-    if (holds(base, token.content)) {
-      // BART's class gives <mask> the space before it, whatever tokenizer.json says.
-      for (AddedToken& known : base) {
-        if (known.content == token.content) known.strip_left = known.strip_left || token.strip_left;
-      }
-      return;
-    }
+    if (holds(base, token.content)) return;
     token.special = token.special || holds(special, token.content);
     const int32_t found = vocabulary.find(token.content);
     if (!keeps_id) token.id = found >= 0 ? found : static_cast<int32_t>(next);
@@ -167,6 +158,14 @@ std::vector<AddedToken> all_added_tokens(std::vector<AddedToken> base,
     AddedToken copy = token;
     copy.special = true;
     add(std::move(copy), false);
+  }
+  for (const SpecialDefault& known : defaults) {
+    if (!known.token.strip_left || options.named.contains(known.key)) continue;
+    for (AddedToken& token : base) {
+      if (token.content != known.token.content) continue;
+      token.strip_left = true;
+      token.normalized = known.token.normalized;
+    }
   }
   return base;
 }

@@ -27,7 +27,8 @@ struct NamedToken {
 struct TokenizerOptions {
   std::string where;            // the folder
   std::string tokenizer_class;  // without "Fast"; "" where the files name none
-  bool clean_up = false;        // spaces before punctuation, in decode
+  // Of spaces before punctuation, in decode; nothing where the files do not say it.
+  std::optional<bool> clean_up;
   bool add_prefix_space = false;
   bool lower_case = true;
   std::optional<bool> strip_accents;  // as the case
@@ -51,9 +52,9 @@ struct SpecialDefault {
   AddedToken token;
 };
 
-// The added tokens of a tokenizer with their ids: `base` (those of a tokenizer.json), then those
-// that the options add, then special tokens. What the vocabulary has keeps its id, all else gets
-// the next.
+// The added tokens of a tokenizer with their ids, where a mask that no file names takes the flags
+// of its class: `base` (those of a tokenizer.json), then those that the options add, then special
+// tokens. What the vocabulary has keeps its id, all else gets the next.
 std::vector<AddedToken> all_added_tokens(std::vector<AddedToken> base,
                                          const TokenizerOptions& options,
                                          std::span<const SpecialDefault> defaults,

@@ -155,7 +155,8 @@ std::unique_ptr<WordPieceTokenizer> WordPieceTokenizer::load(const std::filesyst
     if (token.content == named("mask_token")) own.special.mask = token.id;
   }
   own.text = files.text;
-  own.clean_up = options.clean_up;
+  // BertTokenizer's default, which transformers loses where it reads a tokenizer.json.
+  own.clean_up = options.clean_up.value_or(!files.frame.has_value());
   AddedTokens added(tokens, [text = files.text](std::string_view content) {
     return normalize_bert_text(content, text);
   });
