@@ -47,7 +47,8 @@ void expect_transformers(TextGenerator generator, const Zoo& zoo, const Json& zo
     EXPECT_EQ(answers[i].text, zoo_case.at("answers").at(i).get<std::string>()) << prompts[i].text;
     for (size_t o = 0; o < zoo.options().size(); ++o) {
       const auto expected = zoo_case.at("log_likelihoods").at(i).at(o).get<double>();
-      EXPECT_NEAR(scores[i].log_likelihoods[o], expected, 1e-3 * (1 + std::fabs(expected))) << prompts[i].text;
+      EXPECT_NEAR(scores[i].log_likelihoods[o], expected, 1e-3 * (1 + std::fabs(expected)))
+          << prompts[i].text;
     }
   }
 }

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <string>
 
+#include "core/checkpoint/safetensors.h"
 #include "learning/model/random_model.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/storage/hugging_face.h"
-#include "core/checkpoint/safetensors.h"
 
 namespace trivium::learning {
 

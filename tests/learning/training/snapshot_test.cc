@@ -2,11 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "core/base/file.h"
+#include "core/checkpoint/checkpoint_folder.h"
 #include "core/checkpoint/safetensors.h"
 #include "learning/training/toy_training.h"
 
 namespace trivium::learning {
 namespace {
+
+namespace fs = std::filesystem;
 
 class SnapshotTest : public ::testing::Test {
  protected:
@@ -49,35 +57,45 @@ TEST_F(SnapshotTest, RoundTrips) {
 }
 
 TEST_F(SnapshotTest, RefusesWhatItCannotRead) {
+  using Tensors = std::vector<TensorToWrite>;
   const auto code = [&] {
-    return error_of([&] { load_training_snapshot(folder_.path()); }).substr(0, 3);
+    return error_of([&] { load_training_snapshot(folder_.path() / "last"); }).substr(0, 3);
+  };
+  // Of a folder whose manifest is right.
+  const auto code_of = [&](const std::string& state,
+                           const std::function<void(const fs::path&)>& write) {
+    replace_checkpoint_folder(folder_.path() / "last", [&](const fs::path& folder) {
+      write_file_atomically(folder / "training.json", state);
+      write(folder / "training.safetensors");
+    });
+    return code();
+  };
+  const auto tensors = [](const Tensors& list) {
+    return [list](const fs::path& file) { write_safetensors(file, list); };
   };
   EXPECT_EQ(code(), "66:");
-  const auto file = folder_.path() / "training.safetensors";
   const std::string good = R"({"step": 1, "stream": {}, "loss_sum": 0, "loss_steps": 0})";
-  folder_.write("training.json", good);
-  EXPECT_EQ(code(), "66:");
-  folder_.write("training.safetensors", "short");
-  EXPECT_EQ(code(), "76:");
+  EXPECT_EQ(code_of(good, [](const fs::path&) {}), "66:");
   const std::vector<std::byte> byte(1);
-  const std::vector<TensorToWrite> both = {{"generator.noise", Dtype::kU8, {1}, byte},
-                                           {"generator.dropout", Dtype::kU8, {1}, byte}};
-  write_safetensors(file, both);
-  EXPECT_EQ(code(), "");
-  write_safetensors(file, {both[0]});
-  EXPECT_EQ(code(), "76:");
-  write_safetensors(file, both);
+  const Tensors both = {{"generator.noise", Dtype::kU8, {1}, byte},
+                        {"generator.dropout", Dtype::kU8, {1}, byte}};
+  EXPECT_EQ(code_of(good, tensors(both)), "");
+  EXPECT_EQ(code_of(good, tensors({both[0]})), "76:");
   for (const char* state :
        {"", "{", "[]", R"({"step": 1})",
         R"({"step": "a", "stream": {}, "loss_sum": 0, "loss_steps": 0})",
         R"({"step": 1, "stream": {}, "loss_sum": 0, "loss_steps": 0, "best_score": null})"}) {
-    folder_.write("training.json", state);
-    EXPECT_EQ(code(), "76:") << state;
+    EXPECT_EQ(code_of(state, tensors(both)), "76:") << state;
   }
-  folder_.write("training.json", good);
-  auto wide = both;
+  Tensors wide = both;
   wide.push_back({"optimiser.x", Dtype::kI8, {1}, byte});
-  write_safetensors(file, wide);
+  EXPECT_EQ(code_of(good, tensors(wide)), "76:");
+  // And of one whose state is not what was saved.
+  EXPECT_EQ(code_of(good, tensors(both)), "");
+  std::ofstream(folder_.path() / "last" / "training.json") << good << " ";
+  EXPECT_EQ(code(), "76:");
+  EXPECT_EQ(code_of(good, tensors(both)), "");
+  std::ofstream(folder_.path() / "last" / "training.safetensors") << "short";
   EXPECT_EQ(code(), "76:");
 }
 
