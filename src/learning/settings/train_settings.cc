@@ -95,6 +95,36 @@ void SecondStageSettings::visit(SettingsVisitor& v) {
   v.number("second_stage.temperature_rate", temperature_rate, 0, 1, "exponential decay a step");
 }
 
+namespace {
+
+// What is read, and how it becomes batches.
+void visit_data(TrainSettings& s, SettingsVisitor& v) {
+  v.text("data.gym", s.gym, {}, "folder of the collection of tasks");
+  v.text("data.part", s.part, {}, "part of its split.json to train on");
+  v.texts("data.tasks", s.tasks, "these tasks instead of a part");
+  v.text("data.prompts", s.prompts, {}, "folder of the prompt templates; empty: the shipped ones");
+  v.choice("data.templates", s.templates, kTemplateNames,
+           "a task's first template, or each of them in turn");
+  v.integer("data.max_source_length", s.max_source_length, 8, 1 << 20,
+            "input ids, cut on the right");
+  v.integer("data.max_target_length", s.max_target_length, 4, 1 << 20,
+            "output ids, cut on the right");
+  v.integer("data.examples_per_task", s.examples_per_task, 0, INT64_MAX,
+            "train lines read a task; 0: all");
+  v.choice("data.batching", s.batching, kBatchingNames,
+           "tasks mixed in a batch, or one task a batch");
+  v.number("data.share_alpha", s.share_alpha, 0, 1,
+           "a task's share is proportional to its size to this power");
+  v.integer(
+      "data.length_window", s.length_window, 0, 1 << 20,
+      "batches of like lengths are cut from windows of so many, drawn at random; 0: from as "
+      "many as a step has (train.accumulation), so that a step holds examples of all lengths");
+  v.integer("data.eval_examples", s.eval_examples, 1, INT64_MAX,
+            "dev examples a task at each evaluation");
+}
+
+}  // namespace
+
 void TrainSettings::visit(SettingsVisitor& v) {
   v.text("model.init", init, {},
          "checkpoint to start from; a dense one gives every expert its layer");
@@ -137,27 +167,7 @@ void TrainSettings::visit(SettingsVisitor& v) {
   v.choice("model.output_bias", output_bias, kOutputBiasNames,
            "the bias of the output layer, which no step moves: as it is, or the logarithm of each "
            "token's share of the targets, so that a decoder need not learn which tokens are usual");
-  v.text("data.gym", gym, {}, "folder of the collection of tasks");
-  v.text("data.part", part, {}, "part of its split.json to train on");
-  v.texts("data.tasks", tasks, "these tasks instead of a part");
-  v.text("data.prompts", prompts, {}, "folder of the prompt templates; empty: the shipped ones");
-  v.choice("data.templates", templates, kTemplateNames,
-           "a task's first template, or each of them in turn");
-  v.integer("data.max_source_length", max_source_length, 8, 1 << 20, "input ids, cut on the right");
-  v.integer("data.max_target_length", max_target_length, 4, 1 << 20,
-            "output ids, cut on the right");
-  v.integer("data.examples_per_task", examples_per_task, 0, INT64_MAX,
-            "train lines read a task; 0: all");
-  v.choice("data.batching", batching, kBatchingNames,
-           "tasks mixed in a batch, or one task a batch");
-  v.number("data.share_alpha", share_alpha, 0, 1,
-           "a task's share is proportional to its size to this power");
-  v.integer(
-      "data.length_window", length_window, 0, 1 << 20,
-      "batches of like lengths are cut from windows of so many, drawn at random; 0: from as "
-      "many as a step has (train.accumulation), so that a step holds examples of all lengths");
-  v.integer("data.eval_examples", eval_examples, 1, INT64_MAX,
-            "dev examples a task at each evaluation");
+  visit_data(*this, v);
   optimiser.visit(v);
   second_stage.visit(v);
   run.visit(v);
