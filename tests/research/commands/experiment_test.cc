@@ -28,7 +28,11 @@ TEST(ExperimentCommandTest, SaysWhatIsWrongBeforeAnyWork) {
   const Outcome unknown = run_program({"experiment", "task-level", file});
   EXPECT_EQ(unknown.code, 64);
   EXPECT_THAT(unknown.err, HasSubstr("study.toml:2: unknown setting \"experiment.methodes\""));
-  std::filesystem::create_directories(folder.path() / "gym");
+  std::filesystem::create_directories(folder.path() / "gym" / "task");
+  folder.write("gym/task/task.json",
+               R"({"name": "task", "family": "made up", "fields": ["text", "label"],
+                   "inputs": ["text"], "target": "label", "labels": ["a", "b"],
+                   "metric": "accuracy"})");
   const std::string start =
       folder
           .write("start.toml", "[experiment]\ninit = \"" + (folder.path() / "none").string() +
