@@ -49,6 +49,9 @@ void BatchSampler::plan_epoch() {
       options_.window_batches > options_.batches_per_step) {
     rng_.shuffle(batches_);
   }
+  size_t examples = 0;
+  for (const std::vector<size_t>& batch : batches_) examples += batch.size();
+  mean_batch_size_ = static_cast<double>(examples) / static_cast<double>(batches_.size());
 }
 
 std::vector<size_t> BatchSampler::next_batch() {
@@ -59,12 +62,6 @@ std::vector<size_t> BatchSampler::next_batch() {
     ++epoch_;
   }
   return batch;
-}
-
-double BatchSampler::mean_batch_size() const {
-  size_t examples = 0;
-  for (const std::vector<size_t>& batch : batches_) examples += batch.size();
-  return static_cast<double>(examples) / static_cast<double>(batches_.size());
 }
 
 double BatchSampler::padding_share() const {

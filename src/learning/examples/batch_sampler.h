@@ -55,7 +55,7 @@ class BatchSampler {
   int64_t epoch() const { return epoch_; }
   size_t batches_in_epoch() const { return batches_.size(); }
   // Examples a batch, over that epoch.
-  double mean_batch_size() const;
+  double mean_batch_size() const { return mean_batch_size_; }
   // Of that epoch's padded tokens, the share that is padding: in [0, 1).
   double padding_share() const;
 
@@ -83,6 +83,7 @@ class BatchSampler {
   Rng rng_;
   std::string epoch_state_;  // rng_ before the present epoch was planned
   std::vector<std::vector<size_t>> batches_;
+  double mean_batch_size_ = 0;  // asked for at every batch
   size_t position_ = 0;
   int64_t epoch_ = 0;
 };

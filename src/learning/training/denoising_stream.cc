@@ -87,6 +87,13 @@ DenoisingStream::DenoisingStream(const std::vector<std::string>& paragraphs,
   if (paragraphs_.empty()) {
     throw Error(ExitCode::kBadData, "the text has no paragraph of at least 8 tokens");
   }
+  double tokens = 0;
+  for (const Sentences& paragraph : paragraphs_) {
+    tokens += static_cast<double>(
+        std::min(token_count(paragraph) + 2, static_cast<size_t>(options_.max_length)));
+  }
+  mean_batch_size_ =
+      std::max(1.0, static_cast<double>(options_.batch_tokens * paragraphs_.size()) / tokens);
   start_epoch();
 }
 
@@ -143,15 +150,6 @@ std::vector<EncodedExample> DenoisingStream::next_batch() {
     batch.push_back(corrupt(paragraph));
     ++position_;
   }
-}
-
-double DenoisingStream::mean_batch_size() const {
-  double tokens = 0;
-  for (const Sentences& paragraph : paragraphs_) {
-    tokens += static_cast<double>(
-        std::min(token_count(paragraph) + 2, static_cast<size_t>(options_.max_length)));
-  }
-  return std::max(1.0, static_cast<double>(options_.batch_tokens * paragraphs_.size()) / tokens);
 }
 
 Json DenoisingStream::state() const {

@@ -36,7 +36,7 @@ class DenoisingStream : public ExampleStream {
                   const DenoisingOptions& options, uint64_t seed);
 
   std::vector<EncodedExample> next_batch() override;
-  double mean_batch_size() const override;
+  double mean_batch_size() const override { return mean_batch_size_; }
   Json state() const override;
   void set_state(const Json& state) override;
 
@@ -46,6 +46,7 @@ class DenoisingStream : public ExampleStream {
   void start_epoch();
 
   std::vector<Sentences> paragraphs_;
+  double mean_batch_size_ = 0;
   SpecialTokens special_;
   DenoisingOptions options_;
   Rng rng_;
