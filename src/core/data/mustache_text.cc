@@ -75,7 +75,7 @@ mustache::data to_data(const std::string& name, const Json& value, const std::st
   mustache::data list(mustache::data::type::list);
   for (size_t i = 0; i < value.size(); ++i) {
     mustache::data item(mustache::data::type::object);
-    item.set("letter", i < 26 ? std::string(1, static_cast<char>('A' + i)) : std::to_string(i + 1));
+    item.set("letter", choice_letter(i));
     item.set("text", as_one_field(value[i].get<std::string>()));
     list.push_back(item);
   }
@@ -114,6 +114,10 @@ class BoundedContext : public mustache::context<std::string> {
 };
 
 }  // namespace
+
+std::string choice_letter(size_t place) {
+  return place < 26 ? std::string(1, static_cast<char>('A' + place)) : std::to_string(place + 1);
+}
 
 void bad_template(const std::string& where, const std::string& what) {
   throw Error(ExitCode::kConfig, where + ": " + what);

@@ -9,6 +9,9 @@
 
 namespace trivium {
 
+// How the choice at `place` (from 0) is called: A to Z, then by its number.
+std::string choice_letter(size_t place);
+
 // Error kConfig: "WHERE: WHAT", for a template or the file that holds it.
 [[noreturn]] void bad_template(const std::string& where, const std::string& what);
 

@@ -46,8 +46,8 @@ void add_letter(const Json& fields, const std::string& raw, Json& with_target) {
   const auto choices = fields.find("choices");
   if (choices == fields.end() || !choices->is_array() || fields.contains("letter")) return;
   const auto place = std::find(choices->begin(), choices->end(), raw) - choices->begin();
-  if (place < static_cast<std::ptrdiff_t>(choices->size()) && place < 26) {
-    with_target["letter"] = std::string(1, static_cast<char>('A' + place));
+  if (place < static_cast<std::ptrdiff_t>(choices->size())) {
+    with_target["letter"] = choice_letter(static_cast<size_t>(place));
   }
 }
 
@@ -72,15 +72,14 @@ std::vector<double> numbers_of(const NumberScale& scale) {
   return numbers;
 }
 
-// The number of the scale that is nearest to what `text` says, as text.
-std::string nearest_number(const NumberScale& scale, const std::string& text,
+// The one of `numbers` that is nearest to what `text` says, as text.
+std::string nearest_number(const std::vector<double>& numbers, const std::string& text,
                            const std::string& where) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
     throw Error(ExitCode::kBadData, where + ": the target \"" + text + "\" is not a number");
   }
-  const std::vector<double> numbers = numbers_of(scale);
   return fmt::format("{:g}",
                      *std::min_element(numbers.begin(), numbers.end(), [&](double a, double b) {
                        return std::abs(a - value) < std::abs(b - value);
@@ -98,7 +97,8 @@ PromptTemplate::PromptTemplate(const TemplateSpec& spec, const Task& task, const
   check_words(spec, task, where);
   if (spec.numbers) {
     check_scale(*spec.numbers, task, where);
-    for (const double number : numbers_of(*spec.numbers)) {
+    numbers_ = numbers_of(*spec.numbers);
+    for (const double number : numbers_) {
       fixed_options_.push_back(fmt::format("{:g}", number));
     }
     return;
@@ -164,7 +164,7 @@ Example PromptTemplate::render(const Task& task, const Record& record) const {
   example.options = options_of(task, record);
   if (spec_.numbers) {
     example.options_are_numbers = true;
-    example.written = nearest_number(*spec_.numbers, example.targets.at(0), where);
+    example.written = nearest_number(numbers_, example.targets.at(0), where);
   }
   return example;
 }

@@ -61,6 +61,7 @@ class PromptTemplate {
   MustacheText input_;
   MustacheText target_;
   std::map<std::string, MustacheText> words_;
+  std::vector<double> numbers_;  // of the scale, where there is one
   std::vector<std::string> fixed_options_;
 };
 

@@ -251,8 +251,8 @@ bool TextGenerator::reads_whole(const std::string& text) const {
 
 bool TextGenerator::scores_whole(const std::string& option) const {
   bool truncated = false;
-  tokenizer_->encode_with_special(option, static_cast<size_t>(config().max_position_embeddings),
-                                  &truncated);
+  tokenizer_->encode_target(option, static_cast<size_t>(config().max_position_embeddings),
+                            config().decoder_start_token_id, &truncated);
   return !truncated;
 }
 

@@ -86,6 +86,12 @@ TEST(PromptTemplate, WritesAChoiceByItsLetter) {
   EXPECT_EQ(example.input, "sky (A) red (B) blue (C) green");
   EXPECT_THAT(example.targets, ElementsAre("B"));
   EXPECT_THAT(example.options, ElementsAre("A", "B", "C"));
+  std::vector<std::string> choices;
+  for (int i = 0; i < 28; ++i) choices.push_back("c" + std::to_string(i));
+  const Example many =
+      prompt.render(task, {{{"thing", "sky"}, {"choices", choices}, {"label", "c26"}}, "f:2"});
+  EXPECT_THAT(many.targets, ElementsAre("27"));
+  EXPECT_THAT(many.input, HasSubstr("(Z) c25 (27) c26"));
 }
 
 TEST(PromptTemplate, WordsMayNameFields) {
