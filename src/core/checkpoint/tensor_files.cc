@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/base/aligned_memory.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/checkpoint/safetensors.h"
@@ -75,21 +76,20 @@ struct Place {
   std::shared_ptr<SafetensorsReader> reader;
   const TensorEntry* entry = nullptr;
 
-  std::vector<std::byte> bytes() const {
-    std::vector<std::byte> bytes(entry->size());
-    reader->read(*entry, bytes);
+  std::shared_ptr<std::byte[]> bytes() const {
+    std::shared_ptr<std::byte[]> bytes = uninitialised<std::byte>(entry->size());
+    reader->read(*entry, {bytes.get(), entry->size()});
     return bytes;
   }
 
   int64_t elements() const { return static_cast<int64_t>(entry->size() / size_of(entry->dtype)); }
 
   std::shared_ptr<float[]> read() const {
-    // (Not value-initialised: every element is written below.)
-    std::shared_ptr<float[]> values(new float[static_cast<size_t>(elements())]);
+    std::shared_ptr<float[]> values = uninitialised<float>(static_cast<size_t>(elements()));
     if (entry->dtype == Dtype::kF32) {
       reader->read(*entry, {reinterpret_cast<std::byte*>(values.get()), entry->size()});
     } else {
-      to_float32(entry->dtype, bytes().data(), elements(), values.get());
+      to_float32(entry->dtype, bytes().get(), elements(), values.get());
     }
     return values;
   }
@@ -179,11 +179,11 @@ std::shared_ptr<float[]> dequantize(const std::string& name, const Place& values
                                          quoted_name(name + kScaleSuffix) +
                                          " must have one F32 for each row of an I8 matrix");
   }
-  const std::vector<std::byte> bytes = values.bytes();
-  const auto* quantized = reinterpret_cast<const int8_t*>(bytes.data());
+  const std::shared_ptr<std::byte[]> bytes = values.bytes();
+  const auto* quantized = reinterpret_cast<const int8_t*>(bytes.get());
   const std::shared_ptr<float[]> factors = scales.read();
   const int64_t columns = shape[0] == 0 ? 0 : values.elements() / shape[0];
-  std::shared_ptr<float[]> result(new float[bytes.size()]);
+  std::shared_ptr<float[]> result = uninitialised<float>(values.entry->size());
   for (int64_t row = 0; row < shape[0]; ++row) {
     const float scale = factors[row];
     const int8_t* from = quantized + row * columns;

@@ -5,15 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <type_traits>
 
-namespace trivium {
+#include "core/base/aligned_memory.h"
 
-// `bytes` bytes aligned to a cache line and zeroed, to be given to std::free. Large blocks ask the
-// system for large pages, so that reading them misses the processor's table of pages less often.
-// std::bad_alloc where there is no memory.
-void* allocate_aligned(size_t bytes);
+namespace trivium {
 
 template <typename T>
 class AlignedBuffer {
@@ -28,7 +26,9 @@ class AlignedBuffer {
   T* reserve(int64_t count) {
     if (count > count_) {
       clear();  // before the new block, so that both never exist together
-      memory_.reset(static_cast<T*>(allocate_aligned(static_cast<size_t>(count) * sizeof(T))));
+      const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+      memory_.reset(static_cast<T*>(allocate_aligned(bytes)));
+      std::memset(memory_.get(), 0, bytes);
       count_ = count;
     }
     return memory_.get();

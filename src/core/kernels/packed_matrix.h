@@ -59,6 +59,7 @@ class PackedMatrix {
   static int64_t bytes_of(ComputeType type, int64_t columns, int64_t depth);
 
  private:
+  void set_float_columns(int64_t first, int64_t count, const float* rows, int64_t row_stride);
   ComputeType type_ = ComputeType::kFloat32;
   int64_t columns_ = 0, depth_ = 0, group_bytes_ = 0;
   AlignedBuffer<std::byte> data_;

@@ -1,6 +1,6 @@
-#include "core/kernels/aligned_buffer.h"
+#include "core/base/aligned_memory.h"
 
-#include <cstring>
+#include <cstdlib>
 #include <new>
 
 #if defined(__linux__)
@@ -20,7 +20,6 @@ void* allocate_aligned(size_t bytes) {
   // Advice: where the system has no large pages, it stays at small ones.
   if (is_large) madvise(memory, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
 #endif
-  std::memset(memory, 0, bytes);
   return memory;
 }
 
