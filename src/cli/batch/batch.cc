@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kShownErrors = 10;
 constexpr const char* kTooLong = "too_long";
+constexpr const char* kNoTask = "no_task";
 
 bool is_soft(const std::vector<std::vector<float>>& stack) {
   for (const std::vector<float>& layer : stack) {
@@ -80,6 +81,7 @@ class BatchRun {
       if (!item.result) break;
       cut_ += item.result->value("truncated", false);
       too_long_ += item.result->value("finish", "") == kTooLong;
+      no_task_ += item.result->value("finish", "") == kNoTask;
       lines += to_json_line(*item.result) + "\n";
       ++written_;
     }
@@ -87,7 +89,8 @@ class BatchRun {
     return items.back().result.has_value();
   }
 
-  // Finds the prompt's task and route, or notes the error; an empty line has its result at once.
+  // Finds the prompt's task and route, or notes the error. An empty line has its result at once,
+  // and so has one that no known task fits.
   void prepare(BatchItem& item) {
     Request& request = item.request;
     if (request.error.empty() && !request.is_empty) {
@@ -101,6 +104,9 @@ class BatchRun {
     if (request.is_empty) {
       item.result = result_head(item);
       item.result->update({{"text", ""}, {"finish", "skipped"}});
+    } else if (!item.resolved.fits) {
+      item.result = result_head(item);
+      item.result->update({{"finish", kNoTask}});
     } else if (flags_.on_long != OnLong::kTruncate &&
                (request.truncated || !model_.generator().reads_whole(item.resolved.prompt.text))) {
       refuse_long(item, flags_.on_long, "the input");
@@ -133,6 +139,12 @@ class BatchRun {
       spdlog::warn("{} of {} lines hold more than the model reads and got no answer", too_long_,
                    written_);
     }
+    if (no_task_ > 0) {
+      spdlog::warn(
+          "{} of {} lines are like no task that the model knows and got no answer; name a task, "
+          "with --task or in the line, to have one",
+          no_task_, written_);
+    }
     if (errors_ > 0) spdlog::warn("{} of {} lines were bad", errors_, written_);
   }
 
@@ -150,6 +162,7 @@ class BatchRun {
   int64_t written_ = 0;
   int64_t cut_ = 0;       // results of texts that were cut
   int64_t too_long_ = 0;  // lines that got no answer for their length
+  int64_t no_task_ = 0;   // and those that got none since no task fits them
 };
 
 }  // namespace

@@ -98,10 +98,12 @@ void add_show(CLI::App& task) {
 }  // namespace
 
 void add_task_command(CLI::App& app) {
-  CLI::App* task = app.add_subcommand("task", "list and show tasks, make task vectors, add a task");
+  CLI::App* task = app.add_subcommand(
+      "task", "list and show tasks, find a prompt's task, make task vectors, add a task");
   task->require_subcommand(1);
   add_list(*task);
   add_show(*task);
+  add_task_finder_command(*task);
   task->footer("Example:\n  trivium task show sst2");
 }
 

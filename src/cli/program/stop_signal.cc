@@ -19,8 +19,10 @@ void on_stop_signal(int signal) {
 const std::atomic<bool>& stop_requested() { return stop; }
 
 void watch_stop_signals() {
-  std::signal(SIGINT, on_stop_signal);
-  std::signal(SIGTERM, on_stop_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) {
+    // What was told to ignore hang-ups (nohup) goes on ignoring them.
+    if (std::signal(signal, on_stop_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
 }
 
 }  // namespace trivium::cli

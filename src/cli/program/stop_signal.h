@@ -5,7 +5,8 @@
 
 namespace trivium::cli {
 
-// Set by SIGINT and SIGTERM once watch_stop_signals() was called; a second signal ends the program.
+// Set by SIGINT, SIGTERM, SIGQUIT and SIGHUP once watch_stop_signals() was called; a second signal
+// ends the program.
 const std::atomic<bool>& stop_requested();
 void watch_stop_signals();
 

@@ -14,6 +14,7 @@ namespace trivium::cli {
 namespace {
 
 constexpr size_t kHistoryShown = 50;
+constexpr size_t kOptionsShown = 5;
 
 std::string count_of(size_t number, const std::string& noun) {
   return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
@@ -144,11 +145,17 @@ void ReplSession::answer(const std::string& text) {
   last_ = model_.resolve(task_, text);
   last_text_ = text;
   if (last_->source == TaskSource::kNearest) say(last_->reason, Ink::kDim);
+  if (!last_->fits) {
+    last_answer_.clear();
+    say("I do not know this kind of task. /tasks lists what I know; /task " + last_->task +
+            " asks the nearest all the same.",
+        Ink::kWarning);
+    return;
+  }
   const Answer answer = generate(pinned_route(last_->prompt.route, pins_));
   last_answer_ = answer.text;
   if (answer.truncated) {
-    say("(the prompt was cut to its first " + std::to_string(answer.source_tokens) + " tokens)",
-        Ink::kWarning);
+    say("(the prompt is longer than the model reads, and was cut)", Ink::kWarning);
   }
   if (!stop_.load()) show_route(display_);
 }
@@ -156,6 +163,9 @@ void ReplSession::answer(const std::string& text) {
 // Answers the last prompt by `route`, and prints it.
 Answer ReplSession::generate(const TaskRoute& route) {
   const Prompt prompt{last_->prompt.text, route};
+  if (!last_->options.empty() && !last_->options_are_numbers && !search_.sample) {
+    return rank_options(prompt);
+  }
   AnswerStream stream(out_, style_);
   std::string so_far;  // what a stop leaves
   Answer answer;
@@ -177,6 +187,43 @@ Answer ReplSession::generate(const TaskRoute& route) {
   } else if (answer.text.empty()) {
     say("(an empty answer)", Ink::kDim);
   }
+  return answer;
+}
+
+// The likeliest of the last prompt's options, and the shares of the first few of them.
+Answer ReplSession::rank_options(const Prompt& prompt) {
+  const std::vector<std::string>& options = last_->options;
+  const OptionScores scored = model_.generator().score({prompt}, {options}).at(0);
+  Answer answer;
+  if (stop_.load() || scored.log_likelihoods.empty()) {
+    say("(stopped)", Ink::kDim);
+    return answer;
+  }
+  const double best =
+      *std::max_element(scored.log_likelihoods.begin(), scored.log_likelihoods.end());
+  std::vector<std::pair<double, std::string>> ranked;
+  double total = 0;
+  for (size_t i = 0; i < options.size(); ++i) {
+    ranked.emplace_back(std::exp(scored.log_likelihoods[i] - best), options[i]);
+    total += ranked.back().first;
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  answer.text = ranked.front().second;
+  answer.score = best;
+  answer.finished = true;
+  answer.truncated = scored.truncated;
+  out_ << sanitise(answer.text) << '\n';
+  std::string shares;
+  for (size_t i = 0; i < std::min(kOptionsShown, ranked.size()); ++i) {
+    char share[16];
+    std::snprintf(share, sizeof share, " %.2f", ranked[i].first / total);
+    shares += (i > 0 ? ", " : "") + ranked[i].second + share;
+  }
+  if (ranked.size() > kOptionsShown) {
+    shares += ", " + std::to_string(ranked.size() - kOptionsShown) + " more";
+  }
+  say("(of the task's answers: " + shares + ")", Ink::kDim);
   return answer;
 }
 
@@ -378,17 +425,18 @@ void ReplSession::do_why() {
   }
   say(last_->source == TaskSource::kNamed
           ? "You named " + last_->task + ". Nearest to the prompt's words are:"
-          : "The prompt went to " + last_->task + ", the nearest of the known tasks:",
+      : last_->fits ? "The prompt went to " + last_->task + ", the nearest of the known tasks:"
+                    : "No family of tasks is likelier than all others together; nearest are:",
       Ink::kPlain);
   const std::vector<TaskGuess> guesses = model_.finder()->find(last_text_, 5);
   size_t widest = 0;
   for (const TaskGuess& guess : guesses) widest = std::max(widest, display_width(guess.task));
   for (const TaskGuess& guess : guesses) {
     std::string words;
-    for (const auto& [word, log_odds] : guess.words) {
-      char factor[32];
-      std::snprintf(factor, sizeof factor, " x%.3g", std::exp(log_odds));
-      words += (words.empty() ? "" : ", ") + word + factor;
+    for (const auto& [word, logit] : guess.words) {
+      char added[32];
+      std::snprintf(added, sizeof added, " +%.2g", logit);
+      words += (words.empty() ? "" : ", ") + word + added;
     }
     char probability[16];
     std::snprintf(probability, sizeof probability, "  %.2f  ", guess.probability);
@@ -397,8 +445,7 @@ void ReplSession::do_why() {
     out_ << line.substr(0, head.size()) << paint(line.substr(head.size()), Ink::kDim, style_)
          << '\n';
   }
-  say("(a word's number: how much likelier it is in texts of the task than in all texts)",
-      Ink::kDim);
+  say("(a word's number: what it adds to the task's logit, over the average task's)", Ink::kDim);
 }
 
 // --- The rest

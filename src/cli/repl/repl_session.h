@@ -43,6 +43,7 @@ class ReplSession {
   void run_command(const std::string& command, const Arguments& arguments);
   void answer(const std::string& text);
   Answer generate(const TaskRoute& route);
+  Answer rank_options(const Prompt& prompt);
   void say(std::string_view text, Ink ink);
   void show_route(RouteDisplay display);
   void show_change(const std::vector<Pin>& pins_before);

@@ -129,6 +129,7 @@ std::vector<Generator::Answer> Generator::generate(const std::vector<std::string
     for (size_t i = 0; i < prompts.size(); ++i) {
       const ResolvedPrompt prompt = state_->model.resolve(task, prompts[i]);
       answers[i].task = prompt.task;
+      answers[i].fits = prompt.fits;
       resolved.push_back(prompt.prompt);
     }
     const SearchOptions search = search_options(settings, state_->model);

@@ -52,6 +52,7 @@ class Generator {
     double score = 0;        // log-probability (with beams divided by the length penalty)
     bool finished = false;   // ended by itself, not cut at the maximal length
     bool truncated = false;  // the prompt was longer than the model's input, and was cut
+    bool fits = true;        // false: no known task is like the prompt, and the answer says little
   };
   // Weights over the experts of each layer, [layers][experts]; an ordinary layer has one weight, 1.
   struct Route {

@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kTasksFile = "tasks.json";
 constexpr const char* kFinderFile = "task_finder.json";
 
 void refuse_encoder_alone(const ModelConfig& config, const std::string& where) {
@@ -27,10 +28,8 @@ ShapesByName shapes_of(const TensorFiles& files) {
 }
 
 void load_tasks(const OpenCheckpoint& open, const fs::path& folder, CheckpointInfo& info) {
-  const fs::path file = folder / "tasks.json";
-  const Json json = read_json_file(file, ExitCode::kBadModel);
-  if (json == Json::object()) return;  // a model that was not trained on tasks
-  info.tasks = TaskCatalog::from_json(json, file.string());
+  const fs::path file = folder / kTasksFile;
+  info.tasks = read_task_catalog(folder);
   const size_t count = info.tasks.entries().size();
   if (count == 0) return;
   const int64_t rows = count_task_rows(info.config, [&](const std::string& name) {
@@ -43,8 +42,8 @@ void load_tasks(const OpenCheckpoint& open, const fs::path& folder, CheckpointIn
   }
   const fs::path finder = folder / kFinderFile;
   info.finder = TaskFinder::from_json(read_json_file(finder, ExitCode::kBadModel), finder.string());
-  for (const TaskGuess& guess : info.finder->find("", count)) {
-    if (info.tasks.has(guess.task)) continue;
+  for (const std::string& task : info.finder->tasks()) {
+    if (info.tasks.has(task)) continue;
     throw Error(ExitCode::kBadModel, finder.string() + ": a task that tasks.json does not have");
   }
 }
@@ -115,6 +114,23 @@ OpenCheckpoint open_checkpoint(const fs::path& folder, Verify verify, Needs need
   return open;
 }
 
+TaskCatalog read_task_catalog(const fs::path& folder) {
+  const fs::path file = folder / kTasksFile;
+  const Json json = read_json_file(file, ExitCode::kBadModel);
+  if (json == Json::object()) return {};
+  return TaskCatalog::from_json(json, file.string());
+}
+
+void replace_task_finder(const fs::path& folder, const TaskFinder& finder) {
+  verify_checkpoint_folder(folder, Verify::kHashes);
+  replace_checkpoint_folder(folder, [&](const fs::path& staging) {
+    for (const std::string& name : checkpoint_files(folder)) {
+      if (name != kFinderFile) fs::copy_file(folder / name, staging / name);
+    }
+    write_file_atomically(staging / kFinderFile, finder.to_json().dump(0) + "\n");
+  });
+}
+
 void save_checkpoint(const CheckpointInfo& info, const std::map<std::string, HostTensor>& tensors,
                      const fs::path& folder, const SaveOptions& options) {
   for (const auto& [name, tensor] : tensors) {
@@ -127,7 +143,7 @@ void save_checkpoint(const CheckpointInfo& info, const std::map<std::string, Hos
         "a model with pools is saved with its routes");
   replace_checkpoint_folder(folder, [&](const fs::path& staging) {
     write_file_atomically(staging / "config.json", to_json(info.config).dump(2) + "\n");
-    write_file_atomically(staging / "tasks.json", info.tasks.to_json().dump(1) + "\n");
+    write_file_atomically(staging / kTasksFile, info.tasks.to_json().dump(1) + "\n");
     if (info.finder) {
       write_file_atomically(staging / kFinderFile, info.finder->to_json().dump(0) + "\n");
     }

@@ -57,6 +57,14 @@ enum class Needs {
 OpenCheckpoint open_checkpoint(const std::filesystem::path& folder,
                                Verify verify = Verify::kChecksums, Needs needs = Needs::kRoutes);
 
+// What the checkpoint's tasks.json says; no tasks for a model that was not trained on any. Errors
+// kMissingInput, kBadModel.
+TaskCatalog read_task_catalog(const std::filesystem::path& folder);
+
+// Gives a checkpoint another task finder and leaves all else as it is. Errors as
+// verify_checkpoint_folder and replace_checkpoint_folder.
+void replace_task_finder(const std::filesystem::path& folder, const TaskFinder& finder);
+
 struct SaveOptions {
   StorageKind storage = StorageKind::kFloat32;
   int64_t max_file_bytes = int64_t{1} << 32;

@@ -1,120 +1,27 @@
 #include "core/data/task_finder.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <unordered_map>
+#include <numeric>
 
 #include "core/base/error.h"
-#include "core/base/text.h"
+#include "core/base/rng.h"
+#include "core/data/text_features.h"
 
 namespace trivium {
 namespace {
 
-constexpr double kStep = 0.15;
 constexpr int kMaxStep = 45;
 constexpr char kZeroStep = 'P';  // '#' is -45 and '}' is 45, all printable
-constexpr uint32_t kMinCount =
-    3;  // texts of a task that hold a word, for the word to be considered
-constexpr double kSmoothing = 500;  // words drawn from all tasks together, added to each task's
 constexpr size_t kDescriptionWeight = 5;
-constexpr size_t kMaxWords = 4000;                  // read of a prompt
-constexpr const char* kLengthPrefix = "<length> ";  // no pair of words begins so: "<" is a word
-
-bool is_word_byte(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
-}
-
-// Runs of letters and digits, and every other character that is not white space by itself.
-std::vector<std::string> split_words(std::string_view text) {
-  const std::string lower = to_lower_ascii(text);
-  std::vector<std::string> words;
-  for (size_t begin = 0, end; begin < lower.size() && words.size() < kMaxWords; begin = end) {
-    end = begin + 1;
-    if (is_word_byte(static_cast<unsigned char>(lower[begin]))) {
-      while (end < lower.size() && is_word_byte(static_cast<unsigned char>(lower[end]))) ++end;
-    } else if (static_cast<unsigned char>(lower[begin]) <= ' ') {
-      continue;
-    }
-    words.push_back(lower.substr(begin, end - begin));
-  }
-  return words;
-}
-
-// The text's words, pairs and length class (half powers of two), each once, sorted.
-std::vector<std::string> features_of(std::string_view text) {
-  std::vector<std::string> features = split_words(text);
-  const size_t count = features.size();
-  for (size_t i = 1; i < count; ++i) features.push_back(features[i - 1] + " " + features[i]);
-  const size_t squared = (count + 1) * (count + 1);
-  features.push_back(kLengthPrefix + std::to_string(std::bit_width(squared) - 1));
-  std::sort(features.begin(), features.end());
-  features.erase(std::unique(features.begin(), features.end()), features.end());
-  return features;
-}
-
-// How often each task's texts hold each word.
-struct Counts {
-  std::map<std::string, std::vector<uint32_t>> by_word;  // [num_tasks]
-  std::vector<double> texts;                             // per task
-  std::vector<double> words;                             // per task, all words
-};
-
-Counts count_words(const std::vector<TaskFinder::TaskTexts>& tasks) {
-  Counts counts;
-  for (size_t t = 0; t < tasks.size(); ++t) {
-    std::unordered_map<std::string, uint32_t> of_task;
-    double total = 0;
-    for (const std::string& text : tasks[t].texts) {
-      std::vector<std::string> features = features_of(text);
-      total += static_cast<double>(features.size());
-      for (std::string& feature : features) ++of_task[std::move(feature)];
-    }
-    for (const auto& [word, count] : of_task) {
-      if (count < kMinCount) continue;
-      auto& row = counts.by_word[word];
-      row.resize(tasks.size());
-      row[t] = count;
-    }
-    counts.texts.push_back(static_cast<double>(std::max<size_t>(1, tasks[t].texts.size())));
-    counts.words.push_back(std::max(1.0, total));
-  }
-  return counts;
-}
-
-// How much the word's presence in a text says of the task, all tasks equally likely (mutual
-// information).
-double information(const std::vector<uint32_t>& row, const std::vector<double>& texts) {
-  double mean = 0;
-  for (size_t t = 0; t < row.size(); ++t)
-    mean += row[t] / texts[t] / static_cast<double>(row.size());
-  const auto term = [](double p, double q) { return p > 0 && q > 0 ? p * std::log(p / q) : 0.0; };
-  double sum = 0;
-  for (size_t t = 0; t < row.size(); ++t) {
-    const double p = row[t] / texts[t];
-    sum += term(p, mean) + term(1 - p, 1 - mean);
-  }
-  return sum;
-}
-
-std::vector<int8_t> log_odds(const std::vector<uint32_t>& row, const std::vector<double>& words) {
-  double background = 0;
-  for (size_t t = 0; t < row.size(); ++t)
-    background += row[t] / words[t] / static_cast<double>(row.size());
-  std::vector<int8_t> steps;
-  for (size_t t = 0; t < row.size(); ++t) {
-    const double p = (row[t] + kSmoothing * background) / (words[t] + kSmoothing);
-    const double step = std::round(std::log(p / background) / kStep);
-    steps.push_back(static_cast<int8_t>(std::clamp<double>(step, -kMaxStep, kMaxStep)));
-  }
-  return steps;
-}
-
-std::string in_words(const std::string& feature) {
-  return feature.starts_with(kLengthPrefix) ? "its length" : '"' + feature + '"';
-}
+constexpr size_t kMostPlaces = size_t{1} << 15, kFewestPlaces = size_t{1} << 13;
+constexpr size_t kUsualWeights = size_t{1} << 21;  // of the table, where it has the most places
+constexpr size_t kRecordsRendered = 4;  // one of so many: a template's words are soon learned
+constexpr size_t kWordsShown = 3;
+constexpr const char* kNoFamily =
+    "other";  // what collections call tasks that are unlike each other
 
 std::string two_decimals(double value) {
   char text[16];
@@ -122,117 +29,225 @@ std::string two_decimals(double value) {
   return text;
 }
 
+size_t places_for(size_t tasks) {
+  size_t places = kMostPlaces;
+  while (places > kFewestPlaces && places * tasks > kUsualWeights) places /= 2;
+  return places;
+}
+
+void softmax(std::vector<double>& logits) {
+  const double best = *std::max_element(logits.begin(), logits.end());
+  double total = 0;
+  for (double& logit : logits) total += logit = std::exp(logit - best);
+  for (double& logit : logits) logit /= total;
+}
+
+// Weights of a logistic regression [places, tasks], moved by AdaGrad with one rate for all weights
+// of a place.
+class Regression {
+ public:
+  Regression(size_t places, size_t tasks)
+      : tasks_(tasks), weights_(places * tasks), squares_(places), logits_(tasks), errors_(tasks) {}
+
+  void learn(const FeatureCounter::Values& text, size_t task, double weight) {
+    std::fill(logits_.begin(), logits_.end(), 0.0);
+    for (const auto& [place, value] : text) {
+      const float* row = &weights_[place * tasks_];
+      for (size_t t = 0; t < tasks_; ++t) logits_[t] += static_cast<double>(value * row[t]);
+    }
+    softmax(logits_);
+    logits_[task] -= 1;
+    float length = 0;
+    for (size_t t = 0; t < tasks_; ++t) {
+      errors_[t] = static_cast<float>(logits_[t] * weight);
+      length += errors_[t] * errors_[t];
+    }
+    for (const auto& [place, value] : text) {
+      squares_[place] += value * value * length;
+      const float rate = kRate * value / std::sqrt(squares_[place] + kTiny);
+      float* row = &weights_[place * tasks_];
+      for (size_t t = 0; t < tasks_; ++t) row[t] -= rate * errors_[t];
+    }
+  }
+
+  const std::vector<float>& weights() const { return weights_; }
+
+ private:
+  static constexpr float kRate = 2.0f, kTiny = 1e-12f;
+  size_t tasks_;
+  std::vector<float> weights_, squares_;
+  std::vector<double> logits_;
+  std::vector<float> errors_;
+};
+
 }  // namespace
 
-TaskFinder TaskFinder::train(const std::vector<TaskTexts>& tasks, size_t vocabulary) {
+TaskFinder::TaskFinder(std::vector<std::string> tasks, std::vector<std::string> families,
+                       size_t places)
+    : tasks_(std::move(tasks)),
+      families_(std::move(families)),
+      places_(places),
+      steps_(places * tasks_.size()) {
+  for (size_t t = 0; t < tasks_.size(); ++t) {
+    if (families_[t].empty()) families_[t] = tasks_[t];
+  }
+}
+
+TaskFinder TaskFinder::train(const std::vector<TaskTexts>& tasks) {
   check(!tasks.empty(), "a finder needs tasks");
-  const Counts counts = count_words(tasks);
-  std::vector<std::pair<double, const std::string*>> ranked;
-  for (const auto& [word, row] : counts.by_word)
-    ranked.emplace_back(-information(row, counts.texts), &word);
-  std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first < b.first : *a.second < *b.second;
-  });
-  ranked.resize(std::min(ranked.size(), vocabulary));
-  TaskFinder finder;
-  for (const TaskTexts& task : tasks) finder.tasks_.push_back(task.task);
-  for (const auto& [score, word] : ranked)
-    finder.add_word(*word, log_odds(counts.by_word.at(*word), counts.words));
+  constexpr size_t kEpochs = 2, kFewestSteps = 2000;
+  std::vector<std::string> names, families;
+  std::vector<std::pair<size_t, size_t>> order;  // task, text
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    names.push_back(tasks[t].task);
+    families.push_back(tasks[t].family);
+    for (size_t i = 0; i < tasks[t].texts.size(); ++i) order.emplace_back(t, i);
+  }
+  TaskFinder finder(std::move(names), std::move(families), places_for(tasks.size()));
+  Regression regression(finder.places_, tasks.size());
+  FeatureCounter counter(finder.places_);
+  Rng rng(1);
+  const double mean = static_cast<double>(order.size()) / static_cast<double>(tasks.size());
+  const size_t epochs = std::max(kEpochs, kFewestSteps / std::max<size_t>(1, order.size()));
+  for (size_t epoch = 0; epoch < epochs; ++epoch) {
+    rng.shuffle(order);
+    for (const auto& [task, i] : order) {
+      regression.learn(counter.count(features_of(tasks[task].texts[i])), task,
+                       mean / static_cast<double>(tasks[task].texts.size()));
+    }
+  }
+  const std::vector<float>& weights = regression.weights();
+  float largest = 0;
+  for (const float weight : weights) largest = std::max(largest, std::abs(weight));
+  finder.step_ = largest / kMaxStep;
+  for (size_t i = 0; largest > 0 && i < weights.size(); ++i) {
+    finder.steps_[i] = static_cast<int8_t>(std::lround(weights[i] / finder.step_));
+  }
   return finder;
 }
 
-void TaskFinder::add_word(const std::string& word, const std::vector<int8_t>& steps) {
-  index_[word] = words_.size();
-  words_.push_back(word);
-  steps_.insert(steps_.end(), steps.begin(), steps.end());
+std::vector<double> TaskFinder::probabilities(std::string_view text) const {
+  FeatureCounter counter(places_);
+  std::vector<double> scores(tasks_.size());
+  for (const auto& [place, value] : counter.count(features_of(text))) {
+    for (size_t t = 0; t < tasks_.size(); ++t) {
+      scores[t] += value * step_ * row(place)[t];
+    }
+  }
+  softmax(scores);
+  return scores;
+}
+
+// What each word's features add to the logit of the guess's task over the average task's.
+void TaskFinder::explain(std::string_view text, TaskGuess& guess) const {
+  const auto task =
+      static_cast<size_t>(std::find(tasks_.begin(), tasks_.end(), guess.task) - tasks_.begin());
+  const TextFeatures features = features_of(text);
+  FeatureCounter counter(places_);
+  std::vector<float> value_of(places_);
+  std::vector<int> times(places_);
+  for (const auto& [place, value] : counter.count(features)) value_of[place] = value;
+  for (const TextFeature& feature : features.features) ++times[counter.place_of(feature)];
+  std::map<std::string_view, double> shares;
+  for (const TextFeature& feature : features.features) {
+    const uint32_t place = counter.place_of(feature);
+    const int8_t* steps = row(place);
+    const double mean = static_cast<double>(std::accumulate(steps, steps + tasks_.size(), 0)) /
+                        static_cast<double>(tasks_.size());
+    shares[features.words[feature.word]] +=
+        value_of[place] / static_cast<float>(times[place]) * step_ * (steps[task] - mean);
+  }
+  std::vector<std::pair<std::string_view, double>> ranked(shares.begin(), shares.end());
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  for (const auto& [word, share] : ranked) {
+    if (share <= 0 || guess.words.size() == kWordsShown) break;
+    guess.words.emplace_back('"' + std::string(word) + '"', share);
+  }
 }
 
 std::vector<TaskGuess> TaskFinder::find(std::string_view text, size_t count) const {
-  std::vector<size_t> known;
-  for (const std::string& feature : features_of(text)) {
-    const auto found = index_.find(feature);
-    if (found != index_.end()) known.push_back(found->second);
-  }
-  const size_t num_tasks = tasks_.size();
-  std::vector<double> scores(num_tasks);
-  for (const size_t word : known) {
-    for (size_t t = 0; t < num_tasks; ++t) scores[t] += kStep * steps_[word * num_tasks + t];
-  }
-  for (double& score : scores)
-    score /= std::sqrt(static_cast<double>(std::max<size_t>(1, known.size())));
-  const double best = *std::max_element(scores.begin(), scores.end());
-  double total = 0;
-  for (const double score : scores) total += std::exp(score - best);
-
-  std::vector<size_t> order(num_tasks);
-  for (size_t t = 0; t < num_tasks; ++t) order[t] = t;
+  const std::vector<double> shares = probabilities(text);
+  std::map<std::string, double> by_family;
+  for (size_t t = 0; t < tasks_.size(); ++t) by_family[families_[t]] += shares[t];
+  const auto likeliest =
+      std::max_element(by_family.begin(), by_family.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  std::vector<size_t> order(tasks_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return scores[a] > scores[b]; });
-  order.resize(std::min(count, num_tasks));
+                   [&](size_t a, size_t b) { return shares[a] > shares[b]; });
+  const auto first = std::find_if(order.begin(), order.end(),
+                                  [&](size_t t) { return families_[t] == likeliest->first; });
+  std::rotate(order.begin(), first, first + 1);
+  order.resize(std::min(count, order.size()));
   std::vector<TaskGuess> guesses;
   for (const size_t t : order) {
-    TaskGuess guess{tasks_[t], std::exp(scores[t] - best) / total, {}};
-    std::stable_sort(known.begin(), known.end(), [&](size_t a, size_t b) {
-      return steps_[a * num_tasks + t] > steps_[b * num_tasks + t];
-    });
-    for (size_t i = 0; i < std::min<size_t>(3, known.size()); ++i) {
-      const int step = steps_[known[i] * num_tasks + t];
-      if (step > 0) guess.words.emplace_back(in_words(words_[known[i]]), kStep * step);
-    }
-    guesses.push_back(std::move(guess));
+    guesses.push_back({tasks_[t], families_[t], shares[t], by_family.at(families_[t]), {}});
+    explain(text, guesses.back());
   }
   return guesses;
 }
 
 Json TaskFinder::to_json() const {
   std::vector<std::string> rows;
-  for (size_t w = 0; w < words_.size(); ++w) {
-    std::string row;
-    for (size_t t = 0; t < tasks_.size(); ++t) {
-      row += static_cast<char>(kZeroStep + steps_[w * tasks_.size() + t]);
+  for (size_t t = 0; t < tasks_.size(); ++t) {
+    std::string text;
+    for (uint32_t place = 0; place < places_; ++place) {
+      text += static_cast<char>(kZeroStep + row(place)[t]);
     }
-    rows.push_back(std::move(row));
+    rows.push_back(std::move(text));
   }
-  return {{"version", 1}, {"tasks", tasks_}, {"words", words_}, {"rows", rows}};
+  return {
+      {"version", 2}, {"tasks", tasks_}, {"families", families_}, {"step", step_}, {"rows", rows}};
 }
 
 TaskFinder TaskFinder::from_json(const Json& json, const std::string& where) {
-  TaskFinder finder;
   const auto require = [&](bool condition, const char* problem) {
     if (!condition) throw Error(ExitCode::kBadModel, where + ": " + problem);
   };
   try {
-    require(json_get<int>(json, "version", where) == 1, "the version is not 1");
-    finder.tasks_ = json_get<std::vector<std::string>>(json, "tasks", where);
-    const auto words = json_get<std::vector<std::string>>(json, "words", where);
+    require(json_get<int>(json, "version", where) == 2,
+            "the version is not 2; trivium task finder --train writes it anew");
+    auto tasks = json_get<std::vector<std::string>>(json, "tasks", where);
+    auto families = json_get<std::vector<std::string>>(json, "families", where);
     const auto rows = json_get<std::vector<std::string>>(json, "rows", where);
-    require(!finder.tasks_.empty(), "there are no tasks");
-    require(words.size() == rows.size(), "words and rows differ in number");
-    for (size_t w = 0; w < words.size(); ++w) {
-      require(rows[w].size() == finder.tasks_.size(), "a row does not have one character a task");
-      std::vector<int8_t> steps;
-      for (const char c : rows[w]) {
-        require(std::abs(c - kZeroStep) <= kMaxStep, "a row has a character out of range");
-        steps.push_back(static_cast<int8_t>(c - kZeroStep));
+    require(!tasks.empty(), "there are no tasks");
+    require(families.size() == tasks.size(), "there is not one family a task");
+    require(rows.size() == tasks.size(), "there is not one row a task");
+    const size_t places = rows.front().size();
+    require(places > 0 && places <= kMostPlaces && (places & (places - 1)) == 0,
+            "a row's length is not a power of two, at most 32768");
+    TaskFinder finder(std::move(tasks), std::move(families), places);
+    finder.step_ = json_get<double>(json, "step", where);
+    require(std::isfinite(finder.step_) && finder.step_ >= 0, "the step is not a number from 0");
+    for (size_t t = 0; t < rows.size(); ++t) {
+      require(rows[t].size() == places, "the rows differ in length");
+      for (size_t place = 0; place < places; ++place) {
+        const int step = rows[t][place] - kZeroStep;
+        require(std::abs(step) <= kMaxStep, "a row has a character out of range");
+        finder.steps_[place * rows.size() + t] = static_cast<int8_t>(step);
       }
-      finder.add_word(words[w], steps);
     }
+    return finder;
   } catch (const Error& e) {
     throw Error(ExitCode::kBadModel, e.what());
   }
-  return finder;
 }
 
 TaskFinder::TaskTexts finder_texts(
     const Task& task, const std::vector<std::shared_ptr<const PromptTemplate>>& templates,
     const std::string& description, size_t max_records) {
-  TaskFinder::TaskTexts result{task.name,
-                               std::vector<std::string>(kDescriptionWeight, description)};
+  TaskFinder::TaskTexts result{task.name, std::vector<std::string>(kDescriptionWeight, description),
+                               task.family == kNoFamily ? "" : task.family};
   const std::vector<Record>& records = task.records.at(Split::kTrain);
   // Evenly over the split, whose neighbours may be alike.
   const size_t stride = std::max<size_t>(1, (records.size() + max_records - 1) / max_records);
   for (size_t i = 0, turn = 0; i < records.size(); i += stride, ++turn) {
-    result.texts.push_back(templates[turn % templates.size()]->render_input(records[i].fields));
+    if (turn % kRecordsRendered == 0) {
+      const auto& prompt = templates[turn / kRecordsRendered % templates.size()];
+      result.texts.push_back(prompt->render_input(records[i].fields));
+    }
     result.texts.push_back(bare_input(task, records[i].fields));
   }
   return result;

@@ -1,5 +1,7 @@
 #include "core/inference/loaded_model.h"
 
+#include <set>
+
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/data/prompt_filling.h"
@@ -68,6 +70,18 @@ const TaskRoute& LoadedModel::route(int64_t row) const {
   return row < 0 ? no_task_ : routes_.at(static_cast<size_t>(row));
 }
 
+std::vector<TaskGuess> LoadedModel::guesses_by_fields(const std::string& text) const {
+  std::set<std::string> named;
+  for (const TaskEntry& entry : tasks_.entries()) {
+    const bool several = entry.prompt->input_fields().size() > 1;
+    if (several && fields_of_text(*entry.prompt, text)) named.insert(entry.task.name);
+  }
+  if (named.empty()) return {};
+  std::vector<TaskGuess> guesses = finder_->find(text, finder_->tasks().size());
+  std::erase_if(guesses, [&](const TaskGuess& guess) { return !named.contains(guess.task); });
+  return guesses;
+}
+
 ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::string& text) const {
   ResolvedPrompt resolved;
   if (!task.empty()) {
@@ -75,15 +89,19 @@ ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::stri
     resolved.source = TaskSource::kNamed;
     resolved.reason = "the task was named";
   } else if (finder_) {
-    const std::vector<TaskGuess> guesses = finder_->find(text);
+    const std::vector<TaskGuess> named = guesses_by_fields(text);
+    const std::vector<TaskGuess> guesses = named.empty() ? finder_->find(text) : named;
     resolved.row = static_cast<int64_t>(tasks_.index_of(guesses.at(0).task));
     resolved.source = TaskSource::kNearest;
+    resolved.fits = !named.empty() || TaskFinder::fits(guesses.at(0));
     resolved.reason = describe_guesses(guesses);
   } else {
     resolved.reason = "the checkpoint knows no tasks";
   }
   if (resolved.row >= 0) {
-    resolved.task = tasks_.entries()[static_cast<size_t>(resolved.row)].task.name;
+    const TaskEntry& entry = tasks_.entries()[static_cast<size_t>(resolved.row)];
+    resolved.task = entry.task.name;
+    resolved.options_are_numbers = entry.prompt->spec().numbers.has_value();
   }
   resolved.prompt = {text, route(resolved.row)};
   return resolved;

@@ -33,9 +33,11 @@ struct ResolvedPrompt {
   int64_t row = -1;  // of the catalog and of the model's task vectors; -1: none
   std::string task;  // its name; "" for none
   TaskSource source = TaskSource::kNone;
+  bool fits = true;                  // false: even the nearest task's family is not like the prompt
   std::string reason;                // one sentence for people: why this task
   Prompt prompt;                     // the input as the model reads it, and the task's route
   std::vector<std::string> options;  // the answers that the task knows; empty when open
+  bool options_are_numbers = false;  // points of a scale
 };
 
 class LoadedModel {
@@ -60,7 +62,8 @@ class LoadedModel {
   // All tasks' routes. Error kUsage for a dense model.
   RouteDump route_dump() const;
 
-  // `task` "" stands for the nearest known task. Error kMissingInput with the nearest names for an
+  // `task` "" stands for the nearest known task; where the text names the fields of some, the
+  // nearest of those. Error kMissingInput with the nearest names for an
   // unknown task. The text is put into the task's first template: as its only field; or, where the
   // template has several and the text has the form "premise: ... hypothesis: ...", taken apart. A
   // text that fits neither way, or that has the template's words already, is taken as it is.
@@ -71,6 +74,9 @@ class LoadedModel {
 
  private:
   ResolvedPrompt choose_task(const std::string& task, const std::string& text) const;
+  // The tasks whose several fields the text names ("premise: ... hypothesis: ..."), the likeliest
+  // first; none where it names none.
+  std::vector<TaskGuess> guesses_by_fields(const std::string& text) const;
   void refuse_without_row(const std::string& text) const;
 
   std::filesystem::path folder_;

@@ -11,6 +11,7 @@
 #include "cli/program/stop_signal.h"
 #include "core/analysis/gates_page.h"
 #include "core/base/error.h"
+#include "core/base/file_lock.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
 #include "core/base/timing.h"
@@ -77,6 +78,7 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.output, "run.output");
+  const FileLock lock(settings.output);
   if (settings.tasks.empty()) throw Error(ExitCode::kConfig, "data.tasks must not be empty");
   if (fs::exists(settings.output) && !flags.resume) {
     throw Error(ExitCode::kExists, settings.output +
@@ -90,7 +92,7 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
       read_examples(settings, *load_tokenizer(settings.init), tasks);
   ClassifierCheckpoint checkpoint = new_classifier(settings, tasks);
   ClassifierTrainer trainer(checkpoint, std::move(examples), trainer_options(settings));
-  if (flags.resume) trainer.resume(settings.output);
+  if (flags.resume && fs::exists(settings.output)) trainer.resume(settings.output);
   const auto start = std::chrono::steady_clock::now();
   int64_t examples_done = 0;
   TrainingLoop::Hooks hooks;

@@ -7,6 +7,7 @@
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/file_lock.h"
 #include "core/base/logging.h"
 #include "core/data/gym.h"
 #include "learning/commands/commands.h"
@@ -84,6 +85,7 @@ int run_pretrain(const PretrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.run.output, "run.output");
+  const FileLock lock(settings.run.output);
   const torch::Device device = parse_device(flags.device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
@@ -116,7 +118,7 @@ int run_pretrain(const PretrainFlags& flags) {
   Trainer trainer(checkpoint, stream,
                   {settings.optimiser, settings.run, {}, device, &cli::stop_requested()},
                   make_validator(checkpoint, held_out, options));
-  if (flags.resume) trainer.resume();
+  if (flags.resume && std::filesystem::exists(last)) trainer.resume();
   if (trainer.run()) return 0;
   spdlog::warn("stopped at step {}; go on with --resume", trainer.steps_done());
   return static_cast<int>(ExitCode::kStopped);

@@ -6,6 +6,7 @@
 #include "cli/program/home.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
+#include "core/base/file_lock.h"
 #include "core/data/gym.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
@@ -31,6 +32,7 @@ int run_train(const TrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.run.output, "run.output");
+  const FileLock lock(settings.run.output);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
   Gym(settings.gym).chosen_tasks(settings.part, settings.tasks);  // unknown: before any work
   const torch::Device device = parse_device(flags.device);

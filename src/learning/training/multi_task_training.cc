@@ -140,8 +140,7 @@ bool train_on_mixture(const Checkpoint& start, const TaskMixture& mixture,
                                        "run.output");
   }
   if (!begun && context.resume) {
-    throw Error(ExitCode::kMissingInput,
-                output.string() + " holds no training to resume; start it without --resume");
+    spdlog::info("{} holds no training to resume; it begins", output.string());
   }
   if (start.model->is_routed() && !start.tasks.entries().empty() &&
       start.tasks.names() != mixture.tasks) {

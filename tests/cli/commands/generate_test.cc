@@ -77,11 +77,12 @@ TEST_F(GenerateTest, EveryLineInIsALineOutInOrder) {
       "{\"task\":\"mnli\",\"input\":{\"premise\":\"it rains\",\"hypothesis\":\"it is dry\"}}\n"
       "{\"task\":\"mnli\",\"input\":{\"premise\":\"it rains\"}}\n"
       "[1]\n"
-      "{\"input\":\"how many apples are left\"}";
+      "{\"input\":\"how many apples are left\"}\n"
+      "{\"input\":\"\xce\xb6\xce\xb6\xce\xb6\"}";
   const Outcome outcome = generate({}, input);
   EXPECT_EQ(outcome.code, 65);
   const std::vector<Json> lines = json_lines(outcome.out);
-  ASSERT_EQ(lines.size(), 14u);
+  ASSERT_EQ(lines.size(), 15u);
   std::vector<std::string> finish;
   for (size_t i = 0; i < lines.size(); ++i) {
     EXPECT_EQ(lines[i].at("line"), i + 1);
@@ -90,7 +91,7 @@ TEST_F(GenerateTest, EveryLineInIsALineOutInOrder) {
   }
   EXPECT_THAT(finish, ElementsAre("answered", "skipped", "answered", "answered", "error", "error",
                                   "error", "answered", "skipped", "skipped", "answered", "error",
-                                  "error", "answered"));
+                                  "error", "answered", "no_task"));
   EXPECT_EQ(lines[0].at("id"), 7);
   EXPECT_FALSE(lines[1].contains("id"));
   EXPECT_EQ(lines[2].at("text"), lines[0].at("text"));
@@ -103,7 +104,9 @@ TEST_F(GenerateTest, EveryLineInIsALineOutInOrder) {
   EXPECT_EQ(lines[13].at("task_source"), "nearest");
   EXPECT_THAT(outcome.err, HasSubstr("stdin:5: "));
   EXPECT_THAT(outcome.err, HasSubstr("1 lines were not UTF-8"));
-  EXPECT_THAT(outcome.err, HasSubstr("5 of 14 lines were bad"));
+  EXPECT_FALSE(lines[14].contains("text"));
+  EXPECT_THAT(outcome.err, HasSubstr("1 of 15 lines are like no task"));
+  EXPECT_THAT(outcome.err, HasSubstr("5 of 15 lines were bad"));
 }
 
 TEST_F(GenerateTest, TextLinesAreTextsOfOneTask) {
@@ -121,7 +124,7 @@ TEST_F(GenerateTest, TextLinesAreTextsOfOneTask) {
 
 TEST_F(GenerateTest, ALineLongerThanTheLimitIsAnErrorOrIsCut) {
   std::string huge(17 << 20, 'a');
-  Outcome outcome = generate({"--format", "text"}, huge + "\nb\n");
+  Outcome outcome = generate({"--format", "text", "--task", "sst2"}, huge + "\nb\n");
   EXPECT_EQ(outcome.code, 0);
   std::vector<Json> lines = json_lines(outcome.out);
   ASSERT_EQ(lines.size(), 2u);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/commands/program.h"
+#include "core/base/file.h"
 #include "core/base/temporary_folder.h"
 #include "core/checkpoint/tiny_checkpoint.h"
 
@@ -53,6 +54,62 @@ TEST_F(TaskTest, ShowsWhatACheckpointKnowsOfATask) {
   const Outcome unknown = show({"mnlj"});
   EXPECT_EQ(unknown.code, 66);
   EXPECT_THAT(unknown.err, HasSubstr("did you mean mnli?"));
+}
+
+// A gym of the tiny checkpoint's three tasks, each with one text over and over.
+void write_gym(const std::filesystem::path& folder) {
+  const auto write = [&](const std::string& task, const Json& inputs, const Json& labels,
+                         const Json& record) {
+    Json fields = inputs;
+    fields.push_back("label");
+    std::filesystem::create_directories(folder / task);
+    write_file_atomically(folder / task / "task.json", Json{{"name", task},
+                                                            {"family", "made up"},
+                                                            {"fields", fields},
+                                                            {"inputs", inputs},
+                                                            {"target", "label"},
+                                                            {"labels", labels},
+                                                            {"metric", "accuracy"}}
+                                                           .dump());
+    const std::string line = record.dump() + "\n";
+    for (const char* split : {"train.jsonl", "dev.jsonl", "test.jsonl"}) {
+      write_file_atomically(folder / task / split, line + line + line);
+    }
+  };
+  write("sst2", {"text"}, {"negative", "positive"}, {{"text", "0 1 2 3"}, {"label", "positive"}});
+  write("mnli", {"premise", "hypothesis"}, {"entailment", "neutral", "contradiction"},
+        {{"premise", "4 5"}, {"hypothesis", "6 7"}, {"label", "neutral"}});
+  write("gsm8k_answer", {"question"}, Json::array(), {{"question", "8 9"}, {"label", "4"}});
+}
+
+TEST_F(TaskTest, TrainsWhatFindsATaskAndLeavesTheRest) {
+  const std::filesystem::path gym = temporary_.path() / "gym";
+  write_gym(gym);
+  const auto finder = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"task", "finder", "--checkpoint",
+                                    model_, "--gym",  gym.string()};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  };
+  const std::filesystem::path model = model_;
+  const std::string weights = read_file(model / "model.safetensors");
+  const std::string before = read_file(model / "task_finder.json");
+  const Outcome measured = finder({"--limit", "2", "--json"});
+  ASSERT_EQ(measured.code, 0) << measured.err;
+  EXPECT_EQ(Json::parse(measured.out).back().at("inputs"), 6);
+  EXPECT_LT(Json::parse(measured.out).back().at("task_right"), 1.0);
+  EXPECT_EQ(read_file(model / "task_finder.json"), before);
+  const Outcome trained = finder({"--train", "--json"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Json all = Json::parse(trained.out).back();
+  EXPECT_EQ(all.at("task"), "all");
+  EXPECT_EQ(all.at("inputs"), 9);
+  EXPECT_EQ(all.at("task_right"), 1.0);
+  EXPECT_EQ(all.at("fit"), 1.0);
+  EXPECT_NE(read_file(model / "task_finder.json"), before);
+  EXPECT_EQ(read_file(model / "model.safetensors"), weights);
+  EXPECT_EQ(run_program({"verify", "--checkpoint", model_}).code, 0);
+  EXPECT_THAT(finder({}).out, HasSubstr("family right of fit"));
 }
 
 }  // namespace

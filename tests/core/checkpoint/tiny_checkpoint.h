@@ -132,11 +132,9 @@ inline TinyCheckpoint tiny_checkpoint(TinyModel kind = TinyModel::kOneHot) {
       tiny_task("mnli", {"premise", "hypothesis"}, {"entailment", "neutral", "contradiction"}),
       prompts);
   info.tasks.add(tiny_task("gsm8k_answer", {"question"}, {}), prompts);
-  // A word speaks for a task from three texts on.
-  const auto thrice = [](const std::string& text) { return std::vector<std::string>(3, text); };
-  info.finder = TaskFinder::train({{"sst2", thrice("a witty film about a dull war")},
-                                   {"mnli", thrice("premise and hypothesis")},
-                                   {"gsm8k_answer", thrice("how many apples are left")}});
+  info.finder = TaskFinder::train({{"sst2", {"a witty film about a dull war"}},
+                                   {"mnli", {"premise and hypothesis"}},
+                                   {"gsm8k_answer", {"how many apples are left"}}});
   return checkpoint;
 }
 

@@ -59,8 +59,21 @@ TEST_F(LoadedModelTest, TakesTheNearestTaskWhereNoneIsNamedAndSaysWhy) {
   const ResolvedPrompt resolved = load(tiny_checkpoint()).resolve("", "how many pens are left");
   EXPECT_EQ(resolved.row, 2);
   EXPECT_EQ(resolved.source, TaskSource::kNearest);
+  EXPECT_TRUE(resolved.fits);
+  EXPECT_FALSE(load(tiny_checkpoint()).resolve("", "\xce\xb6\xce\xb6").fits);
+  EXPECT_TRUE(load(tiny_checkpoint()).resolve("sst2", "\xce\xb6\xce\xb6").fits);
   EXPECT_THAT(resolved.reason, StartsWith("nearest known task: gsm8k_answer ("));
   EXPECT_EQ(resolved.prompt.text, "solve this problem with a number\x1ehow many pens are left");
+}
+
+TEST_F(LoadedModelTest, ATextThatNamesFieldsIsOfATaskThatHasThem) {
+  const ResolvedPrompt resolved = load(tiny_checkpoint())
+                                      .resolve("",
+                                               "premise: how many apples are left "
+                                               "hypothesis: a witty film about a dull war");
+  EXPECT_EQ(resolved.task, "mnli");
+  EXPECT_TRUE(resolved.fits);
+  EXPECT_THAT(resolved.reason, StartsWith("nearest known task: mnli ("));
 }
 
 TEST_F(LoadedModelTest, RefusesAnUnknownTaskAndNamesTheNearest) {

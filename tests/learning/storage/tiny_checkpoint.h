@@ -55,11 +55,9 @@ inline Checkpoint tiny_checkpoint(int64_t num_experts = 3,
       tiny_task("mnli", {"premise", "hypothesis"}, {"entailment", "neutral", "contradiction"}),
       prompts);
   checkpoint.tasks.add(tiny_task("gsm8k_answer", {"question"}, {}), prompts);
-  // A word speaks for a task from three texts on.
-  const auto thrice = [](const std::string& text) { return std::vector<std::string>(3, text); };
-  checkpoint.finder = TaskFinder::train({{"sst2", thrice("a witty film about a dull war")},
-                                         {"mnli", thrice("premise and hypothesis")},
-                                         {"gsm8k_answer", thrice("how many apples are left")}});
+  checkpoint.finder = TaskFinder::train({{"sst2", {"a witty film about a dull war"}},
+                                         {"mnli", {"premise and hypothesis"}},
+                                         {"gsm8k_answer", {"how many apples are left"}}});
   return checkpoint;
 }
 

@@ -58,7 +58,8 @@ class Uploader {
           std::memcpy(place, column.data(), static_cast<size_t>(first.depth()) * sizeof(float));
         } else {
           auto* narrow = reinterpret_cast<uint16_t*>(place);
-          std::transform(column.begin(), column.begin() + first.depth(), narrow, to_bfloat16);
+          std::transform(column.begin(), column.begin() + first.depth(), narrow,
+                         [](float x) { return to_bfloat16(x); });
         }
       }
     }
