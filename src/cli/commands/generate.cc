@@ -9,24 +9,20 @@ namespace trivium::cli {
 namespace {
 
 constexpr const char* kGenerateFooter =
-    "Input lines: {\"input\": TEXT, \"task\"?: NAME, \"id\"?: ANY}, where the input may also be "
-    "an\n"
-    "object of the task's fields, or plain text. A line out for each line in, in the same order:\n"
-    "  {\"id\"?, \"line\", \"task\", \"task_source\": named | nearest | none, \"text\", "
-    "\"score\",\n"
-    "   \"finish\": eos | length | skipped | too_long | no_task | error, \"truncated\",\n"
-    "   \"route\": {\"encoder\", \"decoder\"}}\n"
-    "A route has the expert of each layer, counted from 1; 0 stands for an ordinary layer. A line\n"
-    "that cannot be read gets \"finish\": \"error\" with an \"error\", and the exit code is 65 in "
-    "the\n"
-    "end; an empty one is skipped. Of a TSV line the first column is the input. Lines are read up "
-    "to 16\n"
-    "MiB and texts up to 1 MiB; what is cut, there or at --max-input, is \"truncated\", unless\n"
-    "--on-long has it otherwise. A line that names no task goes to the nearest known; where even "
-    "that\n"
-    "is unlike it, it gets \"finish\": \"no_task\" and no answer.\n"
-    "Example:\n"
-    "  echo '{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}' | trivium generate";
+    R"(Input lines: {"input": TEXT, "task"?: NAME, "id"?: ANY}, where the input may also be an
+object of the task's fields, or plain text. A line out for each line in, in the same order:
+  {"id"?, "line", "task", "task_source": named | nearest | none, "text", "score",
+   "finish": eos | length | skipped | too_long | no_task | error, "truncated",
+   "route": {"encoder", "decoder"}}
+A route has the expert of each layer, counted from 1; 0 stands for an ordinary layer. A line
+that cannot be read gets "finish": "error" with an "error", and the exit code is 65 in the end;
+an empty one is skipped. Of a TSV line the first column is the input. Lines are read up to 16
+MiB and texts up to 1 MiB; what is cut, there or at --max-input, is "truncated", unless
+--on-long has it otherwise. A line that names no task goes to the nearest known; where even that
+is unlike it, it gets "finish": "no_task" and no answer. What the model writes need not be one
+of a task's fixed answers: score ranks those, as the REPL does.
+Example:
+  echo '{"task":"sst2","input":"a gorgeous, witty film"}' | trivium generate)";
 
 Json result_of(const BatchItem& item, const Answer& answer) {
   Json result = result_head(item);

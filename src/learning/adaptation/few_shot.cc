@@ -128,6 +128,11 @@ OptimiserSettings few_shot_optimiser() {
   return settings;
 }
 
+std::vector<uint64_t> seeds_of(const FewShotTask& task, const FewShotSettings& settings) {
+  if (task.task.sample_seed) return {*task.task.sample_seed};
+  return settings.seeds;
+}
+
 TunedModel tune(const Checkpoint& start, const FewShotTask& task, const FewShotSample& sample,
                 double learning_rate, int64_t batch_size, const FewShotSettings& settings) {
   check(!start.model->is_routed() || !start.model->has_router(),
@@ -179,9 +184,7 @@ FewShotResult adapt_to_task(const Checkpoint& start, const FewShotTask& task,
   result.task = task.task.name;
   result.family = task.task.family;
   result.metric = task.task.metric;
-  const std::vector<uint64_t> seeds =
-      task.task.sample_seed ? std::vector<uint64_t>{*task.task.sample_seed} : settings.seeds;
-  for (const uint64_t seed : seeds) {
+  for (const uint64_t seed : seeds_of(task, settings)) {
     const FewShotSample sample =
         draw_few_shot_sample(task, settings.per_class, settings.total, seed);
     if (result.samples.empty()) {

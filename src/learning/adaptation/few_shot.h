@@ -34,6 +34,9 @@ struct FewShotSettings {
   const std::atomic<bool>* stop = nullptr;  // ends the tuning between two steps: Error kInterrupted
 };
 
+// The seeds of the task's data samples: its own where it comes as one sample (CrossFit's).
+std::vector<uint64_t> seeds_of(const FewShotTask& task, const FewShotSettings& settings);
+
 // One run of the grid at its best step, the first of equals.
 struct GridCell {
   double learning_rate = 0;

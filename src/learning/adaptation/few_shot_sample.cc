@@ -1,6 +1,7 @@
 #include "learning/adaptation/few_shot_sample.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 
@@ -10,16 +11,27 @@
 namespace trivium::learning {
 namespace {
 
-FewShotSample given_sample(const FewShotTask& task) {
-  FewShotSample sample;
-  sample.seed = *task.task.sample_seed;
-  for (const Record& record : task.task.records.at(Split::kTrain)) {
-    sample.train.push_back(task.entry.prompt->render(task.task, record));
-  }
-  for (const Record& record : task.task.records.at(Split::kDev)) {
-    sample.dev.push_back(task.entry.prompt->render(task.task, record));
-  }
+// Renders what was drawn.
+FewShotSample make_sample(const FewShotTask& task, uint64_t seed, std::vector<const Record*> train,
+                          std::vector<const Record*> dev) {
+  FewShotSample sample{seed, {}, {}, std::move(train), std::move(dev)};
+  const auto render = [&](const Record* record) {
+    return task.entry.prompt->render(task.task, *record);
+  };
+  std::transform(sample.train_records.begin(), sample.train_records.end(),
+                 std::back_inserter(sample.train), render);
+  std::transform(sample.dev_records.begin(), sample.dev_records.end(),
+                 std::back_inserter(sample.dev), render);
   return sample;
+}
+
+FewShotSample given_sample(const FewShotTask& task) {
+  const auto all_of = [&](Split split) {
+    std::vector<const Record*> records;
+    for (const Record& record : task.task.records.at(split)) records.push_back(&record);
+    return records;
+  };
+  return make_sample(task, *task.task.sample_seed, all_of(Split::kTrain), all_of(Split::kDev));
 }
 
 }  // namespace
@@ -44,33 +56,31 @@ FewShotSample draw_few_shot_sample(const FewShotTask& task, int64_t per_class, i
   Rng rng(seed);
   rng.shuffle(order);
   // Members of every class in the order of the draw; one class where labels are not fixed.
-  std::map<std::string, std::vector<Example>> classes;
+  std::map<std::string, std::vector<const Record*>> classes;
   for (size_t index : order) {
-    Example example = task.entry.prompt->render(task.task, records[index]);
+    const Record& record = records[index];
     // The raw label: a template may answer with an option's own text, which every record has anew.
     const std::string label =
         task.task.labels.empty()
             ? ""
-            : json_get<std::string>(records[index].fields, task.task.target.c_str(), example.where);
-    classes[label].push_back(std::move(example));
+            : json_get<std::string>(record.fields, task.task.target.c_str(), record.where);
+    classes[label].push_back(&record);
   }
-  FewShotSample sample;
-  sample.seed = seed;
+  std::vector<const Record*> train_records, dev_records;
   const auto wanted = static_cast<size_t>(task.task.labels.empty() ? total : per_class);
-  for (auto& [label, members] : classes) {
+  for (const auto& [label, members] : classes) {
     const size_t train = std::min(wanted, (members.size() + 1) / 2);
     const size_t dev = std::min(wanted, members.size() - train);
-    const auto begin = std::make_move_iterator(members.begin());
-    const auto split = begin + static_cast<std::ptrdiff_t>(train);
-    sample.train.insert(sample.train.end(), begin, split);
-    sample.dev.insert(sample.dev.end(), split, split + static_cast<std::ptrdiff_t>(dev));
+    const auto split = members.begin() + static_cast<std::ptrdiff_t>(train);
+    train_records.insert(train_records.end(), members.begin(), split);
+    dev_records.insert(dev_records.end(), split, split + static_cast<std::ptrdiff_t>(dev));
   }
-  if (sample.dev.empty()) {
+  if (dev_records.empty()) {
     throw Error(ExitCode::kBadData, "task " + task.task.name +
                                         " has too few train records to draw examples to learn "
                                         "from and examples to choose by");
   }
-  return sample;
+  return make_sample(task, seed, std::move(train_records), std::move(dev_records));
 }
 
 }  // namespace trivium::learning

@@ -25,6 +25,7 @@ FewShotTask load_few_shot_task(const Gym& gym, const PromptLibrary& prompts,
 struct FewShotSample {
   uint64_t seed = 0;
   std::vector<Example> train, dev;
+  std::vector<const Record*> train_records, dev_records;  // of which they are; the task's own
 };
 
 // Draws train and dev, without overlap, from the task's train split: `per_class` of each label for

@@ -8,18 +8,19 @@
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/evaluation/task_choice.h"
-#include "learning/reference/fixed_route.h"
 #include "learning/model/model_routes.h"
+#include "learning/reference/fixed_route.h"
 
 namespace trivium::learning {
 namespace {
 
-constexpr std::array<std::pair<StartKind, const char*>, 5> kNames = {
+constexpr std::array<std::pair<StartKind, const char*>, 6> kNames = {
     {{StartKind::kDense, "dense"},
      {StartKind::kRouted, "routed"},
      {StartKind::kAveraged, "averaged"},
      {StartKind::kRandom, "random"},
-     {StartKind::kSqueezed, "squeezed"}}};
+     {StartKind::kSqueezed, "squeezed"},
+     {StartKind::kFrozen, "frozen"}}};
 
 // FNV-1a, so that every task has a random route of its own.
 uint64_t hash_of(const std::string& name) {
@@ -74,7 +75,7 @@ StartKind start_kind(const std::string& name) {
   }
   throw Error(ExitCode::kUsage, "there is no start \"" + name +
                                     "\"; choose one of dense, routed, "
-                                    "averaged, random, squeezed");
+                                    "averaged, random, squeezed, frozen");
 }
 
 const char* name_of(StartKind kind) { return kNames.at(static_cast<size_t>(kind)).second; }
@@ -107,7 +108,7 @@ TaskRoute random_route(const ModelConfig& config, uint64_t seed, int64_t count) 
 Start make_start(const Checkpoint& checkpoint, StartKind kind, const FewShotTask& task,
                  uint64_t seed, const torch::Tensor& vector) {
   const bool routed = checkpoint.model->is_routed();
-  if (routed == (kind == StartKind::kDense)) {
+  if (kind != StartKind::kFrozen && routed == (kind == StartKind::kDense)) {
     throw Error(ExitCode::kUsage, std::string("the start \"") + name_of(kind) + "\" is not for a " +
                                       (routed ? "routed" : "dense") + " checkpoint");
   }
@@ -119,9 +120,10 @@ Start make_start(const Checkpoint& checkpoint, StartKind kind, const FewShotTask
     start = {with_fixed_route(checkpoint, random_route(checkpoint.config(), own_seed)), "random"};
   } else if (routed) {
     auto [route, source] = route_of(checkpoint, task, vector);
-    start = {kind == StartKind::kSqueezed ? squeeze(checkpoint, route)
-                                          : with_fixed_route(checkpoint, main_experts_only(route)),
-             std::move(source)};
+    const bool dense = kind == StartKind::kSqueezed || kind == StartKind::kFrozen;
+    start = {
+        dense ? squeeze(checkpoint, route) : with_fixed_route(checkpoint, main_experts_only(route)),
+        std::move(source)};
   }
   know_only(start.checkpoint, task.entry);
   return start;

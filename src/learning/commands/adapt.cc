@@ -12,6 +12,7 @@
 #include "core/base/logging.h"
 #include "core/evaluation/arg.h"
 #include "learning/adaptation/few_shot.h"
+#include "learning/adaptation/frozen_head.h"
 #include "learning/adaptation/start.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
@@ -25,8 +26,12 @@ constexpr const char* kAdaptFooter =
     "task's train split, and as many to choose by; tunes on each with every learning rate and\n"
     "batch size; and scores the best by them on the task's test split. A routed checkpoint starts\n"
     "from the route of the nearest known task (routed), the same experts as one dense model\n"
-    "(squeezed), all experts alike (averaged) or one random expert a layer (random). A task of\n"
-    "CrossFit's files is tuned on the sample that they are. docs/data.md has every form of --gym.\n"
+    "(squeezed), all experts alike (averaged) or one random expert a layer (random); frozen "
+    "leaves\n"
+    "the model as it is and learns a logistic regression over its encoder's sentence vectors, "
+    "which\n"
+    "tuning has to beat. A task of CrossFit's files is tuned on the sample that they are.\n"
+    "docs/data.md has every form of --gym.\n"
     "Examples:\n"
     "  trivium adapt checkpoints/trivium-small --gym ../shared/gym --task cb --samples 1\n"
     "  trivium adapt checkpoints/trivium-small --gym mine.jsonl --task mine --samples 1";
@@ -89,6 +94,10 @@ class Adaptation {
     if (flags.output && flags.tasks.size() > 1) {
       throw Error(ExitCode::kUsage, "--output holds the checkpoint of one task; name one --task");
     }
+    if (flags.output && flags.start == name_of(StartKind::kFrozen)) {
+      throw Error(ExitCode::kUsage,
+                  "--start frozen tunes no checkpoint that --output could hold; leave one out");
+    }
     if (!flags.bars.empty()) cli::check_ending(flags.bars, {".svg"}, "--bars");
     if (flags.output) cli::check_output_folder(*flags.output, "--output");
     if (flags.output && std::filesystem::exists(*flags.output)) {
@@ -113,7 +122,9 @@ class Adaptation {
       spdlog::info("wrote {}, tuned on sample {}", *flags_.output, sample.seed);
       written = true;
     };
-    results_.push_back(adapt_to_task(start.checkpoint, task, flags_.settings, write_first));
+    results_.push_back(kind_ == StartKind::kFrozen
+                           ? adapt_frozen_head(start.checkpoint, task, flags_.settings)
+                           : adapt_to_task(start.checkpoint, task, flags_.settings, write_first));
     routes_.push_back(start.route);
     method_.tasks.push_back(sample_scores(results_.back()));
   }

@@ -1,6 +1,7 @@
 // The tasks that a multi-task training learns, read and encoded once.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct TaskMixture {
   std::vector<EvaluationTask> dev;       // as `tasks`
   // What the checkpoint will know of them: their templates, and how to tell them apart.
   TaskCatalog catalog;
-  TaskFinder finder;
+  std::optional<TaskFinder> finder;  // over the tasks
 };
 
 // Reads the gym's tasks that the settings name, renders their train splits with the prompts folder

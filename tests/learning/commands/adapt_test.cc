@@ -127,6 +127,16 @@ TEST_F(AdaptTest, TunesOnAFileOfExamplesAndOnCrossfitsSamples) {
   EXPECT_THAT(given.err, HasSubstr("films: the tokenizer cannot tell apart"));
 }
 
+TEST_F(AdaptTest, AFrozenHeadStandsInTheSameTable) {
+  const cli::Outcome outcome = adapt({"--start", "frozen"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("frozen, few-shot"));
+  EXPECT_THAT(outcome.out, HasSubstr("\nreviews "));
+  const cli::Outcome refused = adapt({"--start", "frozen", "--output", "runs/x"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("tunes no checkpoint"));
+}
+
 TEST_F(AdaptTest, RefusesWhatItCannotDo) {
   const cli::Outcome twice = adapt({"--task", "reviews"});
   EXPECT_EQ(twice.code, 64);
