@@ -38,12 +38,19 @@ bool has_choice(const std::vector<std::vector<float>>& stack) {
                      [](const auto& layer) { return layer.size() > 1; });
 }
 
+// Results are written a window at a time: enough batches to sort lines by length, few enough that
+// a stop loses little.
+size_t window_lines(const BatchFlags& flags) {
+  constexpr int64_t kBatches = 8, kFewest = 64;
+  return static_cast<size_t>(std::max(kFewest, kBatches * flags.generator.batch_size));
+}
+
 class BatchRun {
  public:
   explicit BatchRun(BatchFlags flags)
       : flags_(std::move(flags)),
         output_(flags_.output, flags_.overwrite),
-        reader_(flags_.input, flags_.format, stop_requested()),
+        reader_(flags_.input, flags_.format, stop_requested(), window_lines(flags_)),
         model_(load_model(flags_.model, flags_.generator)) {
     if (!flags_.task.empty()) model_.tasks().index_of(flags_.task);  // unknown: before any work
   }
@@ -149,8 +156,9 @@ class BatchRun {
   }
 
   int stopped() const {
+    const bool in_file = !output_.is_standard_output() && written_ > 0;
     spdlog::warn("stopped after {} lines{}", written_,
-                 output_.is_standard_output() ? "" : "; they are in " + output_.part().string());
+                 in_file ? "; they are in " + output_.part().string() : "");
     return static_cast<int>(ExitCode::kInterrupted);
   }
 

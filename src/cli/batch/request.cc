@@ -8,7 +8,6 @@
 namespace trivium::cli {
 namespace {
 
-constexpr size_t kWindowLines = 1024;
 constexpr size_t kWindowBytes = size_t{16} << 20;
 constexpr int kPatience =
     20;  // milliseconds in which a producer that is at work gives its next line
@@ -68,17 +67,18 @@ const EnumNames<InputFormat>& input_format_names() {
 }
 
 RequestReader::RequestReader(const std::string& path, InputFormat format,
-                             const std::atomic<bool>& stop)
+                             const std::atomic<bool>& stop, size_t window_lines)
     : stream_(path, stop),
       lines_stream_(&stream_),
       lines_(lines_stream_, kMaxLine),
-      format_(format) {
+      format_(format),
+      window_lines_(window_lines) {
   if (format_ == InputFormat::kAuto) format_ = format_of_ending(path);
 }
 
 std::vector<Request> RequestReader::next_window() {
   std::vector<Request> window;
-  for (size_t bytes = 0; window.size() < kWindowLines && bytes < kWindowBytes;) {
+  for (size_t bytes = 0; window.size() < window_lines_ && bytes < kWindowBytes;) {
     if (!window.empty() && !stream_.is_ready(kPatience)) break;
     const auto line = lines_.next();
     if (!line) break;

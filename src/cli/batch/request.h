@@ -43,7 +43,9 @@ class RequestReader {
 
   // kAuto goes by the path's ending (.jsonl, .ndjson, .json, .txt, .tsv), else by whether the first
   // character of the first line that is not blank, white space aside, is "{".
-  RequestReader(const std::string& path, InputFormat format, const std::atomic<bool>& stop);
+  // A window has at most `window_lines` lines.
+  RequestReader(const std::string& path, InputFormat format, const std::atomic<bool>& stop,
+                size_t window_lines = 1024);
 
   // The next requests in order; none at the end. A window ends where it is full, and where the next
   // line would have to be waited for, so that a program that asks line by line gets its answers.
@@ -62,6 +64,7 @@ class RequestReader {
   std::istream lines_stream_;
   LineReader lines_;
   InputFormat format_;
+  size_t window_lines_;
   int64_t invalid_lines_ = 0;
   int64_t truncated_lines_ = 0;
 };

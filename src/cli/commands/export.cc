@@ -56,6 +56,9 @@ std::map<std::string, std::string> exported_names(const ExportFlags& flags,
 
 void run_export(const ExportFlags& flags) {
   check_output_folder(flags.output, "--output");
+  if (std::filesystem::exists(flags.output) && !std::filesystem::is_empty(flags.output)) {
+    throw Error(ExitCode::kExists, flags.output + " is there; name another --output");
+  }
   const OpenCheckpoint open = open_checkpoint(flags.checkpoint, Verify::kHashes);
   const TensorReader read = open.reader(flags.checkpoint);
   CheckpointInfo info = open.info;

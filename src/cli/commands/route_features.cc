@@ -19,9 +19,9 @@ FeatureTable features_of_tasks(const TaskCatalog& tasks, const Gym& gym,
     }
     shared.push_back(name);
   }
-  const std::filesystem::path file =
-      labels.empty() ? home_folder() / "configs" / "task_features.toml"
-                     : std::filesystem::path(labels);
+  const std::filesystem::path file = labels.empty()
+                                         ? home_folder() / "configs" / "task_features.toml"
+                                         : std::filesystem::path(labels);
   return task_features(gym, shared, prompts, HandLabels(file));
 }
 

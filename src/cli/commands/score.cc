@@ -14,7 +14,7 @@ constexpr const char* kScoreFooter =
     "for\n"
     "generate; the task's own options where a line gives none. A line out for each line in:\n"
     "  {\"id\"?, \"line\", \"task\", \"task_source\", \"best\", \"options\", \"log_likelihoods\",\n"
-    "   \"finish\": scored | skipped | too_long | error, \"truncated\",\n"
+    "   \"finish\": scored | skipped | too_long | no_task | error, \"truncated\",\n"
     "   \"route\": {\"encoder\", \"decoder\"}, \"tied\"?: [OPTION...]}\n"
     "A log-likelihood is the sum over the option's tokens and its end; of options that are "
     "equally\n"

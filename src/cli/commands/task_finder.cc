@@ -83,6 +83,9 @@ std::string table_of(const Json& rows) {
 }
 
 void run_finder(const FinderFlags& flags) {
+  if (flags.train && flags.checkpoint.empty()) {
+    throw Error(ExitCode::kUsage, "--train changes a checkpoint in place; name it by --checkpoint");
+  }
   const std::filesystem::path folder = checkpoint_folder(flags.checkpoint);
   const Gym gym(flags.gym);
   // tasks.json alone is read first: the finder that is there may be of an older version.
@@ -124,8 +127,8 @@ void add_task_finder_command(CLI::App& task) {
   command->add_flag("--train", flags->train, "train the checkpoint's finder anew first, in place");
   command->add_flag("--json", flags->json, "one JSON array");
   command->footer(
-      "A record's bare input fields are the prompt. A prompt fits where one family of tasks is\n"
-      "likelier than all others together; the REPL and generate answer no other.\n"
+      "A record's bare input fields are the prompt. A prompt fits where one family of tasks has a\n"
+      "probability of 0.4 and more; the REPL and generate answer no other.\n"
       "Example:\n"
       "  trivium task finder --gym ../shared/gym --part-of test");
   command->callback([flags] { run_finder(*flags); });

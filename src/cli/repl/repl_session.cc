@@ -147,8 +147,8 @@ void ReplSession::answer(const std::string& text) {
   if (last_->source == TaskSource::kNearest) say(last_->reason, Ink::kDim);
   if (!last_->fits) {
     last_answer_.clear();
-    say("I do not know this kind of task. /tasks lists what I know; /task " + last_->task +
-            " asks the nearest all the same.",
+    say("I am not sure what kind of task this is. /tasks lists those that I know; /task " +
+            last_->task + " asks the nearest.",
         Ink::kWarning);
     return;
   }
@@ -163,7 +163,7 @@ void ReplSession::answer(const std::string& text) {
 // Answers the last prompt by `route`, and prints it.
 Answer ReplSession::generate(const TaskRoute& route) {
   const Prompt prompt{last_->prompt.text, route};
-  if (!last_->options.empty() && !last_->options_are_numbers && !search_.sample) {
+  if (!last_->options.empty() && !search_.sample) {
     return rank_options(prompt);
   }
   AnswerStream stream(out_, style_);
@@ -426,7 +426,7 @@ void ReplSession::do_why() {
   say(last_->source == TaskSource::kNamed
           ? "You named " + last_->task + ". Nearest to the prompt's words are:"
       : last_->fits ? "The prompt went to " + last_->task + ", the nearest of the known tasks:"
-                    : "No family of tasks is likelier than all others together; nearest are:",
+                    : "No family of tasks is likely; nearest are:",
       Ink::kPlain);
   const std::vector<TaskGuess> guesses = model_.finder()->find(last_text_, 5);
   size_t widest = 0;

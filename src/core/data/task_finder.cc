@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
@@ -14,6 +15,7 @@ namespace trivium {
 namespace {
 
 constexpr int kMaxStep = 45;
+constexpr double kMostStep = 1000;
 constexpr char kZeroStep = 'P';  // '#' is -45 and '}' is 45, all printable
 constexpr size_t kDescriptionWeight = 5;
 constexpr size_t kMostPlaces = size_t{1} << 15, kFewestPlaces = size_t{1} << 13;
@@ -207,20 +209,22 @@ TaskFinder TaskFinder::from_json(const Json& json, const std::string& where) {
     if (!condition) throw Error(ExitCode::kBadModel, where + ": " + problem);
   };
   try {
-    require(json_get<int>(json, "version", where) == 2,
+    require(json_get<int64_t>(json, "version", where) == 2,
             "the version is not 2; trivium task finder --train writes it anew");
     auto tasks = json_get<std::vector<std::string>>(json, "tasks", where);
     auto families = json_get<std::vector<std::string>>(json, "families", where);
     const auto rows = json_get<std::vector<std::string>>(json, "rows", where);
     require(!tasks.empty(), "there are no tasks");
     require(families.size() == tasks.size(), "there is not one family a task");
+    require(std::set<std::string>(tasks.begin(), tasks.end()).size() == tasks.size(),
+            "a task is there twice");
     require(rows.size() == tasks.size(), "there is not one row a task");
     const size_t places = rows.front().size();
     require(places > 0 && places <= kMostPlaces && (places & (places - 1)) == 0,
             "a row's length is not a power of two, at most 32768");
     TaskFinder finder(std::move(tasks), std::move(families), places);
     finder.step_ = json_get<double>(json, "step", where);
-    require(std::isfinite(finder.step_) && finder.step_ >= 0, "the step is not a number from 0");
+    require(finder.step_ >= 0 && finder.step_ <= kMostStep, "the step is not from 0 to 1000");
     for (size_t t = 0; t < rows.size(); ++t) {
       require(rows[t].size() == places, "the rows differ in length");
       for (size_t place = 0; place < places; ++place) {
@@ -269,6 +273,9 @@ std::string describe_guesses(const std::vector<TaskGuess>& guesses) {
   if (guesses.empty()) return "";
   std::string text =
       "nearest known task: " + guesses[0].task + " (" + two_decimals(guesses[0].probability);
+  if (two_decimals(guesses[0].family_probability) != two_decimals(guesses[0].probability)) {
+    text += ", " + guesses[0].family + " in all " + two_decimals(guesses[0].family_probability);
+  }
   if (guesses[0].words.empty()) {
     text += "; no word of the prompt is telling";
   } else {

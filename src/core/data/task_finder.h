@@ -41,7 +41,8 @@ class TaskFinder {
   // family may share their texts, then the others, the likeliest first.
   std::vector<TaskGuess> find(std::string_view text, size_t count = 3) const;
   // Whether a text of which `guess` is the first guess belongs to a known family of tasks at all.
-  static bool fits(const TaskGuess& guess) { return guess.family_probability >= 0.5; }
+  static bool fits(const TaskGuess& guess) { return guess.family_probability >= kFits; }
+  static constexpr double kFits = 0.4;
 
   const std::vector<std::string>& tasks() const { return tasks_; }
 

@@ -179,7 +179,9 @@ EvaluationTask make_evaluation_task(const Task& task, const PromptTemplate& prom
                                     size_t limit) {
   const std::vector<Record>& records = task.records.at(split);
   if (records.empty()) {
-    throw Error(ExitCode::kBadData, "task " + task.name + " has no examples in this split");
+    throw Error(ExitCode::kBadData, "task " + task.name + " has no " +
+                                        name_in(scored_split_names(), split) +
+                                        " examples; give it some");
   }
   const size_t count = limit > 0 ? std::min(limit, records.size()) : records.size();
   std::vector<Example> examples, train;

@@ -1,5 +1,7 @@
 #include "core/inference/loaded_model.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/base/error.h"
@@ -79,6 +81,19 @@ std::vector<TaskGuess> LoadedModel::guesses_by_fields(const std::string& text) c
   if (named.empty()) return {};
   std::vector<TaskGuess> guesses = finder_->find(text, finder_->tasks().size());
   std::erase_if(guesses, [&](const TaskGuess& guess) { return !named.contains(guess.task); });
+  double total = 0;
+  std::map<std::string, double> families;
+  for (const TaskGuess& guess : guesses) {
+    total += guess.probability;
+    families[guess.family] += guess.probability;
+  }
+  for (TaskGuess& guess : guesses) {
+    guess.probability /= total;
+    guess.family_probability = families.at(guess.family) / total;
+  }
+  std::stable_sort(guesses.begin(), guesses.end(), [](const TaskGuess& a, const TaskGuess& b) {
+    return a.probability > b.probability;
+  });
   return guesses;
 }
 
@@ -94,14 +109,13 @@ ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::stri
     resolved.row = static_cast<int64_t>(tasks_.index_of(guesses.at(0).task));
     resolved.source = TaskSource::kNearest;
     resolved.fits = !named.empty() || TaskFinder::fits(guesses.at(0));
-    resolved.reason = describe_guesses(guesses);
+    resolved.reason =
+        (named.empty() ? "" : "the prompt names the task's fields; ") + describe_guesses(guesses);
   } else {
     resolved.reason = "the checkpoint knows no tasks";
   }
   if (resolved.row >= 0) {
-    const TaskEntry& entry = tasks_.entries()[static_cast<size_t>(resolved.row)];
-    resolved.task = entry.task.name;
-    resolved.options_are_numbers = entry.prompt->spec().numbers.has_value();
+    resolved.task = tasks_.entries()[static_cast<size_t>(resolved.row)].task.name;
   }
   resolved.prompt = {text, route(resolved.row)};
   return resolved;

@@ -37,7 +37,6 @@ struct ResolvedPrompt {
   std::string reason;                // one sentence for people: why this task
   Prompt prompt;                     // the input as the model reads it, and the task's route
   std::vector<std::string> options;  // the answers that the task knows; empty when open
-  bool options_are_numbers = false;  // points of a scale
 };
 
 class LoadedModel {

@@ -225,6 +225,8 @@ void WordPieceTokenizer::save(const std::filesystem::path& folder) const {
   config["added_tokens_decoder"] = added_.to_json();
   config["clean_up_tokenization_spaces"] = options_.clean_up;
   config["do_lower_case"] = options_.text.lower_case;
+  // Without it transformers gives token_type_ids too, which no encoder-decoder takes.
+  config["model_input_names"] = {"input_ids", "attention_mask"};
   config["strip_accents"] = options_.text.strip_accents;
   config["tokenize_chinese_chars"] = options_.text.split_ideographs;
   config["tokenizer_class"] = "BertTokenizer";

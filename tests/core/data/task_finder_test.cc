@@ -79,7 +79,8 @@ TEST(TaskFinder, DescribesItsGuesses) {
       describe_guesses({{"sst2", "sentiment", 0.831, 0.9, {{"\"film\"", 2}, {"\"dull\"", 1}}},
                         {"imdb", "sentiment", 0.11, 0.9, {}},
                         {"cola", "cola", 0.02, 0.02, {}}}),
-      "nearest known task: sst2 (0.83; words: \"film\", \"dull\"); next: imdb 0.11, cola 0.02");
+      "nearest known task: sst2 (0.83, sentiment in all 0.90; words: \"film\", \"dull\"); next: "
+      "imdb 0.11, cola 0.02");
   EXPECT_EQ(describe_guesses({}), "");
 }
 
@@ -106,6 +107,9 @@ TEST(TaskFinder, RefusesMalformedJson) {
   EXPECT_THAT(error_with("families", {"a", "b"}), HasSubstr("one family a task"));
   EXPECT_THAT(error_with("step", -1), HasSubstr("step"));
   EXPECT_THAT(error_with("step", nullptr), StartsWith("76: "));
+  EXPECT_THAT(error_with("step", 1e308), HasSubstr("step"));
+  EXPECT_THAT(error_with("version", 4294967298), HasSubstr("version"));
+  EXPECT_THAT(error_with("tasks", {"a", "a", "b"}), HasSubstr("twice"));
   EXPECT_THAT(error_with("rows", {"P"}), HasSubstr("one row a task"));
   EXPECT_THAT(error_with("rows", {"PPP", "PPP", "PPP"}), HasSubstr("power of two"));
   EXPECT_THAT(error_with("rows", {"", "", ""}), HasSubstr("power of two"));

@@ -73,7 +73,8 @@ TEST_F(LoadedModelTest, ATextThatNamesFieldsIsOfATaskThatHasThem) {
                                                "hypothesis: a witty film about a dull war");
   EXPECT_EQ(resolved.task, "mnli");
   EXPECT_TRUE(resolved.fits);
-  EXPECT_THAT(resolved.reason, StartsWith("nearest known task: mnli ("));
+  EXPECT_THAT(resolved.reason,
+              StartsWith("the prompt names the task's fields; nearest known task: mnli (1.00"));
 }
 
 TEST_F(LoadedModelTest, RefusesAnUnknownTaskAndNamesTheNearest) {
