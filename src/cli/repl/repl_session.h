@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/terminal/line_history.h"
 #include "cli/repl/repl_language.h"
 #include "cli/repl/route_picture.h"
+#include "cli/terminal/line_history.h"
 #include "cli/terminal/terminal_text.h"
 #include "core/inference/loaded_model.h"
 
