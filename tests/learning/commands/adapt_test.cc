@@ -155,14 +155,13 @@ TEST_F(AdaptTest, ExportSqueezesATask) {
   LoadedModel dense(tuned_, EngineOptions());
   EXPECT_FALSE(dense.config().routing.num_experts > 1);
   EXPECT_EQ(dense.tasks().names(), std::vector<std::string>{"mnli"});
-  EXPECT_EQ(
-      cli::run_program({"export", "--checkpoint", model_, "--output", tuned_, "--task", "mnl"})
-          .code,
-      66);
-  EXPECT_EQ(
-      cli::run_program({"export", "--checkpoint", tuned_, "--output", tuned_, "--task", "mnli"})
-          .code,
-      2);
+  const auto code = [&](const std::string& from, const std::string& to, const std::string& task) {
+    return cli::run_program({"export", "--checkpoint", from, "--output", to, "--task", task}).code;
+  };
+  EXPECT_EQ(code(model_, tuned_, "mnli"), 73);  // nothing that is there is written over
+  EXPECT_EQ(code(model_, model_, "mnli"), 73);
+  EXPECT_EQ(code(model_, tuned_ + "_more", "mnl"), 66);
+  EXPECT_EQ(code(tuned_, tuned_ + "_more", "mnli"), 2);
 }
 
 }  // namespace
