@@ -22,12 +22,12 @@ struct FinderFlags {
   bool train = false, json = false;
 };
 
-TaskFinder train_finder(const Gym& gym, const TaskCatalog& tasks) {
+TaskFinder train_finder(const std::vector<Task>& tasks, const TaskCatalog& catalog) {
   const PromptLibrary prompts(prompts_folder());
   std::vector<TaskFinder::TaskTexts> texts;
-  for (const TaskEntry& entry : tasks.entries()) {
-    const Task task = gym.load_task(entry.task.name);
-    texts.push_back(finder_texts(task, prompts.templates_of(task), entry.description));
+  for (const Task& task : tasks) {
+    texts.push_back(
+        finder_texts(task, prompts.templates_of(task), catalog.find(task.name).description));
   }
   spdlog::info("training on the texts of {} tasks", texts.size());
   return TaskFinder::train(texts);
@@ -89,16 +89,17 @@ void run_finder(const FinderFlags& flags) {
   const std::filesystem::path folder = checkpoint_folder(flags.checkpoint);
   const Gym gym(flags.gym);
   // tasks.json alone is read first: the finder that is there may be of an older version.
-  const TaskCatalog tasks = read_task_catalog(folder);
-  if (flags.train) replace_task_finder(folder, train_finder(gym, tasks));
+  const TaskCatalog catalog = read_task_catalog(folder);
+  std::vector<Task> tasks;
+  for (const std::string& name : catalog.names()) tasks.push_back(gym.load_task(name));
+  if (flags.train) replace_task_finder(folder, train_finder(tasks, catalog));
   const CheckpointInfo info = open_checkpoint(folder).info;
   if (!info.finder) {
     throw Error(ExitCode::kMissingInput, folder.string() + " knows no tasks");
   }
   Json rows = Json::array();
   Found all;
-  for (const TaskEntry& entry : tasks.entries()) {
-    const Task task = gym.load_task(entry.task.name);
+  for (const Task& task : tasks) {
     Found found;
     for (const Record& record : task.records.at(flags.records)) {
       if (found.inputs == flags.limit) break;

@@ -128,48 +128,63 @@ TaskFinder TaskFinder::train(const std::vector<TaskTexts>& tasks) {
   return finder;
 }
 
-std::vector<double> TaskFinder::probabilities(std::string_view text) const {
-  FeatureCounter counter(places_);
-  std::vector<double> scores(tasks_.size());
-  for (const auto& [place, value] : counter.count(features_of(text))) {
-    for (size_t t = 0; t < tasks_.size(); ++t) {
-      scores[t] += value * step_ * row(place)[t];
-    }
-  }
-  softmax(scores);
-  return scores;
-}
+// What a text's features say, weighed once for all tasks.
+struct TaskFinder::Evidence {
+  struct Piece {
+    const int8_t* steps;  // [tasks]
+    double weight, mean;  // of the steps, over the tasks
+    std::string_view word;
+  };
+  std::vector<double> shares;  // [tasks]
+  std::vector<Piece> pieces;   // in the text's order
+};
 
-// What each word's features add to the logit of the guess's task over the average task's.
-void TaskFinder::explain(std::string_view text, TaskGuess& guess) const {
-  const auto task =
-      static_cast<size_t>(std::find(tasks_.begin(), tasks_.end(), guess.task) - tasks_.begin());
+TaskFinder::Evidence TaskFinder::weigh(std::string_view text) const {
   const TextFeatures features = features_of(text);
   FeatureCounter counter(places_);
+  Evidence evidence{std::vector<double>(tasks_.size()), {}};
   std::vector<float> value_of(places_);
+  for (const auto& [place, value] : counter.count(features)) {
+    value_of[place] = value;
+    for (size_t t = 0; t < tasks_.size(); ++t) {
+      evidence.shares[t] += value * step_ * row(place)[t];
+    }
+  }
+  softmax(evidence.shares);
   std::vector<int> times(places_);
-  for (const auto& [place, value] : counter.count(features)) value_of[place] = value;
   for (const TextFeature& feature : features.features) ++times[counter.place_of(feature)];
-  std::map<std::string_view, double> shares;
   for (const TextFeature& feature : features.features) {
     const uint32_t place = counter.place_of(feature);
     const int8_t* steps = row(place);
     const double mean = static_cast<double>(std::accumulate(steps, steps + tasks_.size(), 0)) /
                         static_cast<double>(tasks_.size());
-    shares[features.words[feature.word]] +=
-        value_of[place] / static_cast<float>(times[place]) * step_ * (steps[task] - mean);
+    evidence.pieces.push_back({steps, value_of[place] / static_cast<float>(times[place]) * step_,
+                               mean, features.words[feature.word]});
+  }
+  return evidence;
+}
+
+// What each word's features add to the logit of the task over the average task's.
+std::vector<std::pair<std::string, double>> TaskFinder::telling_words(const Evidence& evidence,
+                                                                      size_t task) {
+  std::map<std::string_view, double> shares;
+  for (const Evidence::Piece& piece : evidence.pieces) {
+    shares[piece.word] += piece.weight * (piece.steps[task] - piece.mean);
   }
   std::vector<std::pair<std::string_view, double>> ranked(shares.begin(), shares.end());
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::pair<std::string, double>> words;
   for (const auto& [word, share] : ranked) {
-    if (share <= 0 || guess.words.size() == kWordsShown) break;
-    guess.words.emplace_back('"' + std::string(word) + '"', share);
+    if (share <= 0 || words.size() == kWordsShown) break;
+    words.emplace_back('"' + std::string(word) + '"', share);
   }
+  return words;
 }
 
 std::vector<TaskGuess> TaskFinder::find(std::string_view text, size_t count) const {
-  const std::vector<double> shares = probabilities(text);
+  const Evidence evidence = weigh(text);
+  const std::vector<double>& shares = evidence.shares;
   std::map<std::string, double> by_family;
   for (size_t t = 0; t < tasks_.size(); ++t) by_family[families_[t]] += shares[t];
   const auto likeliest =
@@ -185,8 +200,8 @@ std::vector<TaskGuess> TaskFinder::find(std::string_view text, size_t count) con
   order.resize(std::min(count, order.size()));
   std::vector<TaskGuess> guesses;
   for (const size_t t : order) {
-    guesses.push_back({tasks_[t], families_[t], shares[t], by_family.at(families_[t]), {}});
-    explain(text, guesses.back());
+    guesses.push_back({tasks_[t], families_[t], shares[t], by_family.at(families_[t]),
+                       telling_words(evidence, t)});
   }
   return guesses;
 }

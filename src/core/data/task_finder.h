@@ -53,8 +53,10 @@ class TaskFinder {
 
  private:
   TaskFinder(std::vector<std::string> tasks, std::vector<std::string> families, size_t places);
-  std::vector<double> probabilities(std::string_view text) const;
-  void explain(std::string_view text, TaskGuess& guess) const;
+  struct Evidence;
+  Evidence weigh(std::string_view text) const;
+  static std::vector<std::pair<std::string, double>> telling_words(const Evidence& evidence,
+                                                                   size_t task);
   const int8_t* row(uint32_t place) const { return &steps_[place * tasks_.size()]; }
 
   std::vector<std::string> tasks_, families_;
