@@ -103,7 +103,7 @@ void run_finder(const FinderFlags& flags) {
     Found found;
     for (const Record& record : task.records.at(flags.records)) {
       if (found.inputs == flags.limit) break;
-      found.add(info.finder->find(bare_input(task, record.fields), 1).at(0), task);
+      found.add(info.finder->find(bare_input(task.inputs, record), 1).at(0), task);
     }
     all.add(found);
     rows.push_back(found.to_json(task.name));

@@ -267,16 +267,19 @@ TaskFinder::TaskTexts finder_texts(
       const auto& prompt = templates[turn / kRecordsRendered % templates.size()];
       result.texts.push_back(prompt->render_input(records[i].fields));
     }
-    result.texts.push_back(bare_input(task, records[i].fields));
+    result.texts.push_back(bare_input(task.inputs, records[i]));
   }
   return result;
 }
 
-std::string bare_input(const Task& task, const Json& fields) {
+std::string bare_input(const std::vector<std::string>& fields, const Record& record) {
   std::string text;
-  for (const std::string& name : task.inputs) {
-    const Json& value = fields.at(name);
-    for (const Json& part : value.is_array() ? value : Json::array({value})) {
+  for (const std::string& name : fields) {
+    const auto value = record.fields.find(name);
+    if (value == record.fields.end()) {
+      throw Error(ExitCode::kBadData, record.where + ": field \"" + name + "\" is missing");
+    }
+    for (const Json& part : value->is_array() ? *value : Json::array({*value})) {
       if (!text.empty()) text += ' ';
       text += part.get<std::string>();
     }

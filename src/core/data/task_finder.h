@@ -71,8 +71,9 @@ TaskFinder::TaskTexts finder_texts(
     const Task& task, const std::vector<std::shared_ptr<const PromptTemplate>>& templates,
     const std::string& description, size_t max_records = 4000);
 
-// The record's input fields one after the other, as a user might type them.
-std::string bare_input(const Task& task, const Json& fields);
+// The record's fields of these names one after the other, as a user might type them. Error
+// kBadData, which names the record's place, where one is missing.
+std::string bare_input(const std::vector<std::string>& fields, const Record& record);
 
 // `nearest known task: sst2 (0.83; words: "film", "witty"); next: movie_reviews 0.11, imdb 0.02`.
 std::string describe_guesses(const std::vector<TaskGuess>& guesses);

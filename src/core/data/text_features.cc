@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/base/hash.h"
+
 namespace trivium {
 namespace {
 
@@ -12,24 +14,16 @@ constexpr size_t kLongestRun = 4;
 // What tells kinds of features apart.
 enum class Kind : uint32_t { kRun = 1, kWord = 2, kPair = 3 };
 
-bool is_word_byte(char byte) {
-  const auto c = static_cast<unsigned char>(byte);
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+Fnv1a hash_of(Kind kind) {
+  Fnv1a hash;
+  hash.add(static_cast<char>(kind));
+  return hash;
 }
 
-// FNV-1a, with its upper bits, which hold more of the last bytes, mixed into the lower.
-class Hash {
- public:
-  explicit Hash(Kind kind) { add(static_cast<char>(kind)); }
-  void add(char byte) { state_ = (state_ ^ static_cast<unsigned char>(byte)) * 0x100000001B3u; }
-  void add(std::string_view text) {
-    for (const char byte : text) add(byte);
-  }
-  uint32_t value() const { return static_cast<uint32_t>(state_ ^ (state_ >> 29)); }
-
- private:
-  uint64_t state_ = 0xCBF29CE484222325u;
-};
+// The upper bits, which hold more of the last bytes, mixed into the lower.
+uint32_t mixed(const Fnv1a& hash) {
+  return static_cast<uint32_t>(hash.value() ^ (hash.value() >> 29));
+}
 
 void add_features(std::string_view text, TextFeatures& result) {
   // The word that each byte is of, or that it stands before.
@@ -51,25 +45,30 @@ void add_features(std::string_view text, TextFeatures& result) {
   word_at.back() = last;
   const std::string padded = ' ' + std::string(text) + ' ';
   for (size_t i = 0; i < padded.size(); ++i) {
-    Hash run(Kind::kRun);
+    Fnv1a run = hash_of(Kind::kRun);
     for (size_t length = 1; length <= kLongestRun && i + length <= padded.size(); ++length) {
       run.add(padded[i + length - 1]);
-      result.features.push_back({run.value(), std::min(word_at[i], last)});
+      result.features.push_back({mixed(run), std::min(word_at[i], last)});
     }
   }
   for (auto word = static_cast<uint32_t>(first); word <= last; ++word) {
-    Hash own(Kind::kWord), pair(Kind::kPair);
+    Fnv1a own = hash_of(Kind::kWord), pair = hash_of(Kind::kPair);
     own.add(result.words[word]);
-    result.features.push_back({own.value(), word});
+    result.features.push_back({mixed(own), word});
     if (word == last) continue;
     pair.add(result.words[word]);
     pair.add(' ');
     pair.add(result.words[word + 1]);
-    result.features.push_back({pair.value(), word});
+    result.features.push_back({mixed(pair), word});
   }
 }
 
 }  // namespace
+
+bool is_word_byte(char byte) {
+  const auto c = static_cast<unsigned char>(byte);
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+}
 
 TextFeatures features_of(std::string_view text) {
   TextFeatures result;

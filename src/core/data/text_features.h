@@ -8,6 +8,9 @@
 
 namespace trivium {
 
+// Whether words are made of it: ASCII letters, digits, and what is above 127.
+bool is_word_byte(char byte);
+
 // A feature at its place in a text: a word, a pair of neighbouring words, or one to four bytes.
 struct TextFeature {
   uint32_t hash;

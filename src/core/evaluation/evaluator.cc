@@ -307,30 +307,41 @@ TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route
   const bool ranks = mode == EvaluationMode::kRanking && has_options(task);
   const std::vector<Predicted> predicted =
       ranks ? rank(prompts, examples) : write(prompts, examples);
+  std::vector<ScoredAnswer> answers;
+  for (size_t i = 0; i < predicted.size(); ++i) {
+    answers.push_back({chosen[i], predicted[i].answers, {}});
+  }
+  TaskScore result = score_answers(task, std::move(answers), resamples_);
+  result.too_long = task.examples.size() - chosen.size();
+  result.indistinguishable = indistinguishable_options(task, generator_.tokenizer(), answer_ids());
+  for (const Predicted& one : predicted) result.truncated += one.truncated;
+  return result;
+}
+
+TaskScore score_answers(const EvaluationTask& task, std::vector<ScoredAnswer> answers,
+                        int resamples) {
   TaskScore result;
   result.task = task.name;
   result.metric = task.metric;
-  result.examples = predicted.size();
-  result.too_long = task.examples.size() - chosen.size();
-  result.indistinguishable = indistinguishable_options(task, generator_.tokenizer(), answer_ids());
+  result.examples = answers.size();
+  result.items = std::move(answers);
   std::vector<Scored> majority;
   std::vector<ScoredAnswer> compared;
-  for (size_t i = 0; i < predicted.size(); ++i) {
-    const std::vector<std::string>& golds = examples[i]->targets;
-    result.tied += predicted[i].answers.size() > 1;
-    result.truncated += predicted[i].truncated;
-    result.items.push_back({chosen[i], predicted[i].answers, golds});
-    const std::vector<std::string>& options = examples[i]->options;
-    compared.push_back({i, told_apart(predicted[i].answers, options), told_apart(golds, options)});
-    majority.push_back(
-        {told_apart({task.majority_answers[chosen[i]]}, options).at(0), compared.back().golds});
+  for (ScoredAnswer& item : result.items) {
+    const Example& example = task.examples[item.example];
+    item.golds = example.targets;
+    result.tied += item.answers.size() > 1;
+    compared.push_back({compared.size(), told_apart(item.answers, example.options),
+                        told_apart(item.golds, example.options)});
+    majority.push_back({told_apart({task.majority_answers[item.example]}, example.options).at(0),
+                        compared.back().golds});
   }
   const std::unique_ptr<Metric> metric = make_metric(task.metric);
   const MetricOfTies of_ties(*metric, compared);
   const std::vector<Scored> items = scored_items(compared);
   result.score = of_ties.score(items);
   result.majority = metric->score(majority);
-  if (resamples_ > 0) result.interval = bootstrap_interval(of_ties, items, resamples_);
+  if (resamples > 0) result.interval = bootstrap_interval(of_ties, items, resamples);
   return result;
 }
 

@@ -81,6 +81,11 @@ struct TaskScore {
   std::vector<ScoredAnswer> items;  // as scored, in the split's order
 };
 
+// Scores answers to examples of the task, whose golds are filled in: score, majority, ties, items
+// and, where resamples is not 0, the interval.
+TaskScore score_answers(const EvaluationTask& task, std::vector<ScoredAnswer> answers,
+                        int resamples = 0);
+
 // Answers are compared as raw text. A generated answer is the option that the tokenizer would write
 // so, or, in an open task, the accepted answer that it differs from in white space and case only
 // (answer_text.h); else it is what it is.

@@ -104,13 +104,14 @@ ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::stri
     resolved.source = TaskSource::kNamed;
     resolved.reason = "the task was named";
   } else if (finder_) {
-    const std::vector<TaskGuess> named = guesses_by_fields(text);
-    const std::vector<TaskGuess> guesses = named.empty() ? finder_->find(text) : named;
+    std::vector<TaskGuess> guesses = guesses_by_fields(text);
+    const bool by_fields = !guesses.empty();
+    if (!by_fields) guesses = finder_->find(text);
     resolved.row = static_cast<int64_t>(tasks_.index_of(guesses.at(0).task));
     resolved.source = TaskSource::kNearest;
-    resolved.fits = !named.empty() || TaskFinder::fits(guesses.at(0));
+    resolved.fits = by_fields || TaskFinder::fits(guesses.at(0));
     resolved.reason =
-        (named.empty() ? "" : "the prompt names the task's fields; ") + describe_guesses(guesses);
+        (by_fields ? "the prompt names the task's fields; " : "") + describe_guesses(guesses);
   } else {
     resolved.reason = "the checkpoint knows no tasks";
   }

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/data/task_finder.h"
 
 namespace trivium::learning {
 namespace {
@@ -42,24 +43,12 @@ torch::Tensor sentence_vectors(const Checkpoint& dense, const std::vector<std::s
   return vectors;
 }
 
-std::string field_text(const Record& record, const std::string& field) {
-  const auto value = record.fields.find(field);
-  if (value == record.fields.end()) {
-    throw Error(ExitCode::kBadData, record.where + ": field \"" + field + "\" is missing");
-  }
-  std::string text;
-  for (const Json& part : value->is_array() ? *value : Json::array({*value})) {
-    text += (text.empty() ? "" : " ") + part.get<std::string>();
-  }
-  return text;
-}
-
 // What is known of records: [records, d_model], or [records, 4 * d_model] of two fields.
 torch::Tensor features_of(const Checkpoint& dense, const Task& task,
                           const std::vector<const Record*>& records, int64_t max_length) {
   const auto vectors = [&](const std::string& field) {
     std::vector<std::string> texts;
-    for (const Record* record : records) texts.push_back(field_text(*record, field));
+    for (const Record* record : records) texts.push_back(bare_input({field}, *record));
     return sentence_vectors(dense, texts, max_length);
   };
   const torch::Tensor u = vectors(task.inputs.at(0));
@@ -116,25 +105,17 @@ class LogisticRegression {
   torch::Tensor bias_;    // [classes]
 };
 
-// The answers' score, each in the words of its own example.
-double score_of(const EvaluationTask& scored, const std::vector<int64_t>& classes,
-                const std::vector<std::string>& labels) {
-  std::vector<Scored> items;
+// The classes of a task's examples as answers, each in the words of its own example.
+std::vector<ScoredAnswer> answers_of(const EvaluationTask& scored,
+                                     const std::vector<int64_t>& classes,
+                                     const std::vector<std::string>& labels) {
+  std::vector<ScoredAnswer> answers;
   for (size_t i = 0; i < classes.size(); ++i) {
-    const Example& example = scored.examples[i];
+    const std::vector<std::string>& options = scored.examples[i].options;
     const auto place = static_cast<size_t>(classes[i]);
-    const bool in_words = example.options.size() == labels.size();
-    items.push_back({in_words ? example.options[place] : labels[place], example.targets});
+    answers.push_back({i, {options.size() == labels.size() ? options[place] : labels[place]}, {}});
   }
-  return make_metric(scored.metric)->score(items);
-}
-
-double majority_score(const EvaluationTask& task) {
-  std::vector<Scored> items;
-  for (size_t i = 0; i < task.examples.size(); ++i) {
-    items.push_back({task.majority_answers[i], task.examples[i].targets});
-  }
-  return make_metric(task.metric)->score(items);
+  return answers;
 }
 
 }  // namespace
@@ -168,20 +149,19 @@ FewShotResult adapt_frozen_head(const Checkpoint& dense, const FewShotTask& task
     const LogisticRegression head(
         features_of(dense, task.task, sample.train_records, settings.max_source_length),
         torch::tensor(targets, torch::kInt64), classes);
-    const auto score = [&](const torch::Tensor& features, const EvaluationTask& scored) {
-      return score_of(scored, head.predict(features), labels);
+    // As few-shot tuning is scored: each sample with the majority of its own train examples.
+    const auto score = [&](const torch::Tensor& features, std::vector<Example> examples) {
+      const EvaluationTask scored =
+          make_evaluation_task(task.task, std::move(examples), sample.train);
+      return score_answers(scored, answers_of(scored, head.predict(features), labels));
     };
     SampleResult own{sample.seed, sample.train.size(), sample.dev.size(), {}, 0, 0};
-    const EvaluationTask dev = make_evaluation_task(task.task, sample.dev, sample.train);
-    own.cells.push_back(
-        {.dev_score = score(
-             features_of(dense, task.task, sample.dev_records, settings.max_source_length), dev)});
-    own.test_score = score(test_features, task.test);
-    if (result.samples.empty()) {
-      result.majority =
-          majority_score(make_evaluation_task(task.task, task.test.examples, sample.train));
-      result.start_score = result.majority;
-    }
+    const torch::Tensor dev_features =
+        features_of(dense, task.task, sample.dev_records, settings.max_source_length);
+    own.cells.push_back({.dev_score = score(dev_features, sample.dev).score});
+    const TaskScore test_score = score(test_features, task.test.examples);
+    own.test_score = test_score.score;
+    if (result.samples.empty()) result.majority = result.start_score = test_score.majority;
     spdlog::info("{} sample {}: test {:.4f}", task.task.name, sample.seed, own.test_score);
     result.samples.push_back(std::move(own));
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/rng.h"
 #include "core/evaluation/task_choice.h"
 #include "learning/model/model_routes.h"
@@ -21,15 +22,6 @@ constexpr std::array<std::pair<StartKind, const char*>, 6> kNames = {
      {StartKind::kRandom, "random"},
      {StartKind::kSqueezed, "squeezed"},
      {StartKind::kFrozen, "frozen"}}};
-
-// FNV-1a, so that every task has a random route of its own.
-uint64_t hash_of(const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  return hash;
-}
 
 TaskRoute make_route(const ModelConfig& config,
                      const std::function<std::vector<float>()>& pool_weights) {
@@ -73,9 +65,9 @@ StartKind start_kind(const std::string& name) {
   for (const auto& [kind, known] : kNames) {
     if (name == known) return kind;
   }
-  throw Error(ExitCode::kUsage, "there is no start \"" + name +
-                                    "\"; choose one of dense, routed, "
-                                    "averaged, random, squeezed, frozen");
+  std::string names;
+  for (const std::string& known : start_names()) names += (names.empty() ? "" : ", ") + known;
+  throw Error(ExitCode::kUsage, "there is no start \"" + name + "\"; choose one of " + names);
 }
 
 const char* name_of(StartKind kind) { return kNames.at(static_cast<size_t>(kind)).second; }
@@ -116,7 +108,7 @@ Start make_start(const Checkpoint& checkpoint, StartKind kind, const FewShotTask
   if (kind == StartKind::kAveraged) {
     start = {with_fixed_route(checkpoint, average_route(checkpoint.config())), "average"};
   } else if (kind == StartKind::kRandom) {
-    const uint64_t own_seed = seed ^ hash_of(task.task.name);
+    const uint64_t own_seed = seed ^ fnv1a(task.task.name);  // every task its own route
     start = {with_fixed_route(checkpoint, random_route(checkpoint.config(), own_seed)), "random"};
   } else if (routed) {
     auto [route, source] = route_of(checkpoint, task, vector);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/rng.h"
 #include "core/base/text.h"
 
@@ -44,13 +45,6 @@ constexpr std::array<std::pair<const char*, const char*>, 16> kContractions{{
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
-// The same on every machine, unlike std::hash.
-uint64_t hash_of(const std::string& text) {
-  uint64_t hash = 14695981039346656037ull;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
-}
-
 std::string with_typos(std::string text, const std::string& spared) {
   std::vector<std::pair<size_t, size_t>> words;  // of letters alone, [begin, end)
   for (size_t begin = 0; begin < text.size();) {
@@ -62,7 +56,7 @@ std::string with_typos(std::string text, const std::string& spared) {
     }
     begin = std::max(end, begin + 1);
   }
-  Rng rng(hash_of(text));
+  Rng rng(fnv1a(text));
   rng.shuffle(words);
   if (words.empty()) return text;
   words.resize(std::max<size_t>(1, words.size() / kWordsPerTypo));

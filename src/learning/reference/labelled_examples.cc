@@ -1,10 +1,10 @@
 #include "learning/reference/labelled_examples.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/data/text_features.h"
 
 namespace trivium::learning {
 namespace {
@@ -12,11 +12,6 @@ namespace {
 using Ids = std::vector<int32_t>;
 
 constexpr int64_t kShortest = 8;
-
-bool is_word_byte(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return std::isalnum(byte) != 0 || byte >= 0x80;
-}
 
 // A text's ids, and the place of a word in them.
 struct EncodedText {

@@ -138,6 +138,12 @@ TEST(TaskFinder, TextsAreRenderedInTurnAndBare) {
   EXPECT_EQ(finder_texts(task, templates, "Sums.", 1).texts.size(), texts.size() - 5);
 }
 
+TEST(TaskFinder, ABareInputNamesTheRecordThatLacksAField) {
+  const Record record{{{"q", "1+1"}, {"choices", {"2", "4"}}}, "f:7"};
+  EXPECT_EQ(bare_input({"choices", "q"}, record), "2 4 1+1");
+  EXPECT_EQ(error_of([&] { bare_input({"q", "r"}, record); }), "65: f:7: field \"r\" is missing");
+}
+
 // How many of the texts have the right task first, and among the first three.
 struct Hits {
   size_t first = 0, third = 0, family = 0, kept = 0, kept_family = 0, total = 0;
@@ -184,7 +190,7 @@ TEST(TaskFinder, FindsTheTasksOfTheGym) {
     for (const Record& record : std::vector<Record>(
              dev.begin(), dev.begin() + std::min<ptrdiff_t>(100, std::ssize(dev)))) {
       rendered.add(finder, prompt->render_input(record.fields), task);
-      bare.add(finder, bare_input(task, record.fields), task);
+      bare.add(finder, bare_input(task.inputs, record), task);
     }
   }
   std::printf("kept %.4f, of them family right %.4f; family of all %.4f\n", bare.share(bare.kept),
