@@ -339,8 +339,8 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
   impl.failure = nullptr;
   if (impl.brackets_paste) write_output("\x1b[?2004h");
   int length = 0;
-  // Before the prompt is there: libedit itself shows it first, and what is typed in between would be
-  // edited by the terminal.
+  // Before the prompt is there: libedit itself shows it first, and what is typed in between would
+  // be edited by the terminal.
   el_wset(impl.editor, EL_PREP_TERM, 1);
   const wchar_t* text = el_wgets(impl.editor, &length);
   if (impl.failure) std::rethrow_exception(impl.failure);

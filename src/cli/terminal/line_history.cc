@@ -10,8 +10,8 @@
 #include <cstring>
 #include <fstream>
 
-#include "core/base/file.h"
 #include "cli/terminal/terminal_text.h"
+#include "core/base/file.h"
 
 namespace trivium::cli {
 namespace {

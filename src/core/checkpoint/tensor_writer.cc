@@ -30,15 +30,16 @@ struct Stored {
 template <typename T>
 Stored stored(std::string name, Dtype dtype, std::vector<int64_t> shape, std::vector<T> values) {
   const auto owner = std::make_shared<std::vector<T>>(std::move(values));
-  return {std::move(name), dtype, std::move(shape),
-          std::shared_ptr<const std::byte>(owner, reinterpret_cast<const std::byte*>(owner->data())),
-          owner->size() * sizeof(T)};
+  return {
+      std::move(name), dtype, std::move(shape),
+      std::shared_ptr<const std::byte>(owner, reinterpret_cast<const std::byte*>(owner->data())),
+      owner->size() * sizeof(T)};
 }
 
 Stored as_float32(const std::string& name, const HostTensor& tensor) {
   return {name, Dtype::kF32, tensor.shape,
-          std::shared_ptr<const std::byte>(
-              tensor.values, reinterpret_cast<const std::byte*>(tensor.values.get())),
+          std::shared_ptr<const std::byte>(tensor.values,
+                                           reinterpret_cast<const std::byte*>(tensor.values.get())),
           static_cast<size_t>(tensor.size()) * sizeof(float)};
 }
 

@@ -19,21 +19,23 @@ Device parse_device(const std::string& name) {
     is_device = error == std::errc() && rest == end && number >= 0;
   }
   if (!is_device) {
-    throw Error(ExitCode::kUsage, "unknown device \"" + name + "\": it must be cpu, cuda or cuda:N");
+    throw Error(ExitCode::kUsage,
+                "unknown device \"" + name + "\": it must be cpu, cuda or cuda:N");
   }
   const int count = cuda_device_count();
   if (number >= count) {
     throw Error(ExitCode::kUnavailable,
                 count == 0 ? "this build or this machine has no CUDA device; use --device cpu"
-                           : "there is no device " + name + ": the last one is cuda:" +
-                                 std::to_string(count - 1));
+                           : "there is no device " + name +
+                                 ": the last one is cuda:" + std::to_string(count - 1));
   }
   return {DeviceKind::kCuda, number};
 }
 
 void Engine::log_gates(GateLog* /*log*/) {
-  throw Error(ExitCode::kUnavailable, "this engine does not tell what token gates choose; use "
-                                      "--device cpu");
+  throw Error(ExitCode::kUnavailable,
+              "this engine does not tell what token gates choose; use "
+              "--device cpu");
 }
 
 std::shared_ptr<Engine> make_engine(const ModelConfig& config, const EngineOptions& options,

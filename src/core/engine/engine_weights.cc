@@ -198,12 +198,10 @@ EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType comput
     check_rows(gate_embeddings_, {config.token_experts.gate_embedding_dim},
                "gate_embeddings.weight");
   }
-  encoder = empty_layers<EncoderExpert>(config.encoder_layers, num_experts, [&](int64_t l) {
-    return config.encoder_layer_is_pool(l);
-  });
-  decoder = empty_layers<DecoderExpert>(config.decoder_layers, num_experts, [&](int64_t l) {
-    return config.decoder_layer_is_pool(l);
-  });
+  encoder = empty_layers<EncoderExpert>(config.encoder_layers, num_experts,
+                                        [&](int64_t l) { return config.encoder_layer_is_pool(l); });
+  decoder = empty_layers<DecoderExpert>(config.decoder_layers, num_experts,
+                                        [&](int64_t l) { return config.decoder_layer_is_pool(l); });
   for (size_t l = 0; l < encoder.size(); ++l) {
     if (encoder[l].size() == 1) load_encoder(l, 0);
   }

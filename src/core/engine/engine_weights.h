@@ -63,16 +63,16 @@ struct StackEmbedding {
   LayerNormWeights norm;
 };
 
-// What every route needs is read at once; an expert of a pool when the first route uses it, so that a
-// program that answers for a few tasks holds, and waits for, their experts only.
+// What every route needs is read at once; an expert of a pool when the first route uses it, so that
+// a program that answers for a few tasks holds, and waits for, their experts only.
 class EngineWeights {
  public:
   // `read` is kept for the experts. Error kBadModel when a tensor has another shape than `config`
   // asks for; what `read` throws.
   EngineWeights(const ModelConfig& config, ComputeType type, TensorReader read);
 
-  // Reads the experts that a route's active ones (active_experts) are, where they are not there yet.
-  // A route of another model is a bug; errors as above.
+  // Reads the experts that a route's active ones (active_experts) are, where they are not there
+  // yet. A route of another model is a bug; errors as above.
   void load(const TaskRoute& route, float expert_threshold);
   void load_all();
 

@@ -8,7 +8,9 @@
 namespace trivium {
 namespace {
 
-Json exact(const TaskRoute& route) { return {{"encoder", route.encoder}, {"decoder", route.decoder}}; }
+Json exact(const TaskRoute& route) {
+  return {{"encoder", route.encoder}, {"decoder", route.decoder}};
+}
 
 [[noreturn]] void refuse(const std::string& where, const std::string& problem) {
   throw Error(ExitCode::kBadModel, where + ": " + problem);

@@ -5,9 +5,9 @@
 
 #include "core/base/error.h"
 #include "core/routes/task_route.h"
+#include "learning/model/model_routes.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/trainer.h"
-#include "learning/model/model_routes.h"
 
 namespace trivium::learning {
 namespace {
@@ -37,7 +37,8 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
   torch::NoGradGuard no_grad;
   Seq2SeqModel& model = checkpoint.model;
   model->eval();
-  const TaskRoute route = route_of_task(model, 0, checkpoint.config().routing.selection_temperature);
+  const TaskRoute route =
+      route_of_task(model, 0, checkpoint.config().routing.selection_temperature);
   double sum = 0;
   int64_t tokens = 0;
   for (size_t begin = 0; begin < examples.size(); begin += static_cast<size_t>(batch_size)) {
@@ -61,7 +62,7 @@ double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& exam
 }  // namespace
 
 TaskMix nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
-                         size_t count) {
+                      size_t count) {
   check(!texts.empty() && count > 0, "tasks are found by texts");
   if (!checkpoint.finder) {
     throw Error(ExitCode::kMissingInput,

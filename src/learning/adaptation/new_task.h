@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "learning/storage/checkpoint.h"
-#include "learning/settings/train_settings.h"
 #include "learning/model/batch.h"
+#include "learning/settings/train_settings.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 
@@ -22,7 +22,7 @@ using TaskMix = std::vector<std::pair<std::string, double>>;
 // the probabilities over the texts, scaled to sum to 1. Error kMissingInput where the checkpoint
 // knows no tasks. At least one text.
 TaskMix nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
-                         size_t count = 3);
+                      size_t count = 3);
 
 // The convex combination of the known tasks' vectors: [task_vector_dim]. Error kUsage where the
 // model has no router, which alone reads vectors.

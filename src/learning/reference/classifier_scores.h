@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "learning/storage/classifier_checkpoint.h"
 #include "core/evaluation/evaluator.h"
+#include "learning/storage/classifier_checkpoint.h"
 
 namespace trivium::learning {
 

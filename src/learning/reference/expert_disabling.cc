@@ -7,11 +7,11 @@
 #include <numeric>
 #include <utility>
 
-#include "core/text/table.h"
 #include "core/base/error.h"
 #include "core/base/rng.h"
-#include "learning/model/selection.h"
+#include "core/text/table.h"
 #include "learning/model/model_routes.h"
+#include "learning/model/selection.h"
 
 namespace trivium::learning {
 namespace {
@@ -255,9 +255,10 @@ std::string to_markdown(const DisablingReport& report) {
     table.add(
         {pair.pair.feature, expert_name(effect.place, effect.expert),
          tasks(effect.changed_with, pair.tasks_with), fmt::format("{:+.4f}", effect.drop_with),
-         tasks(effect.changed_without, pair.tasks_without), fmt::format("{:+.4f}", effect.drop_without),
-         fmt::format("{:+.4f}", effect.difference()),
-         fmt::format("{:+.4f}", pair.interval.low) + " – " + fmt::format("{:+.4f}", pair.interval.high),
+         tasks(effect.changed_without, pair.tasks_without),
+         fmt::format("{:+.4f}", effect.drop_without), fmt::format("{:+.4f}", effect.difference()),
+         fmt::format("{:+.4f}", pair.interval.low) + " – " +
+             fmt::format("{:+.4f}", pair.interval.high),
          fmt::format("{:+.4f}", mean_difference(pair.random)), pair.is_specific() ? "yes" : "no"});
   }
   return table.to_markdown() +

@@ -10,8 +10,8 @@
 #include "core/analysis/correlation_report.h"
 #include "core/analysis/task_features.h"
 #include "core/base/json.h"
-#include "core/routes/task_route.h"
 #include "core/metrics/metric.h"
+#include "core/routes/task_route.h"
 #include "learning/model/seq2seq_model.h"
 
 namespace trivium::learning {

@@ -2,8 +2,8 @@
 // (docs/spec/task_level.md, section 11).
 #pragma once
 
-#include "learning/storage/checkpoint.h"
 #include "core/routes/task_route.h"
+#include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
 

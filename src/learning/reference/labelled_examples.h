@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/tokenizers/tokenizer.h"
 #include "learning/examples/labelled_task.h"
 #include "learning/model/encoder_classifier.h"
-#include "core/tokenizers/tokenizer.h"
 
 namespace trivium::learning {
 

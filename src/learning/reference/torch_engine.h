@@ -1,5 +1,5 @@
-// LibTorch's forward pass behind the engine's interface: the reference that the fast engine is tested
-// against, and what answers while a model is trained.
+// LibTorch's forward pass behind the engine's interface: the reference that the fast engine is
+// tested against, and what answers while a model is trained.
 #pragma once
 
 #include <filesystem>

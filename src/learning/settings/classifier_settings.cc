@@ -25,7 +25,7 @@ void ClassifierStepSettings::visit(SettingsVisitor& v, const std::string& prefix
   v.number(key("attention_dropout").c_str(), attention_dropout, 0, 0.9,
            "dropout of attention weights");
   v.choice(key("precision").c_str(), precision, precision_names(),
-         "bf16: matrix products in bfloat16, weights and optimiser in float32");
+           "bf16: matrix products in bfloat16, weights and optimiser in float32");
 }
 
 OptimiserSettings ClassifierStepSettings::optimiser(int64_t steps, uint64_t seed) const {
@@ -48,9 +48,9 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
   v.integer("model.num_experts", num_experts, 1, 64,
             "feed-forward experts in every layer; 1: a dense model");
   v.choice("model.token_gates", token_gates, token_gate_names(),
-         "a gate for every task (MT-TaG), or one for all (MT-Switch)");
+           "a gate for every task (MT-TaG), or one for all (MT-Switch)");
   v.choice("model.gate_scale", gate_scale, gate_scale_names(),
-         "what the chosen expert's output is multiplied by");
+           "what the chosen expert's output is multiplied by");
   v.integer("model.gate_embedding_dim", gate_embedding_dim, 0, 65536,
             "gates made from task embeddings of this length; 0: each has weights of its own");
   v.text("data.gym", gym, {}, "folder of the collection of tasks");
@@ -60,8 +60,8 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
   v.integer("data.examples_per_task", examples_per_task, 0, INT64_MAX,
             "train lines read a task; 0: all");
   v.choice("data.sampling", sampling, kShareNames,
-         "a task's share of the examples: as its size; the same for all; first the one, then the "
-         "other");
+           "a task's share of the examples: as its size; the same for all; first the one, then the "
+           "other");
   v.number("data.uniform_share", uniform_share, 0, 1,
            "of uniform_then_natural: share of the steps that are uniform");
   v.integer("train.steps", steps, 1, 100'000'000, "optimiser steps");

@@ -46,8 +46,8 @@ ModelRoutes stored_routes(const Checkpoint& checkpoint, StorageKind storage) {
 }
 
 CheckpointInfo info_of(const Checkpoint& checkpoint, StorageKind storage) {
-  CheckpointInfo info{checkpoint.config(), checkpoint.tokenizer, checkpoint.tasks,
-                      checkpoint.finder, {}};
+  CheckpointInfo info{
+      checkpoint.config(), checkpoint.tokenizer, checkpoint.tasks, checkpoint.finder, {}};
   if (checkpoint.model->is_routed()) info.routes = stored_routes(checkpoint, storage);
   return info;
 }
@@ -106,8 +106,8 @@ void fill_module(torch::nn::Module& module, NamedTensors tensors, const std::str
     const torch::Tensor& source = node.mapped();
     if (source.sizes() != target.sizes()) {
       refuse_tensor(name,
-                    "has the shape " + shape_text(source.sizes().vec()) + ", but config.json asks for " +
-                        shape_text(target.sizes().vec()),
+                    "has the shape " + shape_text(source.sizes().vec()) +
+                        ", but config.json asks for " + shape_text(target.sizes().vec()),
                     where);
     }
     refuse_damaged(source, name, where);
@@ -136,8 +136,8 @@ Seq2SeqModel model_from_tensors(const ModelConfig& config, NamedTensors tensors,
 
 void save_checkpoint(const Checkpoint& checkpoint, const fs::path& folder,
                      const SaveOptions& options) {
-  trivium::save_checkpoint(info_of(checkpoint, options.storage), as_host(model_tensors(checkpoint.model)), folder,
-                           options);
+  trivium::save_checkpoint(info_of(checkpoint, options.storage),
+                           as_host(model_tensors(checkpoint.model)), folder, options);
 }
 
 Checkpoint load_checkpoint(const fs::path& folder, Verify verify) {

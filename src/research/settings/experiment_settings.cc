@@ -5,7 +5,8 @@ namespace trivium::research {
 void TaskLevelSettings::visit(SettingsVisitor& v) {
   v.text("experiment.init", init, {}, "dense checkpoint that every method starts from");
   v.text("experiment.gym", gym, {}, "folder of the collection of tasks: seen and unseen");
-  v.text("experiment.prompts", prompts, {}, "folder of the prompt templates; empty: the shipped ones");
+  v.text("experiment.prompts", prompts, {},
+         "folder of the prompt templates; empty: the shipped ones");
   v.text("experiment.methods_folder", methods_folder, {},
          "folder of the methods' training settings, METHOD.toml");
   v.texts("experiment.methods", methods, "the methods to compare, in the table's order");

@@ -1,9 +1,9 @@
 #include "research/studies/report_document.h"
 
 #include "core/analysis/heat_map.h"
+#include "core/base/file.h"
 #include "core/text/markup.h"
 #include "core/text/table.h"
-#include "core/base/file.h"
 
 namespace trivium::research {
 namespace {

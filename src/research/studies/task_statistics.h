@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/evaluation/arg.h"
-#include "research/studies/method_run.h"
 #include "core/metrics/metric.h"
+#include "research/studies/method_run.h"
 
 namespace trivium::research {
 

@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 #include <string>
-
-#include <map>
 
 #include "core/base/temporary_folder.h"
 #include "core/engine/random_weights.h"

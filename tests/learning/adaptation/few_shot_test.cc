@@ -4,10 +4,10 @@
 
 #include <cmath>
 
+#include "core/base/error.h"
 #include "learning/adaptation/start.h"
 #include "learning/adaptation/toy_task.h"
 #include "learning/model/model_routes.h"
-#include "core/base/error.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {

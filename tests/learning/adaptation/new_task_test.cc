@@ -1,12 +1,11 @@
 #include "learning/adaptation/new_task.h"
-#include "core/inference/loaded_model.h"
-#include "learning/model/model_routes.h"
 
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
 #include "core/base/temporary_folder.h"
 #include "core/inference/loaded_model.h"
+#include "learning/model/model_routes.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {

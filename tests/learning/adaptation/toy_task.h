@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "learning/adaptation/few_shot_sample.h"
 #include "core/base/rng.h"
+#include "learning/adaptation/few_shot_sample.h"
 
 namespace trivium::learning {
 

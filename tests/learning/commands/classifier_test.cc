@@ -78,20 +78,21 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
   EXPECT_EQ(cli::json_lines(adapted.out).at(0).at("gates"), "pairs");
   EXPECT_EQ(cli::run_program({"classifier", "eval", "--checkpoint", tuned, "--gym", gym}).code, 0);
   EXPECT_EQ(cli::run_program({"classifier", "adapt", "--checkpoint", model, "--gym", gym, "--task",
-                         "letters", "--gates", "pears", "--output", tuned + "2"})
+                              "letters", "--gates", "pears", "--output", tuned + "2"})
                 .code,
             66);
 
   const std::string page = (folder.path() / "gates.html").string();
-  const cli::Outcome gates = cli::run_program({"classifier", "gates", "--checkpoint", model, "--text",
-                                     "a b | c", "--gym", gym, "--limit", "1", "--output", page});
+  const cli::Outcome gates =
+      cli::run_program({"classifier", "gates", "--checkpoint", model, "--text", "a b | c", "--gym",
+                        gym, "--limit", "1", "--output", page});
   ASSERT_EQ(gates.code, 0) << gates.err;
   EXPECT_THAT(read_file(page), HasSubstr("pairs: b c d"));
 
-  EXPECT_EQ(
-      cli::run_program({"classifier", "eval", "--checkpoint", model, "--gym", gym, "--tasks", "letter"})
-          .code,
-      66);
+  EXPECT_EQ(cli::run_program(
+                {"classifier", "eval", "--checkpoint", model, "--gym", gym, "--tasks", "letter"})
+                .code,
+            66);
   EXPECT_EQ(cli::run_program({"classifier", "eval", "--checkpoint", gym, "--gym", gym}).code, 66);
   EXPECT_EQ(cli::run_program({"generate", "--checkpoint", model}).code, 76);
   EXPECT_EQ(cli::run_program({"classifier", "train"}).code, 2);
@@ -106,13 +107,14 @@ TEST(ClassifierCommand, ADenseModelHasNoGatesToShow) {
                    "[model]\nnum_experts = 1\n[data]\ntasks = [\"letters\"]\n[train]\n"
                    "steps = 1\nprecision = \"fp32\"\nthreads = 1\n");
   ASSERT_EQ(
-      cli::run_program({"classifier", "train", config, "--set",
-                   "model.init=" TRIVIUM_TEST_DATA "/tiny_bert", "--set",
-                   "data.gym=" + (folder.path() / "gym").string(), "--set", "run.output=" + model})
+      cli::run_program(
+          {"classifier", "train", config, "--set", "model.init=" TRIVIUM_TEST_DATA "/tiny_bert",
+           "--set", "data.gym=" + (folder.path() / "gym").string(), "--set", "run.output=" + model})
           .code,
       0);
-  const cli::Outcome gates = cli::run_program({"classifier", "gates", "--checkpoint", model, "--text", "a",
-                                     "--output", (folder.path() / "g.html").string()});
+  const cli::Outcome gates =
+      cli::run_program({"classifier", "gates", "--checkpoint", model, "--text", "a", "--output",
+                        (folder.path() / "g.html").string()});
   EXPECT_EQ(gates.code, 2);
   EXPECT_THAT(gates.err, HasSubstr("has no token gates"));
 }

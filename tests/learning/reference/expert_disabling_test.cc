@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "learning/model/model_routes.h"
 #include "learning/model/random_model.h"
 #include "learning/model/selection.h"
-#include "learning/model/model_routes.h"
 
 namespace trivium::learning {
 namespace {

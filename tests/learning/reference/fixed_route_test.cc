@@ -1,9 +1,9 @@
 #include "learning/reference/fixed_route.h"
-#include "learning/model/model_routes.h"
 
 #include <gtest/gtest.h>
 
 #include "core/base/temporary_folder.h"
+#include "learning/model/model_routes.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {

@@ -1,7 +1,6 @@
-#include "learning/reference/classifier_gates.h"
-
 #include <gtest/gtest.h>
 
+#include "learning/reference/classifier_gates.h"
 #include "learning/reference/tensor_reader.h"
 #include "learning/storage/tiny_checkpoint.h"
 

@@ -8,8 +8,8 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
-#include "core/checkpoint/safetensors.h"
 #include "core/base/temporary_folder.h"
+#include "core/checkpoint/safetensors.h"
 
 namespace trivium::learning {
 namespace {

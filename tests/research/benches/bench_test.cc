@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "core/base/temporary_folder.h"
 #include "cli/commands/program.h"
+#include "core/base/temporary_folder.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::research {
@@ -78,10 +78,10 @@ TEST(BenchTest, TrainingPrintsItsFigures) {
   learning::save_checkpoint(learning::tiny_checkpoint(), model);
   for (const char* experts : {"1", "3"}) {
     const cli::Outcome outcome =
-        cli::run_program({"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds", "2",
-                     "--batch", "4", "--source-tokens", "8", "--target-tokens", "4", "--shortest",
-                     "0.5", "--num-experts", experts},
-                    "");
+        cli::run_program({"bench", "training", "--checkpoint", model, "--threads", "1", "--rounds",
+                          "2", "--batch", "4", "--source-tokens", "8", "--target-tokens", "4",
+                          "--shortest", "0.5", "--num-experts", experts},
+                         "");
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const Json result = Json::parse(outcome.out);
     EXPECT_NEAR(result.at("examples_per_second").get<double>() *
@@ -100,8 +100,8 @@ TEST(BenchTest, AgreementCountsTheSameAnswers) {
   TemporaryFolder folder;
   const std::string model = (folder.path() / "model").string();
   learning::save_checkpoint(learning::tiny_checkpoint(), model);
-  const cli::Outcome outcome =
-      cli::run_program({"bench", "agreement", "--checkpoint", model, "--threads", "1"}, "a\n\nb c\n");
+  const cli::Outcome outcome = cli::run_program(
+      {"bench", "agreement", "--checkpoint", model, "--threads", "1"}, "a\n\nb c\n");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json result = Json::parse(outcome.out);
   EXPECT_EQ(result.at("prompts"), 2);
@@ -111,7 +111,8 @@ TEST(BenchTest, AgreementCountsTheSameAnswers) {
   EXPECT_EQ(exact.at("same_text"), 2);
   EXPECT_EQ(exact.at("share"), 1.0);
   EXPECT_LT(exact.at("score_difference"), 1e-3);
-  const cli::Outcome nothing = cli::run_program({"bench", "agreement", "--checkpoint", model}, "\n");
+  const cli::Outcome nothing =
+      cli::run_program({"bench", "agreement", "--checkpoint", model}, "\n");
   EXPECT_EQ(nothing.code, 65);
 }
 

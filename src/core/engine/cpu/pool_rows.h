@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/engine/expert_plan.h"
 #include "core/engine/cpu/layer_steps.h"
+#include "core/engine/expert_plan.h"
 #include "core/kernels/linear.h"
 
 namespace trivium {

@@ -236,8 +236,9 @@ void CudaDecoder::queue(int count) {
         inputs_.cells_stride,
         values + inputs_.lengths(),
         cross_[layer].as<void>()};
-    cuda_decoder_layer_step(stream, decoder_shape(engine_.config()), engine_.weights().decoder[layer],
-                            plans_[layer], cache, scratch_, hidden);
+    cuda_decoder_layer_step(stream, decoder_shape(engine_.config()),
+                            engine_.weights().decoder[layer], plans_[layer], cache, scratch_,
+                            hidden);
   }
   if (count != kLogits) return queue_scan(count);
   cuda::GroupedLinear linear;

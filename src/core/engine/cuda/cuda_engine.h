@@ -21,8 +21,8 @@ ExpertPlan plan_positions(std::span<const EngineSource> sources,
 
 class CudaEngine : public Engine {
  public:
-  // Errors as make_engine: kUnavailable where there is no such device, or not for this model; kUsage
-  // for int8, for which there are no kernels.
+  // Errors as make_engine: kUnavailable where there is no such device, or not for this model;
+  // kUsage for int8, for which there are no kernels.
   CudaEngine(const ModelConfig& config, const EngineOptions& options, const TensorReader& read);
 
   const ModelConfig& config() const override { return config_; }

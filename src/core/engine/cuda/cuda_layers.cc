@@ -11,7 +11,7 @@ namespace {
 class CudaLayerRun {
  public:
   CudaLayerRun(cuda::Stream& stream, const LayerShape& shape, const CudaPlan& plan,
-           const CudaScratch& scratch)
+               const CudaScratch& scratch)
       : stream_(stream),
         shape_(shape),
         plan_(plan),

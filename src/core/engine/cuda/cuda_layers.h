@@ -1,5 +1,5 @@
-// The Transformer's layers on the CUDA kernels: what engine/cpu/layer_steps.h computes on the CPU, but
-// all experts of a layer at once.
+// The Transformer's layers on the CUDA kernels: what engine/cpu/layer_steps.h computes on the CPU,
+// but all experts of a layer at once.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ ExpertTiles tiles_of(const std::vector<std::vector<ActiveExpert>>& rows, int64_t
 }
 
 TEST(ExpertTilesTest, EachTileIsOfOneExpert) {
-  const std::vector<ActiveExpert> first = {{0, 1}}, last = {{2, 1}}, both = {{0, 0.25f}, {2, 0.75f}};
+  const std::vector<ActiveExpert> first = {{0, 1}}, last = {{2, 1}},
+                                  both = {{0, 0.25f}, {2, 0.75f}};
   const ExpertTiles cut = tiles_of({last, first, both, last}, 3);
   EXPECT_EQ(cut.tile_rows, 16);
   ASSERT_EQ(cut.tiles.size(), 2u);
