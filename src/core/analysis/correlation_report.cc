@@ -80,6 +80,7 @@ CorrelationReport correlate(const RouteDump& routes, const FeatureTable& feature
   std::vector<std::pair<const TaskFeature*, std::vector<double>>> rows;
   for (const TaskFeature& feature : features.features) {
     std::vector<double> values;
+    values.reserve(common.size());
     for (const auto& [row, place] : common) values.push_back(feature.has[place] ? 1 : 0);
     if (is_constant(values)) {
       report.constant_features.push_back(feature.name);
@@ -90,6 +91,7 @@ CorrelationReport correlate(const RouteDump& routes, const FeatureTable& feature
   std::vector<double> p;
   for (size_t column = 0; column < routes.columns(); ++column) {
     std::vector<double> weights;
+    weights.reserve(common.size());
     for (const auto& [row, place] : common) weights.push_back(row->likely[column]);
     if (is_constant(weights)) {
       report.constant_experts.push_back(routes.column_name(column));

@@ -98,6 +98,8 @@ GeneratorError::GeneratorError(int code, const std::string& message)
 GeneratorError::~GeneratorError() = default;
 
 struct Generator::State {
+  State(const std::filesystem::path& checkpoint, const EngineOptions& engine)
+      : model(checkpoint, engine) {}
   LoadedModel model;
 };
 
@@ -111,8 +113,7 @@ Generator Generator::load(const std::string& folder, const LoadSettings& setting
     const std::filesystem::path checkpoint =
         folder.empty() ? home_folder(library_folder()) / "checkpoints" / "trivium-small"
                        : std::filesystem::path(folder);
-    return Generator(
-        std::unique_ptr<State>(new State{LoadedModel(checkpoint, engine_options(settings))}));
+    return Generator(std::make_unique<State>(checkpoint, engine_options(settings)));
   });
 }
 

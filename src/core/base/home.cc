@@ -12,7 +12,7 @@ fs::path home_folder(const fs::path& installed) {
   const char* home = std::getenv("TRIVIUM_HOME");
   if (home != nullptr && *home != '\0') return home;
   for (fs::path folder = installed; folder.has_relative_path(); folder = folder.parent_path()) {
-    const fs::path share = folder / "share" / "trivium";
+    fs::path share = folder / "share" / "trivium";
     if (fs::is_directory(share / "prompts")) return share;
     if (fs::is_directory(folder / "prompts") && fs::is_directory(folder / "checkpoints")) {
       return folder;

@@ -108,10 +108,11 @@ void shrink_epsilon(ModelConfig& config, std::map<std::string, HostTensor>& tens
   config.layer_norm_eps = kTransformersEpsilon;
 }
 
-std::map<std::string, HostTensor> with_their_names(std::map<std::string, HostTensor> tensors) {
+std::map<std::string, HostTensor> with_their_names(
+    const std::map<std::string, HostTensor>& tensors) {
   std::map<std::string, HostTensor> renamed;
-  for (auto& [name, tensor] : tensors) {
-    renamed[name == "final_logits_bias" ? name : "model." + name] = std::move(tensor);
+  for (const auto& [name, tensor] : tensors) {
+    renamed[name == "final_logits_bias" ? name : "model." + name] = tensor;
   }
   return renamed;
 }
@@ -146,7 +147,7 @@ void write_hugging_face_folder(const CheckpointInfo& info,
     fs::create_directories(staging);
     write_configs(scaled, staging, storage);
     info.tokenizer->save(staging);
-    write_tensor_files(staging, with_their_names(std::move(tensors)), storage, max_file_bytes);
+    write_tensor_files(staging, with_their_names(tensors), storage, max_file_bytes);
     if (fs::exists(target)) fs::remove(target);
     fs::rename(staging, target);
   } catch (const fs::filesystem_error& e) {

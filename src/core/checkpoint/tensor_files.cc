@@ -71,8 +71,10 @@ void to_float32(Dtype dtype, const std::byte* bytes, int64_t count, float* out) 
   throw std::logic_error("unknown dtype");
 }
 
+}  // namespace
+
 // A tensor's place: which open file, which entry.
-struct Place {
+struct StoredTensor {
   std::shared_ptr<SafetensorsReader> reader;
   const TensorEntry* entry = nullptr;
 
@@ -94,7 +96,9 @@ struct Place {
     return values;
   }
 };
-using PlacesByName = std::map<std::string, Place>;
+using PlacesByName = std::map<std::string, StoredTensor>;
+
+namespace {
 
 void add_file(const fs::path& file, const ChecksumsByFile& checksums, PlacesByName& places) {
   const auto expected = checksums.find(file.filename());
@@ -102,7 +106,7 @@ void add_file(const fs::path& file, const ChecksumsByFile& checksums, PlacesByNa
                     ? std::make_shared<SafetensorsReader>(file)
                     : std::make_shared<SafetensorsReader>(file, expected->second);
   for (const TensorEntry& entry : reader->entries()) {
-    if (!places.emplace(entry.name, Place{reader, &entry}).second) {
+    if (!places.emplace(entry.name, StoredTensor{reader, &entry}).second) {
       throw Error(ExitCode::kBadModel, file.string() + ": tensor " + quoted_name(entry.name) +
                                            " is also in another shard");
     }
@@ -170,8 +174,8 @@ PlacesByName open_folder(const fs::path& folder, const ChecksumsByFile& checksum
 }
 
 // Float32 from int8 values [rows, ...] and their scales [rows].
-std::shared_ptr<float[]> dequantize(const std::string& name, const Place& values,
-                                    const Place& scales) {
+std::shared_ptr<float[]> dequantize(const std::string& name, const StoredTensor& values,
+                                    const StoredTensor& scales) {
   const std::vector<int64_t>& shape = values.entry->shape;
   if (values.entry->dtype != Dtype::kI8 || scales.entry->dtype != Dtype::kF32 || shape.empty() ||
       scales.entry->shape != std::vector<int64_t>{shape[0]}) {
@@ -253,7 +257,7 @@ double TensorFiles::elements() const {
 }
 
 HostTensor TensorFiles::read(const std::string& name) const {
-  const Place& place = places_->all.at(name);
+  const StoredTensor& place = places_->all.at(name);
   const auto scales = places_->all.find(name + kScaleSuffix);
   const std::shared_ptr<float[]> values =
       scales != places_->all.end() ? dequantize(name, place, scales->second) : place.read();

@@ -151,7 +151,7 @@ std::vector<std::string> write_tensor_files(const std::filesystem::path& folder,
   if (files.size() > 1) {
     const Json index = {{"metadata", {{"total_size", total_size}}}, {"weight_map", weight_map}};
     write_file_atomically(folder / kIndexFile, index.dump(1) + "\n");
-    files.push_back(kIndexFile);
+    files.emplace_back(kIndexFile);
   }
   return files;
 }

@@ -150,7 +150,7 @@ class Reader : public SettingsVisitor {
 
   template <typename T>
   void read(const char* key, const char* type, const std::function<void(const T&)>& store) {
-    known_.push_back(key);
+    known_.emplace_back(key);
     const auto leaf = leaves_.find(key);
     if (leaf == leaves_.end()) return;
     const auto value = value_of<T>(*leaf->second.node);
@@ -160,7 +160,7 @@ class Reader : public SettingsVisitor {
 
   template <typename T>
   void read_list(const char* key, const char* type, std::vector<T>& target) {
-    known_.push_back(key);
+    known_.emplace_back(key);
     const auto leaf = leaves_.find(key);
     if (leaf == leaves_.end()) return;
     const toml::array* array = leaf->second.node->as_array();

@@ -162,9 +162,7 @@ std::vector<std::string> Gym::tasks_of(const std::string& part) const {
 std::vector<std::string> Gym::chosen_tasks(const std::string& part,
                                            const std::vector<std::string>& names) const {
   const bool takes_all = part == "seen" && parts_.empty();
-  const std::vector<std::string> chosen = !names.empty() ? names
-                                          : takes_all    ? names_
-                                                         : tasks_of(part);
+  std::vector<std::string> chosen = !names.empty() ? names : takes_all ? names_ : tasks_of(part);
   if (chosen.empty()) {
     throw Error(ExitCode::kConfig, folder_.string() + " has no task in its part \"" + part +
                                        "\"; name another part, or tasks");
@@ -183,7 +181,7 @@ const Gym::Source& Gym::source_of(const std::string& name) const {
   const auto found = sources_.find(name);
   if (found == sources_.end()) {
     throw Error(ExitCode::kMissingInput, "the gym " + folder_.string() + " has no task \"" + name +
-                                             "\"" + did_you_mean(name, names_));
+                                             "\"" + name_hint(name, names_));
   }
   return found->second;
 }

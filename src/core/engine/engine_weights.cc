@@ -31,7 +31,7 @@ class LayerReader {
   LayerReader(const TensorReader& read, ComputeType type, std::string prefix)
       : read_(read), type_(type), prefix_(std::move(prefix)) {}
 
-  HostTensor tensor(const std::string& name, std::vector<int64_t> shape) const {
+  HostTensor tensor(const std::string& name, const std::vector<int64_t>& shape) const {
     HostTensor tensor = read_(prefix_ + name);
     if (tensor.shape != shape) refuse_shape(prefix_ + name);
     return tensor;

@@ -52,8 +52,11 @@ class BeamedSource {
       beam.ids.push_back(continuation.token);
       const bool ended = continuation.token == options_->eos_id ||
                          static_cast<int>(length) == options_->max_length;
-      if (ended && rank < num_beams_) add_ended(std::move(beam));
-      if (!ended && next.size() < num_beams_) next.push_back(std::move(beam));
+      if (ended) {
+        if (rank < num_beams_) add_ended(std::move(beam));
+      } else if (next.size() < num_beams_) {
+        next.push_back(std::move(beam));
+      }
     }
     if (continuations.empty()) {  // every token is banned: the beams end as they are
       for (Beam& beam : live_) add_ended(std::move(beam));
@@ -112,7 +115,7 @@ class BeamSearch {
         options_(options),
         on_end_(on_end),
         processor_(options),
-        num_continuations_(2 * options.num_beams) {
+        num_continuations_(size_t{2} * options.num_beams) {
     add_sources(decoder.rows());
   }
 

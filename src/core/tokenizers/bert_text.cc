@@ -15,11 +15,9 @@ std::string clean(std::string_view text, bool split_ideographs) {
     const size_t begin = i;
     const CodePoint c = next_code_point(text, i);
     // Tab and line ends are control characters of the kind that is white space.
-    if (c == '\t' || c == '\n' || c == '\r') {
-      result += ' ';
-    } else if (char_class(c) & kDropped) {
-      continue;
-    } else if (char_class(c) & kSpace) {
+    const bool is_line_space = c == '\t' || c == '\n' || c == '\r';
+    if (!is_line_space && (char_class(c) & kDropped)) continue;
+    if (is_line_space || (char_class(c) & kSpace)) {
       result += ' ';
     } else if (split_ideographs && is_cjk_ideograph(c)) {
       result.append(" ").append(text.substr(begin, i - begin)).append(" ");

@@ -242,7 +242,9 @@ TEST(Prompts, EveryGymTaskHasTemplatesThatRenderItsRecords) {
       // Exact string comparison of labels must not fail for a lower-casing tokenizer. A choice's
       // letter is shown in the prompt as it is.
       for (const std::string& option : prompt->fixed_options()) {
-        if (option.size() > 1) EXPECT_EQ(option, to_lower_ascii(option));
+        if (option.size() > 1) {
+          EXPECT_EQ(option, to_lower_ascii(option));
+        }
       }
     }
   }

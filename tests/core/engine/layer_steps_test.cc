@@ -62,7 +62,7 @@ TEST_P(LayerStepsTest, AnEncoderLayerIsThePlainOne) {
   std::vector<float> hidden;
   for (const PlainRows& rows : sequences) append(hidden, rows);
   LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
-  encoder_layer(context(), encoder_shape(config), parts, segments, hidden.data(), scratch);
+  encoder_layer({context(), encoder_shape(config), scratch}, parts, segments, hidden.data());
   for (size_t s = 0; s < 3; ++s) {
     const PlainWeights layer{read,
                              "encoder.layers.1.experts." + std::to_string(s < 2 ? 2 : 0) + "."};
@@ -87,7 +87,7 @@ TEST_P(LayerStepsTest, ALayerOfManyRowsIsThePlainOne) {
   }
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 600};
   LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
-  encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(), scratch);
+  encoder_layer({context(), encoder_shape(config), scratch}, {&part, 1}, segments, hidden.data());
   for (const size_t s : {size_t{0}, size_t{25}, size_t{29}}) {  // row 512 is in sequence 25
     expect_near(hidden.data(), segments[s].begin,
                 plain_layer(config, sequences[s], nullptr, {read, "encoder.layers.0."}));
@@ -109,7 +109,7 @@ TEST_P(LayerStepsTest, TokenGatesTakeTheirSegmentsRow) {
   LayerScratch scratch(ComputeType::kFloat32, *context().blocks, 2);
   scratch.gate_log = &log;
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 18};
-  encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(), scratch);
+  encoder_layer({context(), encoder_shape(config), scratch}, {&part, 1}, segments, hidden.data());
   ASSERT_EQ(log.size(), 1u);
   ASSERT_EQ(log[0].size(), 18u);
   for (size_t s = 0; s < 2; ++s) {
@@ -139,9 +139,8 @@ TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
     std::vector<float> memory;
     append(memory, memories[source]);
     packed.emplace_back(ComputeType::kFloat32);
-    pack_cross_memory(context(), decoder_shape(config), weights.decoder[2][1 + source],
-                      memory.data(), static_cast<int64_t>(memories[source].size()), packed[source],
-                      scratch);
+    pack_cross_memory({context(), decoder_shape(config), scratch}, weights.decoder[2][1 + source],
+                      memory.data(), static_cast<int64_t>(memories[source].size()), packed[source]);
   }
   KeyValueCache cache(ComputeType::kFloat32, 1, 24);
   cache.reserve(15);
@@ -157,8 +156,8 @@ TEST_P(LayerStepsTest, DecoderStepsAreThePlainLayersPositions) {
       rows.push_back(
           {cache.keys(0), std::span(cells[row]).first(step + 1), &packed[source_of[row]], 0});
     }
-    decoder_layer_step(context(), decoder_shape(config), parts, cache, rows, hidden.data(),
-                       scratch);
+    decoder_layer_step({context(), decoder_shape(config), scratch}, parts, cache, rows,
+                       hidden.data());
     for (size_t row = 0; row < 3; ++row) {
       const PlainRows seen(inputs[row].begin(),
                            inputs[row].begin() + static_cast<int64_t>(step) + 1);
@@ -178,9 +177,9 @@ TEST_P(LayerStepsTest, RowsWithoutAPartAreABug) {
   std::vector<float> hidden(3 * 24, 1);
   const LayerPart<EncoderExpert> part = {&weights.encoder[0][0], 2};
   const std::vector<Segment> segments = {{0, 3, 0}};
-  EXPECT_THROW(
-      encoder_layer(context(), encoder_shape(config), {&part, 1}, segments, hidden.data(), scratch),
-      std::logic_error);
+  EXPECT_THROW(encoder_layer({context(), encoder_shape(config), scratch}, {&part, 1}, segments,
+                             hidden.data()),
+               std::logic_error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sets, LayerStepsTest, ::testing::ValuesIn(available_instruction_sets()),

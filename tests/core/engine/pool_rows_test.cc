@@ -66,11 +66,12 @@ TEST_F(PoolRowsTest, APoolOfExpertsIsTheMixtureOfTheirOutputs) {
   ASSERT_EQ(pool.parts.size(), 3u);
   EXPECT_EQ(pool.parts[1].expert, &experts[1]);
   EXPECT_EQ(pool.parts[1].rows, 2);
-  AlignedBuffer<float> hidden(6 * kWidth), gathered, mixed;
+  BatchRows batch{AlignedBuffer<float>(6 * kWidth), {}, {}, 6, kWidth};
+  AlignedBuffer<float>& hidden = batch.hidden;
   for (int64_t row = 0; row < 6; ++row) {
     for (int64_t i = 0; i < kWidth; ++i) hidden.data()[row * kWidth + i] = value_of(row, i);
   }
-  run_pool(context_, pool, 6, kWidth, hidden, gathered, mixed, [&](float* rows) {
+  run_pool(context_, pool, batch, [&](float* rows) {
     for (const LayerPart<float>& part : pool.parts) {
       for (int64_t i = 0; i < part.rows * kWidth; ++i) *rows++ *= *part.expert;
     }
@@ -90,11 +91,10 @@ TEST_F(PoolRowsTest, RowsThatAllTakeOneExpertStayWhereTheyAre) {
   const ExpertPlan plan = plan_experts(routes, 2, 1);
   const auto pool =
       plan_pool(plan, experts, [](int32_t row) { return std::pair(int64_t{row}, int64_t{1}); });
-  AlignedBuffer<float> hidden(2 * kWidth), gathered, mixed;
-  const float* const before = hidden.data();
-  run_pool(context_, pool, 2, kWidth, hidden, gathered, mixed,
-           [&](float* rows) { EXPECT_EQ(rows, before); });
-  EXPECT_EQ(hidden.data(), before);
+  BatchRows batch{AlignedBuffer<float>(2 * kWidth), {}, {}, 2, kWidth};
+  const float* const before = batch.hidden.data();
+  run_pool(context_, pool, batch, [&](float* rows) { EXPECT_EQ(rows, before); });
+  EXPECT_EQ(batch.hidden.data(), before);
 }
 
 }  // namespace

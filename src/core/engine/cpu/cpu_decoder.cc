@@ -80,8 +80,7 @@ void CpuDecoder::take_in(std::span<const EngineSource> sources) {
   size_t place = 0;
   while (!sources.empty()) {
     const std::span<const EngineSource> group = sources.first(group_size(sources));
-    engine_.encode(group, memory_);
-    const float* memory = memory_.data();
+    const float* memory = engine_.encode(group);
     for (const EngineSource& source : group) {
       while (places_[place].taken) ++place;
       pack_source(source, memory, places_[place]);
@@ -108,11 +107,14 @@ void CpuDecoder::pack_source(const EngineSource& source, const float* memory, Pl
     for (size_t slot = 0; slot < place.route[layer].size(); ++slot) {
       const int64_t expert = place.route[layer][slot].expert;
       check(expert < static_cast<int64_t>(layers[layer].size()), "the route is of another model");
-      pack_cross_memory(engine_.context(), decoder_shape(engine_.config()), layers[layer][expert],
-                        memory, static_cast<int64_t>(source.ids.size()), packed[slot],
-                        engine_.scratch());
+      pack_cross_memory(stack(), layers[layer][expert], memory,
+                        static_cast<int64_t>(source.ids.size()), packed[slot]);
     }
   }
+}
+
+CpuStack CpuDecoder::stack() {
+  return {engine_.context(), decoder_shape(engine_.config()), engine_.scratch()};
 }
 
 void CpuDecoder::free_places() {
@@ -144,11 +146,9 @@ void CpuDecoder::run_layer(size_t layer) {
     decoder_rows_.push_back({cache_.keys(static_cast<int64_t>(layer) * slots_ + slot), row.cells,
                              &place.memory[layer][slot], place.gates});
   }
-  run_pool(engine_.context(), plan.pool, rows(), engine_.config().d_model, hidden_, gathered_,
-           pooled_, [&](float* hidden) {
-             decoder_layer_step(engine_.context(), decoder_shape(engine_.config()), plan.pool.parts,
-                                cache_, decoder_rows_, hidden, engine_.scratch());
-           });
+  run_pool(engine_.context(), plan.pool, batch_, [&](float* hidden) {
+    decoder_layer_step(stack(), plan.pool.parts, cache_, decoder_rows_, hidden);
+  });
 }
 
 void CpuDecoder::run_layers(std::span<const int32_t> tokens) {
@@ -160,12 +160,14 @@ void CpuDecoder::run_layers(std::span<const int32_t> tokens) {
   for (const DecodingRow& row : rows_) {
     positions_.push_back(static_cast<int32_t>(row.cells.size()) - 1);
   }
-  hidden_.reserve(rows() * width);
-  engine_.embed(engine_.weights().decoder_embedding, tokens, positions_, hidden_.data());
+  batch_.count = rows();
+  batch_.width = width;
+  float* hidden = batch_.hidden.reserve(rows() * width);
+  engine_.embed(engine_.weights().decoder_embedding, tokens, positions_, hidden);
   for (size_t layer = 0; layer < plans_.size(); ++layer) run_layer(layer);
   last_.resize(rows(), width);
   for_rows(engine_.context(), rows(), width,
-           [&](int64_t row) { last_.set_row(row, hidden_.data() + row * width); });
+           [&](int64_t row) { last_.set_row(row, batch_.hidden.data() + row * width); });
 }
 
 std::span<const float> CpuDecoder::step(std::span<const int32_t> tokens) {

@@ -47,6 +47,7 @@ class CpuDecoder : public StepDecoder {
     PoolPlan<DecoderExpert> pool;
   };
 
+  CpuStack stack();
   void take_in(std::span<const EngineSource> sources);
   void pack_source(const EngineSource& source, const float* memory, Place& place);
   void free_places();
@@ -61,13 +62,13 @@ class CpuDecoder : public StepDecoder {
   size_t next_ = 0;    // the first of the queue that waits
   int64_t slots_ = 1;  // the most experts that a source's route has in a layer
   std::vector<Place> places_;
-  AlignedBuffer<float> memory_;  // the encoder's output of those that are taken in
   KeyValueCache cache_;
   DecodingRows rows_;             // a row's source is the number of its place
   std::vector<LayerPlan> plans_;  // [decoder_layers]
   std::vector<DecoderRow> decoder_rows_;
   std::vector<int32_t> positions_;
-  AlignedBuffer<float> hidden_, gathered_, pooled_, logits_;
+  BatchRows batch_;
+  AlignedBuffer<float> logits_;
   Activations last_;                                // the last hidden states, rounded
   std::vector<AlignedBuffer<float>> pieces_;        // of each thread
   std::vector<std::vector<LogitScan>> part_scans_;  // [threads][rows]

@@ -39,7 +39,7 @@ void CpuEngine::embed(const StackEmbedding& embedding, std::span<const int32_t> 
   });
 }
 
-void CpuEngine::encode(std::span<const EngineSource> sources, AlignedBuffer<float>& hidden) {
+const float* CpuEngine::encode(std::span<const EngineSource> sources) {
   std::vector<Segment> segments;
   std::vector<int32_t> ids, positions;
   for (const EngineSource& source : sources) {
@@ -52,23 +52,25 @@ void CpuEngine::encode(std::span<const EngineSource> sources, AlignedBuffer<floa
       positions.push_back(static_cast<int32_t>(i));
     }
   }
-  hidden.reserve(static_cast<int64_t>(ids.size()) * config().d_model);
-  embed(weights_.encoder_embedding, ids, positions, hidden.data());
+  rows_.count = static_cast<int64_t>(ids.size());
+  rows_.width = config().d_model;
+  rows_.hidden.reserve(rows_.count * rows_.width);
+  embed(weights_.encoder_embedding, ids, positions, rows_.hidden.data());
   for (size_t layer = 0; layer < weights_.encoder.size(); ++layer) {
     if (weights_.encoder[layer].size() == 1) {
-      const LayerPart<EncoderExpert> part = {&weights_.encoder[layer][0],
-                                             static_cast<int64_t>(ids.size())};
-      encoder_layer(context_, encoder_shape(config()), {&part, 1}, segments, hidden.data(),
-                    scratch_);
+      const LayerPart<EncoderExpert> part = {&weights_.encoder[layer][0], rows_.count};
+      encoder_layer({context_, encoder_shape(config()), scratch_}, {&part, 1}, segments,
+                    rows_.hidden.data());
     } else {
-      encode_pool(layer, sources, segments, hidden);
+      encode_pool(layer, sources, segments);
     }
   }
+  return rows_.hidden.data();
 }
 
 // Each expert takes the rows of all sequences that chose it.
 void CpuEngine::encode_pool(size_t layer, std::span<const EngineSource> sources,
-                            std::span<const Segment> segments, AlignedBuffer<float>& hidden) {
+                            std::span<const Segment> segments) {
   const auto& experts = weights_.encoder[layer];
   const auto num_experts = static_cast<int64_t>(experts.size());
   std::vector<std::vector<ActiveExpert>> routes;
@@ -86,9 +88,8 @@ void CpuEngine::encode_pool(size_t layer, std::span<const EngineSource> sources,
     const Segment& segment = segments[plan.rows[use]];
     own.push_back({pool.uses[use].place, segment.len, segment.gates});
   }
-  const int64_t rows = segments.back().begin + segments.back().len;
-  run_pool(context_, pool, rows, config().d_model, hidden, gathered_, pooled_, [&](float* values) {
-    encoder_layer(context_, encoder_shape(config()), pool.parts, own, values, scratch_);
+  run_pool(context_, pool, rows_, [&](float* values) {
+    encoder_layer({context_, encoder_shape(config()), scratch_}, pool.parts, own, values);
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/base/thread_pool.h"
 #include "core/engine/cpu/layer_steps.h"
+#include "core/engine/cpu/pool_rows.h"
 #include "core/engine/engine.h"
 #include "core/engine/engine_weights.h"
 #include "core/engine/expert_plan.h"
@@ -34,9 +35,9 @@ class CpuEngine : public Engine {
   const CpuContext& context() const { return context_; }
   LayerScratch& scratch() { return scratch_; }
 
-  // The encoder's output of every source, one after the other: [sum of lengths, d_model]. Errors as
-  // Engine::start.
-  void encode(std::span<const EngineSource> sources, AlignedBuffer<float>& hidden);
+  // The encoder's output of every source, one after the other: [sum of lengths, d_model], there
+  // until the next call. Errors as Engine::start.
+  const float* encode(std::span<const EngineSource> sources);
 
   // hidden[row] = norm(scale * embedding of ids[row] + position): both stacks' first step.
   void embed(const StackEmbedding& embedding, std::span<const int32_t> ids,
@@ -44,14 +45,14 @@ class CpuEngine : public Engine {
 
  private:
   void encode_pool(size_t layer, std::span<const EngineSource> sources,
-                   std::span<const Segment> segments, AlignedBuffer<float>& hidden);
+                   std::span<const Segment> segments);
 
   EngineOptions options_;
   EngineWeights weights_;
   ThreadPool threads_;
   CpuContext context_;
   LayerScratch scratch_;
-  AlignedBuffer<float> gathered_, pooled_;  // a pool's rows sorted by expert, and its output
+  BatchRows rows_;  // of the encoder
 };
 
 }  // namespace trivium

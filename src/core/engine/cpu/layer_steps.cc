@@ -94,9 +94,12 @@ template <typename Expert>
 class LayerRun {
  public:
   // hidden: [rows of all parts, d_model].
-  LayerRun(const CpuContext& context, const LayerShape& shape,
-           std::span<const LayerPart<Expert>> parts, float* hidden, LayerScratch& scratch)
-      : context_(context), shape_(shape), parts_(parts), hidden_(hidden), scratch_(scratch) {
+  LayerRun(const CpuStack& stack, std::span<const LayerPart<Expert>> parts, float* hidden)
+      : context_(stack.context),
+        shape_(stack.shape),
+        parts_(parts),
+        hidden_(hidden),
+        scratch_(stack.scratch) {
     for (const LayerPart<Expert>& part : parts) rows_ += part.rows;
     scratch_.gates.clear();
   }
@@ -201,11 +204,13 @@ std::vector<SourceRows> rows_by_source(std::span<const DecoderRow> rows) {
 
 }  // namespace
 
-void encoder_layer(const CpuContext& context, const LayerShape& shape,
-                   std::span<const LayerPart<EncoderExpert>> parts,
-                   std::span<const Segment> segments, float* hidden, LayerScratch& scratch) {
+void encoder_layer(const CpuStack& stack, std::span<const LayerPart<EncoderExpert>> parts,
+                   std::span<const Segment> segments, float* hidden) {
+  const CpuContext& context = stack.context;
+  const LayerShape& shape = stack.shape;
+  LayerScratch& scratch = stack.scratch;
   const int64_t width = shape.d_model, head_dim = shape.head_dim();
-  LayerRun<EncoderExpert> run(context, shape, parts, hidden, scratch);
+  LayerRun<EncoderExpert> run(stack, parts, hidden);
   check(run.rows() == segments.back().begin + segments.back().len, "every row is of a part");
   const float* projected = run.project(&EncoderExpert::qkv, hidden);
   float* mixed = scratch.mixed.reserve(run.rows() * width);
@@ -242,30 +247,33 @@ void encoder_layer(const CpuContext& context, const LayerShape& shape,
   run.feed_forward();
 }
 
-void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
-                       const DecoderExpert& expert, const float* memory, int64_t len,
-                       PackedKeysValues& packed, LayerScratch& scratch) {
+void pack_cross_memory(const CpuStack& stack, const DecoderExpert& expert, const float* memory,
+                       int64_t len, PackedKeysValues& packed) {
+  const LayerShape& shape = stack.shape;
   const int64_t width = shape.d_model;
   const LayerPart<DecoderExpert> part = {&expert, len};
-  LayerRun<DecoderExpert> run(context, shape, {&part, 1}, /*hidden=*/nullptr, scratch);
+  LayerRun<DecoderExpert> run(stack, {&part, 1}, /*hidden=*/nullptr);
   const float* projected = run.project(&DecoderExpert::cross_key_value, memory);
   packed.resize(len, shape.num_heads, shape.head_dim());
-  context.threads->for_ranges(shape.num_heads, 2 * len * width,
-                              [&](int, int64_t begin, int64_t end) {
-                                for (int64_t head = begin; head < end; ++head) {
-                                  const float* keys = projected + head * shape.head_dim();
-                                  packed.pack_head(head, keys, keys + width, 2 * width);
-                                }
-                              });
+  stack.context.threads->for_ranges(shape.num_heads, 2 * len * width,
+                                    [&](int, int64_t begin, int64_t end) {
+                                      for (int64_t head = begin; head < end; ++head) {
+                                        const float* keys = projected + head * shape.head_dim();
+                                        packed.pack_head(head, keys, keys + width, 2 * width);
+                                      }
+                                    });
 }
 
-void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
-                        std::span<const LayerPart<DecoderExpert>> parts, const KeyValueCache& cache,
-                        std::span<const DecoderRow> rows, float* hidden, LayerScratch& scratch) {
+void decoder_layer_step(const CpuStack& stack, std::span<const LayerPart<DecoderExpert>> parts,
+                        const KeyValueCache& cache, std::span<const DecoderRow> rows,
+                        float* hidden) {
+  const CpuContext& context = stack.context;
+  const LayerShape& shape = stack.shape;
+  LayerScratch& scratch = stack.scratch;
   const int64_t width = shape.d_model, head_dim = shape.head_dim(), heads = shape.num_heads;
   const auto count = static_cast<int64_t>(rows.size());
   const ComputeType type = cache.type();
-  LayerRun<DecoderExpert> run(context, shape, parts, hidden, scratch);
+  LayerRun<DecoderExpert> run(stack, parts, hidden);
   check(run.rows() == count, "every row is of a part");
   const float* projected = run.project(&DecoderExpert::qkv, hidden);
   float* mixed = scratch.mixed.reserve(count * width);

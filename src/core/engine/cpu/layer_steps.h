@@ -58,16 +58,21 @@ struct LayerPart {
   int64_t rows = 0;
 };
 
+// Where a stack's layers run, and with what memory.
+struct CpuStack {
+  const CpuContext& context;
+  LayerShape shape;
+  LayerScratch& scratch;
+};
+
 // hidden: [rows, d_model], replaced by the layer's output. No row is padding. The parts' rows are
 // those of the segments; a segment is of one part.
-void encoder_layer(const CpuContext& context, const LayerShape& shape,
-                   std::span<const LayerPart<EncoderExpert>> parts,
-                   std::span<const Segment> segments, float* hidden, LayerScratch& scratch);
+void encoder_layer(const CpuStack& stack, std::span<const LayerPart<EncoderExpert>> parts,
+                   std::span<const Segment> segments, float* hidden);
 
 // Keys and values of the decoder's attention over one source: memory [len, d_model].
-void pack_cross_memory(const CpuContext& context, const LayerShape& shape,
-                       const DecoderExpert& expert, const float* memory, int64_t len,
-                       PackedKeysValues& packed, LayerScratch& scratch);
+void pack_cross_memory(const CpuStack& stack, const DecoderExpert& expert, const float* memory,
+                       int64_t len, PackedKeysValues& packed);
 
 // A row that takes a decoding step: where the layer keeps its keys and values, its positions (the
 // new one last), and its source.
@@ -80,9 +85,9 @@ struct DecoderRow {
 
 // One step of a layer: hidden [rows.size(), d_model], replaced by the layer's output. The parts'
 // rows are `rows`.
-void decoder_layer_step(const CpuContext& context, const LayerShape& shape,
-                        std::span<const LayerPart<DecoderExpert>> parts, const KeyValueCache& cache,
-                        std::span<const DecoderRow> rows, float* hidden, LayerScratch& scratch);
+void decoder_layer_step(const CpuStack& stack, std::span<const LayerPart<DecoderExpert>> parts,
+                        const KeyValueCache& cache, std::span<const DecoderRow> rows,
+                        float* hidden);
 
 // work(row) for every row of `width` values, by several threads where there is enough to do.
 template <typename Work>

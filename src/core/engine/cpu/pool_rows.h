@@ -53,20 +53,28 @@ PoolPlan<Expert> plan_pool(const ExpertPlan& plan, const std::vector<Expert>& ex
   return pool;
 }
 
-// Replaces hidden [num_rows, width] by the pool's output; layer(rows) replaces the rows of all
-// uses, one after the other, by their experts' output. `gathered` and `mixed` are for its use.
+// The hidden rows of a batch, and what moving them to a pool's experts takes.
+struct BatchRows {
+  AlignedBuffer<float> hidden;           // [count, width]
+  AlignedBuffer<float> gathered, mixed;  // the rows sorted by expert, and the pool's output
+  int64_t count = 0, width = 0;
+};
+
+// Replaces rows.hidden by the pool's output; layer(sorted) replaces the rows of all uses, one after
+// the other, by their experts' output.
 template <typename Expert, typename Layer>
-void run_pool(const CpuContext& context, const PoolPlan<Expert>& pool, int64_t num_rows,
-              int64_t width, AlignedBuffer<float>& hidden, AlignedBuffer<float>& gathered,
-              AlignedBuffer<float>& mixed, const Layer& layer) {
+void run_pool(const CpuContext& context, const PoolPlan<Expert>& pool, BatchRows& rows,
+              const Layer& layer) {
   if (pool.is_plain) {
-    layer(hidden.data());
+    layer(rows.hidden.data());
     return;
   }
-  gather_rows(context, pool.uses, width, hidden.data(), gathered.reserve(pool.rows * width));
-  layer(gathered.data());
-  mix_rows(context, pool.uses, num_rows, width, gathered.data(), mixed.reserve(num_rows * width));
-  std::swap(hidden, mixed);
+  gather_rows(context, pool.uses, rows.width, rows.hidden.data(),
+              rows.gathered.reserve(pool.rows * rows.width));
+  layer(rows.gathered.data());
+  mix_rows(context, pool.uses, rows.count, rows.width, rows.gathered.data(),
+           rows.mixed.reserve(rows.count * rows.width));
+  std::swap(rows.hidden, rows.mixed);
 }
 
 }  // namespace trivium

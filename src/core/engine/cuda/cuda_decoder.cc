@@ -69,8 +69,8 @@ void CudaDecoder::compute_memory(std::span<const EngineSource> sources) {
   for (const ExpertPlan& plan : plans) placed.push_back(place_plan(plan_arena_, plan, positions));
   plan_arena_.upload(engine_.stream());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
-    cross_.emplace_back(static_cast<size_t>(plans[layer].num_uses() * 2 * engine_.config().d_model *
-                                            size_of(type_)));
+    cross_.emplace_back(static_cast<size_t>(int64_t{2} * plans[layer].num_uses() *
+                                            engine_.config().d_model * size_of(type_)));
     cuda_cross_memory(engine_.stream(), layers[layer], placed[layer], memory.as<float>(),
                       cross_.back().as<void>());
   }
@@ -228,6 +228,7 @@ void CudaDecoder::queue(int count) {
   embed.rows = rows();
   cuda::embed_rows(stream, embed);
   const int64_t plane_bytes = cells_ * 2 * engine_.config().d_model * size_of(type_);
+  const CudaStack stack = {stream, decoder_shape(engine_.config()), scratch_};
   for (size_t layer = 0; layer < plans_.size(); ++layer) {
     const CudaCache cache = {
         type_,
@@ -236,9 +237,7 @@ void CudaDecoder::queue(int count) {
         inputs_.cells_stride,
         values + inputs_.lengths(),
         cross_[layer].as<void>()};
-    cuda_decoder_layer_step(stream, decoder_shape(engine_.config()),
-                            engine_.weights().decoder[layer], plans_[layer], cache, scratch_,
-                            hidden);
+    cuda_decoder_layer_step(stack, engine_.weights().decoder[layer], plans_[layer], cache, hidden);
   }
   if (count != kLogits) return queue_scan(count);
   cuda::GroupedLinear linear;

@@ -147,10 +147,9 @@ void CudaEngine::encode(std::span<const EngineSource> sources, cuda::DeviceMemor
   embed.out = hidden.as<float>();
   embed.rows = rows;
   cuda::embed_rows(stream_, embed);
-  const LayerShape shape = encoder_shape(config_);
+  const CudaStack stack = {stream_, encoder_shape(config_), scratch_};
   for (size_t layer = 0; layer < placed.size(); ++layer) {
-    cuda_encoder_layer(stream_, shape, weights_.encoder[layer], placed[layer], scratch_,
-                       hidden.as<float>());
+    cuda_encoder_layer(stack, weights_.encoder[layer], placed[layer], hidden.as<float>());
   }
 }
 

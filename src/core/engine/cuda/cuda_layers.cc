@@ -10,16 +10,15 @@ namespace {
 // One layer's way through its uses.
 class CudaLayerRun {
  public:
-  CudaLayerRun(cuda::Stream& stream, const LayerShape& shape, const CudaPlan& plan,
-               const CudaScratch& scratch)
-      : stream_(stream),
-        shape_(shape),
+  CudaLayerRun(const CudaStack& stack, const CudaPlan& plan)
+      : stream_(stack.stream),
+        shape_(stack.shape),
         plan_(plan),
-        projected_(scratch.projected.as<float>()),
-        mixed_(scratch.mixed.as<float>()),
-        state_(scratch.state.as<float>()),
-        inner_(scratch.inner.as<float>()),
-        tokens_(scratch.tokens.as<int32_t>()) {}
+        projected_(stack.scratch.projected.as<float>()),
+        mixed_(stack.scratch.mixed.as<float>()),
+        state_(stack.scratch.state.as<float>()),
+        inner_(stack.scratch.inner.as<float>()),
+        tokens_(stack.scratch.tokens.as<int32_t>()) {}
 
   // projected = input W^T + bias; `rows` as GroupedLinear::input_rows.
   void project(const cuda::ExpertMatrices& matrices, const float* input, const int32_t* rows) {
@@ -164,26 +163,27 @@ void CudaScratch::reserve(int64_t uses, const ModelConfig& config) {
   tokens.reserve(static_cast<size_t>(uses) * (3 * sizeof(int32_t) + sizeof(cuda::ExpertTile)));
 }
 
-void cuda_encoder_layer(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
-                        const CudaPlan& plan, const CudaScratch& scratch, float* hidden) {
-  CudaLayerRun run(stream, shape, plan, scratch);
+void cuda_encoder_layer(const CudaStack& stack, const CudaLayer& layer, const CudaPlan& plan,
+                        float* hidden) {
+  const int64_t d_model = stack.shape.d_model;
+  CudaLayerRun run(stack, plan);
   run.project(layer.qkv, hidden, plan.rows);
-  cuda::RowAttention attention = run.attention(3 * shape.d_model);
-  attention.places = run.projected() + shape.d_model;
-  attention.place_stride = 3 * shape.d_model;
+  cuda::RowAttention attention = run.attention(3 * d_model);
+  attention.places = run.projected() + d_model;
+  attention.place_stride = 3 * d_model;
   attention.begins = plan.self_begins;
   attention.lengths = plan.self_lengths;
-  cuda::attend_rows(stream, attention);
+  cuda::attend_rows(stack.stream, attention);
   run.add_attention(layer.out, layer.attention_norm, hidden, plan.rows);
   run.finish(layer, hidden);
 }
 
-void cuda_decoder_layer_step(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
-                             const CudaPlan& plan, const CudaCache& cache,
-                             const CudaScratch& scratch, float* hidden) {
-  CudaLayerRun run(stream, shape, plan, scratch);
+void cuda_decoder_layer_step(const CudaStack& stack, const CudaLayer& layer, const CudaPlan& plan,
+                             const CudaCache& cache, float* hidden) {
+  const int64_t d_model = stack.shape.d_model;
+  CudaLayerRun run(stack, plan);
   run.project(layer.qkv, hidden, plan.rows);
-  cuda::RowAttention self = run.attention(3 * shape.d_model);
+  cuda::RowAttention self = run.attention(3 * d_model);
   self.store_own = true;
   self.type = cache.type;
   self.places = cache.self;
@@ -192,16 +192,16 @@ void cuda_decoder_layer_step(cuda::Stream& stream, const LayerShape& shape, cons
   self.lengths = cache.lengths;
   self.cells = cache.cells;
   self.cells_stride = cache.cells_stride;
-  cuda::attend_rows(stream, self);
+  cuda::attend_rows(stack.stream, self);
   run.add_attention(layer.out, layer.attention_norm, hidden, plan.rows);
 
   run.project_state(layer.cross_query);
-  cuda::RowAttention cross = run.attention(shape.d_model);
+  cuda::RowAttention cross = run.attention(d_model);
   cross.type = cache.type;
   cross.places = cache.cross;
   cross.begins = plan.cross_begins;
   cross.lengths = plan.cross_lengths;
-  cuda::attend_rows(stream, cross);
+  cuda::attend_rows(stack.stream, cross);
   run.add_attention_to_state(layer.cross_out, layer.cross_norm);
   run.finish(layer, hidden);
 }

@@ -57,13 +57,19 @@ struct CudaCache {
   void* cross = nullptr;  // the layer's [positions of all sources and slots, 2 * d_model]
 };
 
+// Where a stack's layers run, and with what memory.
+struct CudaStack {
+  cuda::Stream& stream;
+  LayerShape shape;
+  const CudaScratch& scratch;
+};
+
 // Both replace hidden [plan.num_rows, d_model], device memory, by the layer's output. What they
 // queue may be recorded.
-void cuda_encoder_layer(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
-                        const CudaPlan& plan, const CudaScratch& scratch, float* hidden);
-void cuda_decoder_layer_step(cuda::Stream& stream, const LayerShape& shape, const CudaLayer& layer,
-                             const CudaPlan& plan, const CudaCache& cache,
-                             const CudaScratch& scratch, float* hidden);
+void cuda_encoder_layer(const CudaStack& stack, const CudaLayer& layer, const CudaPlan& plan,
+                        float* hidden);
+void cuda_decoder_layer_step(const CudaStack& stack, const CudaLayer& layer, const CudaPlan& plan,
+                             const CudaCache& cache, float* hidden);
 
 // Keys and values of the decoder's attention over its sources: out [plan.uses.rows, 2 * d_model] in
 // the matrices' type, from memory [plan.num_rows, d_model].

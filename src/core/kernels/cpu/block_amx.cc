@@ -39,43 +39,43 @@ inline void prefetch_two_tiles(const std::byte* weights) {
 
 // A macro, because GCC 12 takes the numbers of tiles only as literals.
 // Tiles 0 to 3: sums [rows half][column half]; 4, 5: rows; 6, 7: columns.
-#define TRIVIUM_AMX_BLOCK(NAME, PRODUCT, DEPTH_STEP)                                         \
-  void NAME(const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*,  \
-            void* out) {                                                                     \
-    const auto* rows = static_cast<const std::byte*>(input.rows);                            \
-    const auto* second = rows + 16 * input.row_bytes;                                        \
-    auto* result = static_cast<std::byte*>(out);                                             \
-    _tile_zero(0);                                                                           \
-    _tile_zero(1);                                                                           \
-    if (input.count <= 16) {                                                                 \
-      for (int64_t k = 0; k < depth; k += DEPTH_STEP, rows += 64, group += 2 * kTileBytes) { \
-        prefetch_two_tiles(group);                                                           \
-        _tile_loadd(4, rows, input.row_bytes);                                               \
-        _tile_loadd(6, group, 64);                                                           \
-        PRODUCT(0, 4, 6);                                                                    \
-        _tile_loadd(7, group + kTileBytes, 64);                                              \
-        PRODUCT(1, 4, 7);                                                                    \
-      }                                                                                      \
-    } else {                                                                                 \
-      _tile_zero(2);                                                                         \
-      _tile_zero(3);                                                                         \
-      for (int64_t k = 0; k < depth;                                                         \
-           k += DEPTH_STEP, rows += 64, second += 64, group += 2 * kTileBytes) {             \
-        prefetch_two_tiles(group);                                                           \
-        _tile_loadd(4, rows, input.row_bytes);                                               \
-        _tile_loadd(6, group, 64);                                                           \
-        PRODUCT(0, 4, 6);                                                                    \
-        _tile_loadd(7, group + kTileBytes, 64);                                              \
-        PRODUCT(1, 4, 7);                                                                    \
-        _tile_loadd(5, second, input.row_bytes);                                             \
-        PRODUCT(2, 5, 6);                                                                    \
-        PRODUCT(3, 5, 7);                                                                    \
-      }                                                                                      \
-      _tile_stored(2, result + 16 * kOutStride, kOutStride);                                 \
-      _tile_stored(3, result + 16 * kOutStride + 64, kOutStride);                            \
-    }                                                                                        \
-    _tile_stored(0, result, kOutStride);                                                     \
-    _tile_stored(1, result + 64, kOutStride);                                                \
+#define TRIVIUM_AMX_BLOCK(NAME, PRODUCT, DEPTH_STEP)                                           \
+  void NAME(const BlockInput& input, const std::byte* group, int64_t depth, const int32_t*,    \
+            void* out) {                                                                       \
+    const auto* rows = static_cast<const std::byte*>(input.rows);                              \
+    const auto* second = rows + 16 * input.row_bytes;                                          \
+    auto* result = static_cast<std::byte*>(out);                                               \
+    _tile_zero(0);                                                                             \
+    _tile_zero(1);                                                                             \
+    if (input.count <= 16) {                                                                   \
+      for (int64_t k = 0; k < depth; k += (DEPTH_STEP), rows += 64, group += 2 * kTileBytes) { \
+        prefetch_two_tiles(group);                                                             \
+        _tile_loadd(4, rows, input.row_bytes);                                                 \
+        _tile_loadd(6, group, 64);                                                             \
+        PRODUCT(0, 4, 6);                                                                      \
+        _tile_loadd(7, group + kTileBytes, 64);                                                \
+        PRODUCT(1, 4, 7);                                                                      \
+      }                                                                                        \
+    } else {                                                                                   \
+      _tile_zero(2);                                                                           \
+      _tile_zero(3);                                                                           \
+      for (int64_t k = 0; k < depth;                                                           \
+           k += (DEPTH_STEP), rows += 64, second += 64, group += 2 * kTileBytes) {             \
+        prefetch_two_tiles(group);                                                             \
+        _tile_loadd(4, rows, input.row_bytes);                                                 \
+        _tile_loadd(6, group, 64);                                                             \
+        PRODUCT(0, 4, 6);                                                                      \
+        _tile_loadd(7, group + kTileBytes, 64);                                                \
+        PRODUCT(1, 4, 7);                                                                      \
+        _tile_loadd(5, second, input.row_bytes);                                               \
+        PRODUCT(2, 5, 6);                                                                      \
+        PRODUCT(3, 5, 7);                                                                      \
+      }                                                                                        \
+      _tile_stored(2, result + 16 * kOutStride, kOutStride);                                   \
+      _tile_stored(3, result + 16 * kOutStride + 64, kOutStride);                              \
+    }                                                                                          \
+    _tile_stored(0, result, kOutStride);                                                       \
+    _tile_stored(1, result + 64, kOutStride);                                                  \
   }
 
 TRIVIUM_AMX_BLOCK(int8_tiles, _tile_dpbssd, 64)
