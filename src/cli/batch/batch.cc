@@ -78,7 +78,17 @@ class BatchRun {
       prepare(item);
       if (!item.result && item.request.error.empty()) ready.push_back(&item);
     }
-    if (!ready.empty()) answer(model_, ready);
+    try {
+      if (!ready.empty()) answer(model_, ready);
+    } catch (const Error&) {
+      write_results(items);  // what was done before the error
+      throw;
+    }
+    return write_results(items);
+  }
+
+  // Writes the results up to the first item that has none; returns whether all have one.
+  bool write_results(std::vector<BatchItem>& items) {
     std::string lines;
     for (BatchItem& item : items) {
       if (!item.result && !item.request.error.empty()) {

@@ -42,6 +42,10 @@ void parse_json_line(const std::string& text, Request& request) {
   if (line.contains("id")) request.id = line.at("id");
   request.task = json_get_or<std::string>(line, "task", where, "");
   request.options = json_get_or<std::vector<std::string>>(line, "options", where, {});
+  if (request.options.empty() && line.contains("options") && !line.at("options").is_null()) {
+    throw Error(ExitCode::kBadData,
+                where + ": \"options\" is empty; leave it out for the task's own");
+  }
   request.input = json_get<Json>(line, "input", where);
   if (!request.input.is_string() && !request.input.is_object()) {
     throw_json_type_error("input", where, false);
@@ -70,7 +74,7 @@ RequestReader::RequestReader(const std::string& path, InputFormat format,
                              const std::atomic<bool>& stop, size_t window_lines)
     : stream_(path, stop),
       lines_stream_(&stream_),
-      lines_(lines_stream_, kMaxLine),
+      lines_(lines_stream_, stream_.name(), kMaxLine),
       format_(format),
       window_lines_(window_lines) {
   if (format_ == InputFormat::kAuto) format_ = format_of_ending(path);
@@ -117,6 +121,7 @@ Request RequestReader::parse(const LineReader::Line& line) {
       request.error = error.what();
     }
   }
+  if (!request.error.empty()) return request;
   request.truncated = cut_texts(request.input) || line.truncated;
   truncated_lines_ += request.truncated;
   return request;

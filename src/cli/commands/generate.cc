@@ -38,11 +38,9 @@ int run_generate(const BatchFlags& flags, const SearchFlags& search_flags) {
   return run_batch(flags, [&](LoadedModel& model, const std::vector<BatchItem*>& items) {
     std::vector<Prompt> prompts;
     for (const BatchItem* item : items) prompts.push_back(item->resolved.prompt);
-    const SearchOptions search = search_options(search_flags, model);
-    const std::vector<Answer> answers = model.generator().generate(prompts, search);
-    for (size_t i = 0; i < items.size(); ++i) {
-      if (answers[i].source_tokens > 0) items[i]->result = result_of(*items[i], answers[i]);
-    }
+    model.generator().generate(
+        prompts, search_options(search_flags, model),
+        [&](size_t i, const Answer& answer) { items[i]->result = result_of(*items[i], answer); });
   });
 }
 

@@ -54,7 +54,7 @@ ExitCode run_piped(const ReplFlags& flags) {
   const TerminalStyle style = style_of_standard_output(/*interactive=*/false);
   ReplSession session(model, history, style, /*streams=*/false, never, out);
   session.choose_task(flags.task);
-  LineReader reader(std::cin, kMaxLineBytes + 1);
+  LineReader reader(std::cin, "stdin", kMaxLineBytes + 1);
   bool all_well = true;
   while (!session.wants_to_quit()) {
     const std::optional<LineReader::Line> line = reader.next();

@@ -74,10 +74,9 @@ void score_items(LoadedModel& model, const std::vector<BatchItem*>& items, OnLon
       options.push_back(options_of(*item));
     }
   }
-  const auto scores = model.generator().score(prompts, options);
-  for (size_t i = 0; i < good.size(); ++i) {
-    if (!scores[i].log_likelihoods.empty()) good[i]->result = result_of(*good[i], scores[i]);
-  }
+  model.generator().score(prompts, options, [&](size_t i, const OptionScores& scores) {
+    good[i]->result = result_of(*good[i], scores);
+  });
 }
 
 }  // namespace

@@ -27,17 +27,16 @@ struct TrainingFlags {
   int32_t vocab_size = 8000;
 };
 
-void refuse_cut(const LineReader::Line& line) {
+void refuse_cut(const LineReader& lines, const LineReader::Line& line) {
   if (!line.truncated) return;
-  throw Error(ExitCode::kBadData,
-              "stdin:" + std::to_string(line.number) + ": the line is longer than 1 MiB; part it");
+  throw Error(ExitCode::kBadData, lines.place(line) + ": the line is longer than 1 MiB; part it");
 }
 
 void encode_lines(const TokenizerFlags& flags) {
   const auto tokenizer = load_tokenizer(checkpoint_folder(flags.folder));
-  LineReader lines(std::cin);
+  LineReader lines(std::cin, "stdin");
   while (const auto line = lines.next()) {
-    refuse_cut(*line);
+    refuse_cut(lines, *line);
     std::string out;
     for (const int32_t id : tokenizer->encode(line->text)) {
       if (!out.empty()) out += ' ';
@@ -49,9 +48,9 @@ void encode_lines(const TokenizerFlags& flags) {
 
 void decode_lines(const TokenizerFlags& flags) {
   const auto tokenizer = load_tokenizer(checkpoint_folder(flags.folder));
-  LineReader lines(std::cin);
+  LineReader lines(std::cin, "stdin");
   while (const auto line = lines.next()) {
-    refuse_cut(*line);
+    refuse_cut(lines, *line);
     std::istringstream in(line->text);
     std::vector<int32_t> ids;
     for (std::string word; in >> word;) {
@@ -61,8 +60,8 @@ void decode_lines(const TokenizerFlags& flags) {
         tokenizer->token(ids.back());  // refuses what is no token
         continue;
       }
-      throw Error(ExitCode::kBadData, "stdin:" + std::to_string(line->number) +
-                                          ": write token ids, numbers between spaces");
+      throw Error(ExitCode::kBadData,
+                  lines.place(*line) + ": write token ids, numbers between spaces");
     }
     write_output(tokenizer->decode(ids) + '\n');
   }

@@ -105,19 +105,24 @@ void add_search_flags(CLI::App& command, SearchFlags& flags) {
       .add_option("--min-length", flags.min_length,
                   "shortest answer in tokens, the start token included [the checkpoint's]")
       ->check(CLI::Range(0, 4096));
-  command.add_flag("--sample", flags.sample, "draw tokens by their probability, without beams");
+  CLI::Option* sample =
+      command.add_flag("--sample", flags.sample, "draw tokens by their probability, without beams");
   command
       .add_option("--temperature", flags.temperature,
                   "with --sample: below 1 keeps nearer to the likeliest")
       ->check(CLI::Range(1e-3, 1e3))
+      ->needs(sample)
       ->capture_default_str();
   command.add_option("--top-k", flags.top_k, "with --sample: only the k likeliest; 0: all")
       ->check(CLI::Range(0, 1 << 30))
+      ->needs(sample)
       ->capture_default_str();
   command.add_option("--top-p", flags.top_p, "with --sample: only the likeliest of this mass")
       ->check(CLI::Range(1e-6, 1.0))
+      ->needs(sample)
       ->capture_default_str();
   command.add_option("--seed", flags.seed, "with --sample: of the random numbers")
+      ->needs(sample)
       ->capture_default_str();
 }
 
@@ -134,6 +139,13 @@ SearchOptions search_options(const SearchFlags& flags, LoadedModel& model) {
   if (flags.num_beams > 0) search.num_beams = flags.num_beams;
   if (flags.max_length > 0) search.max_length = flags.max_length;
   if (flags.min_length >= 0) search.min_length = flags.min_length;
+  if (flags.min_length > search.max_length ||
+      (flags.max_length > 0 && flags.max_length < search.min_length)) {
+    throw Error(ExitCode::kUsage, "the shortest answer (--min-length " +
+                                      std::to_string(search.min_length) +
+                                      ") is longer than the longest (--max-length " +
+                                      std::to_string(search.max_length) + ")");
+  }
   search.sample = flags.sample;
   if (flags.sample) search.num_beams = 1;
   search.temperature = flags.temperature;

@@ -69,8 +69,22 @@ Place place_of(const CLI::App& app) {
   return place;
 }
 
-// "; did you mean --checkpoint?" for the first argument that `command` does not know and that is
-// near to one that it does.
+std::vector<std::string> names_of_commands(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* inner : shown_commands(command)) names.push_back(inner->get_name());
+  return names;
+}
+
+// "there is no command generat; did you mean generate?" where `command` got a word that is none of
+// its commands; "" otherwise.
+std::string unknown_command(const CLI::App& app, const CLI::App& command) {
+  const std::vector<std::string> known = names_of_commands(command), rest = app.remaining(true);
+  if (known.empty() || rest.empty() || rest.front().starts_with("-")) return "";
+  return "there is no command " + rest.front() + name_hint(rest.front(), known);
+}
+
+// ": --chekpoint; did you mean --checkpoint?" for the first argument that `command` does not know
+// and that is near to one that it does.
 std::string suggestion(const CLI::App& command, int argc, char** argv) {
   std::vector<std::string> flags, commands;
   for (const CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
@@ -80,8 +94,7 @@ std::string suggestion(const CLI::App& command, int argc, char** argv) {
     if (app != &command) commands.push_back(app->get_name());
   }
   commands.push_back(command.get_name());  // with those above it they were understood
-  std::vector<std::string> inner;
-  for (const CLI::App* app : shown_commands(command)) inner.push_back(app->get_name());
+  const std::vector<std::string> inner = names_of_commands(command);
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     const bool is_flag = argument.starts_with("--");
@@ -106,8 +119,9 @@ int run(CLI::App& app, int argc, char** argv,
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const Place place = place_of(app);
-    return fail(ExitCode::kUsage, e.what() + suggestion(*place.command, argc, argv) + "; see " +
-                                      place.words + " --help");
+    std::string problem = unknown_command(app, *place.command);
+    if (problem.empty()) problem = e.what() + suggestion(*place.command, argc, argv);
+    return fail(ExitCode::kUsage, problem + "; see " + place.words + " --help");
   } catch (const Error& e) {
     return fail(e.code(), e.what());
   } catch (const std::bad_alloc&) {

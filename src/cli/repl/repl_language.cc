@@ -268,8 +268,8 @@ void change_search(SearchOptions& search, const std::string& assignment) {
     if (name == "sample" && search.sample) search.num_beams = 1;
     return;
   }
-  throw Error(ExitCode::kUsage, "unknown setting " + sanitise(name) + " (/set lists them)" +
-                                    did_you_mean(name, names));
+  throw Error(ExitCode::kUsage,
+              "unknown setting " + sanitise(name) + " (/set lists them)" + name_hint(name, names));
 }
 
 std::string search_text(SearchOptions search, const TerminalStyle& style) {

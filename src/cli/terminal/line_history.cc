@@ -38,7 +38,7 @@ void LineHistory::load() {
   using std::filesystem::perms;
   std::filesystem::permissions(file_, perms::owner_read | perms::owner_write);
   std::ifstream stream(file_, std::ios::binary);
-  LineReader reader(stream, kMaxLineBytes);
+  LineReader reader(stream, file_.string(), kMaxLineBytes);
   size_t lines_read = 0;
   while (std::optional<LineReader::Line> line = reader.next()) {
     ++lines_read;

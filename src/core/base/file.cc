@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace trivium {
 namespace {
@@ -150,6 +151,7 @@ std::optional<LineReader::Line> LineReader::next() {
   }
   if (!line.truncated && !line.text.empty() && line.text.back() == '\r') line.text.pop_back();
   line.number = ++number_;
+  if (line.number == 1) refuse_utf16(line.text, name_);
   if (line.number == 1 && line.text.starts_with("\xEF\xBB\xBF")) line.text.erase(0, 3);
   return line;
 }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace trivium {
 
@@ -37,7 +38,7 @@ void sync_path(const std::filesystem::path& path);
 std::string sha256_of_file(const std::filesystem::path& path);
 
 // Reads a stream line by line without ever holding more than `max_bytes` of one line. Removes a
-// UTF-8 byte order mark at the start and the CR of a CRLF.
+// UTF-8 byte order mark at the start and the CR of a CRLF. `name` is that of the stream in errors.
 class LineReader {
  public:
   struct Line {
@@ -46,14 +47,18 @@ class LineReader {
     bool truncated = false;  // the line was longer than max_bytes; the rest was skipped
   };
 
-  explicit LineReader(std::istream& stream, size_t max_bytes = size_t{1} << 20)
-      : stream_(stream), max_bytes_(max_bytes) {}
+  LineReader(std::istream& stream, std::string name, size_t max_bytes = size_t{1} << 20)
+      : stream_(stream), name_(std::move(name)), max_bytes_(max_bytes) {}
 
-  // The next line, or nothing at the end of the stream.
+  // The next line, or nothing at the end of the stream. Error kBadData for UTF-16.
   std::optional<Line> next();
+
+  // How an error names a line: "train.jsonl:12".
+  std::string place(const Line& line) const { return name_ + ":" + std::to_string(line.number); }
 
  private:
   std::istream& stream_;
+  std::string name_;
   size_t max_bytes_;
   int64_t number_ = 0;
 };

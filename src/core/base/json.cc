@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/file.h"
+#include "core/base/text.h"
 
 namespace trivium {
 namespace {
@@ -33,6 +34,7 @@ int nesting_depth(std::string_view text) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, ExitCode malformed) {
+  refuse_utf16(text, where);
   if (nesting_depth(text) > kMaxDepth) {
     throw Error(malformed, where + ": JSON is nested deeper than 64 levels");
   }
@@ -59,6 +61,12 @@ std::string to_json_line(const Json& value) {
 void throw_json_type_error(const char* key, const std::string& where, bool missing) {
   throw Error(ExitCode::kBadData,
               where + ": key \"" + key + "\" " + (missing ? "is missing" : "has the wrong type"));
+}
+
+void throw_json_number_error(const char* key, const std::string& where, const std::string& low,
+                             const std::string& high) {
+  throw Error(ExitCode::kBadData,
+              where + ": key \"" + key + "\" must be a whole number from " + low + " to " + high);
 }
 
 }  // namespace trivium

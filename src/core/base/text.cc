@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/base/error.h"
+
 namespace trivium {
 namespace {
 
@@ -111,6 +113,26 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
     text += near[i];
   }
   return text + "?";
+}
+
+std::string name_hint(std::string_view word, const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  std::string text = did_you_mean(word, names);
+  if (!text.empty() || names.empty()) return text;
+  text = names.size() == 1 ? "; there is " : "; there are ";
+  for (size_t i = 0; i < std::min(kShown, names.size()); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
+    text += names[i];
+  }
+  if (names.size() > kShown) text += " and " + std::to_string(names.size() - kShown) + " more";
+  return text;
+}
+
+void refuse_utf16(std::string_view text, const std::string& where) {
+  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
+  throw Error(ExitCode::kBadData, where +
+                                      ": the text is UTF-16; write it as UTF-8, for example "
+                                      "with iconv -f UTF-16 -t UTF-8");
 }
 
 }  // namespace trivium

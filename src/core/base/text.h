@@ -39,4 +39,11 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
 // "; did you mean X, Y or Z?" or "" when nothing is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);
 
+// The same, or, when nothing is near, some of the names: "; there are X, Y, Z and 80 more".
+std::string name_hint(std::string_view word, const std::vector<std::string>& names);
+
+// The error of a text that begins with the byte order mark of UTF-16 ("; write it as UTF-8 ..."),
+// which would else be read as garbage. `where` begins the message. Error kBadData.
+void refuse_utf16(std::string_view text, const std::string& where);
+
 }  // namespace trivium

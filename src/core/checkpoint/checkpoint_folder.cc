@@ -1,12 +1,12 @@
 #include "core/checkpoint/checkpoint_folder.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -258,6 +258,10 @@ std::vector<std::string> checkpoint_files(const fs::path& folder) {
 }
 
 CheckpointManifest verify_checkpoint_folder(const fs::path& folder, Verify verify) {
+  if (fs::exists(folder) && !fs::is_directory(folder)) {
+    throw Error(ExitCode::kMissingInput,
+                folder.string() + " is a file; a checkpoint is a folder, name that");
+  }
   if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kMissingInput,
                 "there is no checkpoint " + folder.string() + interrupted_hint(folder));

@@ -33,12 +33,12 @@ void for_each_line(const std::filesystem::path& path, size_t limit,
   if (!stream || std::filesystem::is_directory(path)) {
     throw Error(ExitCode::kMissingInput, "cannot read " + path.string());
   }
-  LineReader reader(stream);
+  LineReader reader(stream, path.string());
   size_t count = 0;
   while (limit == 0 || count < limit) {
     const std::optional<LineReader::Line> line = reader.next();
     if (!line) return;
-    const std::string where = path.string() + ":" + std::to_string(line->number);
+    const std::string where = reader.place(*line);
     if (line->truncated) bad_data(where, "the line is longer than 1 MiB");
     if (trim(line->text).empty()) bad_data(where, "the line is empty");
     if (!is_valid_utf8(line->text)) bad_data(where, "the line is not valid UTF-8");

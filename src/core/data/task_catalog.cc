@@ -121,7 +121,7 @@ size_t TaskCatalog::index_of(const std::string& name) const {
     if (entries_[i].task.name == name) return i;
   }
   throw Error(ExitCode::kMissingInput,
-              "the checkpoint knows no task \"" + name + "\"" + did_you_mean(name, names()));
+              "the checkpoint knows no task \"" + name + "\"" + name_hint(name, names()));
 }
 
 Json TaskCatalog::to_json() const {

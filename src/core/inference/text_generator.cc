@@ -182,13 +182,16 @@ Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& s
 }
 
 std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
-                                            const SearchOptions& options) {
+                                            const SearchOptions& options,
+                                            const AnswerCallback& on_answer) {
   std::vector<Answer> answers(prompts.size());
   std::vector<Encoded> encoded;
   const auto rows_of = [&](size_t) { return options.num_beams; };
   const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
     search(decoder, options, [&](int64_t source, const Hypothesis& hypothesis) {
-      answers[batch[source]] = make_answer(hypothesis, encoded[batch[source]]);
+      Answer& answer = answers[batch[source]];
+      answer = make_answer(hypothesis, encoded[batch[source]]);
+      if (on_answer) on_answer(batch[source], answer);
     });
   };
   for_each_batch(prompts, encoded, {rows_of, options.max_length}, engine_->batches_continuously(),
@@ -214,8 +217,9 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
   return answer;
 }
 
-std::vector<OptionScores> TextGenerator::score(
-    const std::vector<Prompt>& prompts, const std::vector<std::vector<std::string>>& options) {
+std::vector<OptionScores> TextGenerator::score(const std::vector<Prompt>& prompts,
+                                               const std::vector<std::vector<std::string>>& options,
+                                               const ScoresCallback& on_scores) {
   check(prompts.size() == options.size(), "one list of options a prompt");
   std::vector<OptionScores> scores(prompts.size());
   std::vector<Encoded> encoded;
@@ -235,7 +239,10 @@ std::vector<OptionScores> TextGenerator::score(
       }
     }
     const auto found = score_options(decoder, config.decoder_start_token_id, ids);
-    for (size_t i = 0; i < batch.size(); ++i) scores[batch[i]].log_likelihoods = found[i];
+    for (size_t i = 0; i < batch.size(); ++i) {
+      scores[batch[i]].log_likelihoods = found[i];
+      if (on_scores) on_scores(batch[i], scores[batch[i]]);
+    }
   };
   constexpr int64_t kUsualOptionTokens = 8;
   for_each_batch(prompts, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);

@@ -52,6 +52,11 @@ struct OptionScores {
   bool truncated = false;               // of the prompt, or of an option, not all was read
 };
 
+// Called with a prompt's index and its result as soon as there is one: what ends with an error
+// later (a damaged weight that only some prompts meet) has given these.
+using AnswerCallback = std::function<void(size_t prompt, const Answer& answer)>;
+using ScoresCallback = std::function<void(size_t prompt, const OptionScores& scores)>;
+
 class TextGenerator {
  public:
   // max_source_length is cut to what the model can embed.
@@ -67,7 +72,8 @@ class TextGenerator {
   // those left over. Rows of a batch may take different routes. Where the engine batches
   // continuously, a waiting prompt takes the place of each that ends, prompts of one route one
   // after the other, the longest first.
-  std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search);
+  std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search,
+                               const AnswerCallback& on_answer = nullptr);
 
   // Streams one prompt's answer: `on_text` gets the whole text so far after each token and returns
   // false to stop. Greedy or sampled; beam search has no answer before its end.
@@ -77,7 +83,8 @@ class TextGenerator {
   // Rank scoring: each option after its prompt; after a stop, no likelihoods for the prompts left
   // over.
   std::vector<OptionScores> score(const std::vector<Prompt>& prompts,
-                                  const std::vector<std::vector<std::string>>& options);
+                                  const std::vector<std::vector<std::string>>& options,
+                                  const ScoresCallback& on_scores = nullptr);
 
   // Whether all of a prompt's text is read, and all of an option's.
   bool reads_whole(const std::string& text) const;

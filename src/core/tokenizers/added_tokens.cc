@@ -1,7 +1,9 @@
 #include "core/tokenizers/added_tokens.h"
 
-#include <stdexcept>
+#include <charconv>
+#include <optional>
 
+#include "core/base/json.h"
 #include "core/tokenizers/model_file.h"
 #include "core/tokenizers/unicode.h"
 
@@ -28,6 +30,13 @@ size_t leading_space(std::string_view text) {
     if (!(char_class(next_code_point(text, i)) & kSpace)) break;
   }
   return end;
+}
+
+std::optional<int32_t> id_of_text(const std::string& text) {
+  int32_t id = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, id);
+  return error == std::errc() && rest == end ? std::optional(id) : std::nullopt;
 }
 
 }  // namespace
@@ -80,12 +89,13 @@ AddedTokens AddedTokens::from_json(const nlohmann::json& entries, const std::str
       const nlohmann::json& entry = *item;
       if (!entry.is_object()) throw_bad_model(where, "a malformed added token");
       AddedToken token = added_token_from_json(entry, /*special=*/false, where);
-      token.id = entries.is_array() ? entry.at("id").get<int32_t>() : std::stoi(item.key());
+      const auto id =
+          entries.is_array() ? json_as<int32_t>(entry.at("id")) : id_of_text(item.key());
+      if (!id) throw_bad_model(where, "the id of \"" + token.content + "\" is no id");
+      token.id = *id;
       tokens.push_back(std::move(token));
     } catch (const nlohmann::json::exception&) {
       throw_bad_model(where, "a malformed added token");
-    } catch (const std::logic_error&) {  // std::stoi
-      throw_bad_model(where, "the id \"" + item.key() + "\" of an added token is not a number");
     }
   }
   return AddedTokens(std::move(tokens));

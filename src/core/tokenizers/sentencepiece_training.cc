@@ -46,8 +46,7 @@ class CorpusLines : public sentencepiece::SentenceIterator {
       done_ = !line;
       if (done_) return;
       if (line->truncated) {
-        throw Error(ExitCode::kBadData, path_.string() + ":" + std::to_string(line->number) +
-                                            ": the line is longer than 1 GiB");
+        throw Error(ExitCode::kBadData, reader_.place(*line) + ": the line is longer than 1 GiB");
       }
       text_ = replace_invalid_utf8(line->text);
       begin_ = 0;
@@ -61,7 +60,7 @@ class CorpusLines : public sentencepiece::SentenceIterator {
  private:
   std::filesystem::path path_;
   std::ifstream stream_;
-  LineReader reader_{stream_, size_t{1} << 30};
+  LineReader reader_{stream_, path_.string(), size_t{1} << 30};
   std::string text_;      // a line
   size_t begin_ = 0;      // of what is left of it
   std::string sentence_;  // what was taken of it

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/tokenizers/model_file.h"
 
 namespace trivium {
@@ -69,10 +70,11 @@ std::vector<AddedToken> read_added_tokens_file(const fs::path& file,
   std::vector<AddedToken> tokens;
   const nlohmann::json object = read_optional_object(file);
   for (auto entry = object.begin(); entry != object.end(); ++entry) {
-    if (!entry.value().is_number_integer() || entry.key().empty()) {
-      throw_bad_model(file.string(), "the id of \"" + entry.key() + "\" is not a number");
+    const auto id = json_as<int32_t>(entry.value());
+    if (!id || entry.key().empty()) {
+      throw_bad_model(file.string(), "the id of \"" + entry.key() + "\" is no id");
     }
-    AddedToken token{.content = entry.key(), .id = entry.value().get<int32_t>()};
+    AddedToken token{.content = entry.key(), .id = *id};
     const auto is_it = [&](const AddedToken& other) { return other.content == token.content; };
     token.special = std::any_of(options.named.begin(), options.named.end(),
                                 [&](const auto& named) { return is_it(named.second.token); }) ||

@@ -32,7 +32,7 @@ std::vector<std::string> read_paragraphs(const PretrainSettings& settings) {
   for (const std::string& file : settings.text_files) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) throw Error(ExitCode::kMissingInput, "cannot read " + file);
-    LineReader lines(stream);
+    LineReader lines(stream, file);
     while (auto line = lines.next()) paragraphs.push_back(std::move(line->text));
   }
   if (settings.gym.empty()) return paragraphs;

@@ -102,7 +102,7 @@ int64_t ClassifierCheckpoint::index_of(const std::string& name) const {
     names.push_back(tasks[t].name);
   }
   throw Error(ExitCode::kMissingInput,
-              "the classifier has no task " + name + did_you_mean(name, names));
+              "the classifier has no task " + name + name_hint(name, names));
 }
 
 ClassifierCheckpoint import_classifier(const fs::path& folder,

@@ -57,7 +57,7 @@ torch::Tensor TaskVectors::rows_of(const std::vector<std::string>& names,
     const auto found = std::find(tasks.begin(), tasks.end(), name);
     if (found == tasks.end()) {
       throw Error(ExitCode::kConfig, where + " has no vector of the task " + name +
-                                         did_you_mean(name, tasks) +
+                                         name_hint(name, tasks) +
                                          "; make one with trivium task vector");
     }
     rows.push_back(found - tasks.begin());

@@ -90,7 +90,7 @@ std::vector<ResultTable> mt_tag_tables(const MtTagPlan& plan, const MtTagSetting
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
       throw Error(ExitCode::kConfig, "experiment.tables: " + plan.file + " has no table " + name +
-                                         did_you_mean(name, known));
+                                         name_hint(name, known));
     }
     tables.push_back(selected(plan.tables[static_cast<size_t>(found - known.begin())], settings));
   }

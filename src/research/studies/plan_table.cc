@@ -138,7 +138,7 @@ void PlanTable::check_folder_name(const std::string& key, const std::string& nam
 void PlanTable::check_known(const std::string& key, const std::string& name,
                             const std::vector<std::string>& known, const std::string& what) const {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
-  fail(key, "there is no " + what + " \"" + name + "\"" + did_you_mean(name, known));
+  fail(key, "there is no " + what + " \"" + name + "\"" + name_hint(name, known));
 }
 
 }  // namespace trivium::research

@@ -70,6 +70,8 @@ TEST(ExitCodesTest, WhatIsMisspeltGetsASuggestion) {
   EXPECT_THAT(message({"routes", "sho"}), HasSubstr("did you mean show?"));
   EXPECT_THAT(message({"generate", "--chekpoint", "x"}), HasSubstr("did you mean --checkpoint?"));
   EXPECT_THAT(message({"task", "show", "sst2", "--jsn"}), HasSubstr("did you mean --json?"));
+  EXPECT_THAT(message({"bogus"}), HasSubstr("there is no command bogus; there are "));
+  EXPECT_THAT(message({"task", "bogus", "--json"}), HasSubstr("there is no command bogus; "));
   EXPECT_THAT(message({"export", "--output", "y"}), Not(HasSubstr("did you mean")));
 }
 
@@ -123,6 +125,9 @@ TEST(ExitCodesTest, OutputsThatCannotBeAreSaidBeforeAnythingIsRead) {
 
 TEST(ExitCodesTest, WhatIsMissingOrNoCheckpointHasItsCode) {
   TemporaryFolder folder;
+  const std::string file = folder.write("weights", "x").string();
+  EXPECT_THAT(run_program({"task", "list", "--checkpoint", file}).err,
+              HasSubstr(file + " is a file; a checkpoint is a folder"));
   const std::string nowhere = (folder.path() / "nowhere").string();
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"generate", "--checkpoint", nowhere},

@@ -8,6 +8,7 @@
 
 #include "cli/commands/program.h"
 #include "core/base/file.h"
+#include "core/base/random_tensor.h"
 #include "core/base/temporary_folder.h"
 #include "core/checkpoint/tiny_checkpoint.h"
 #include "core/inference/loaded_model.h"
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class GenerateTest : public ::testing::Test {
@@ -135,6 +137,17 @@ TEST_F(GenerateTest, ALineLongerThanTheLimitIsAnErrorOrIsCut) {
   lines = json_lines(outcome.out);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_THAT(lines[0].at("error").get<std::string>(), HasSubstr("longer than 16 MiB"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("were cut"))) << "it is refused, not cut";
+}
+
+TEST_F(GenerateTest, Utf16IsNamed) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"\xff\xfe{\0\"\0"s, "\xfe\xff\0h\0i\0\n"s}) {
+    const Outcome outcome = generate({}, text);
+    EXPECT_EQ(outcome.code, 65);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("error: stdin: the text is UTF-16"));
+  }
 }
 
 TEST_F(GenerateTest, MixedBatchesGiveTheSameAsOneByOne) {
@@ -226,7 +239,7 @@ TEST_F(GenerateTest, LinksAreFollowedAndPipesAreWrittenInto) {
 TEST_F(GenerateTest, TheFormatIsThatOfTheEndingOrOfTheFirstValue) {
   const std::string line = "{\"task\":\"sst2\",\"input\":\"a film\"}\n";
   const Json expected = json_lines(generate({}, line).out).at(0).at("text");
-  for (const std::string& before : {"  ", "\t", "\n \n  "}) {
+  for (const std::string before : {"  ", "\t", "\n \n  "}) {
     const std::vector<Json> lines = json_lines(generate({}, before + line).out);
     EXPECT_EQ(lines.back().at("task_source"), "named");
     EXPECT_EQ(lines.back().at("text"), expected);
@@ -260,6 +273,35 @@ TEST_F(GenerateTest, WhatIsTooLongIsCutMarkedOrAnError) {
   EXPECT_EQ(json_lines(outcome.out).at(1).at("truncated"), false);
 }
 
+// An expert of mnli's that sst2's route does not take overflows: the run ends at the line that
+// takes it, and keeps what the same window had answered before.
+TEST_F(GenerateTest, ADamagedExpertKeepsTheAnswersBeforeIt) {
+  TinyCheckpoint damaged = tiny_checkpoint();
+  const LoadedModel model(model_, EngineOptions{});
+  const auto [sst2, mnli] = std::pair(model.route(0).decoder, model.route(1).decoder);
+  size_t layer = 0;
+  while (layer < mnli.size() && mnli[layer] == sst2[layer]) ++layer;
+  ASSERT_LT(layer, mnli.size()) << "the routes differ";
+  const std::string bias = "decoder.layers." + std::to_string(layer) + ".experts." +
+                           std::to_string(TaskRoute::main_expert(mnli[layer])) + ".fc2.bias";
+  HostTensor& tensor = damaged.tensors.at(bias);
+  tensor = tensor_of(std::vector<float>(static_cast<size_t>(tensor.size()), 3e38f), tensor.shape);
+  const std::string folder = (temporary_.path() / "damaged").string();
+  save_checkpoint(damaged, folder);
+  const std::string input =
+      "{\"task\":\"sst2\",\"input\":\"a film that is longer than the other line by some words\"}\n"
+      "{\"task\":\"mnli\",\"input\":\"a film\"}\n";
+  for (const char* command : {"generate", "score"}) {
+    const Outcome outcome = run_program(
+        {command, "--checkpoint", folder, "--threads", "1", "--batch-size", "1"}, input);
+    EXPECT_EQ(outcome.code, 76) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("not finite")) << command;
+    const std::vector<Json> lines = json_lines(outcome.out);
+    ASSERT_EQ(lines.size(), 1u) << command;
+    EXPECT_EQ(lines[0].at("task"), "sst2") << command;
+  }
+}
+
 TEST_F(GenerateTest, StrictEndsAtTheFirstBadLine) {
   const fs::path output = temporary_.path() / "answers.jsonl";
   const Outcome outcome =
@@ -287,6 +329,10 @@ TEST_F(GenerateTest, RefusesWhatItCannotDoBeforeAnyWork) {
   EXPECT_FALSE(fs::exists(output + ".part"));
   EXPECT_EQ(code({"--num-beams", "0"}), 2);
   EXPECT_EQ(code({"--sample", "--num-beams", "4"}), 2);
+  for (const char* flag : {"--temperature", "--top-k", "--top-p", "--seed"}) {
+    EXPECT_EQ(code({flag, "1"}), 2) << flag << " does nothing without --sample";
+  }
+  EXPECT_EQ(code({"--max-length", "5", "--min-length", "6"}), 2);
   EXPECT_EQ(code({"--output", (temporary_.path() / "nothing" / "out").string()}), 74);
 }
 

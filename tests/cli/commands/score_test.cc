@@ -54,15 +54,17 @@ TEST_F(ScoreTest, ALineWithoutOptionsIsAnErrorWhereTheTaskIsOpen) {
       many +
       "]}\n"
       "\n"
-      "{\"input\":\"how many\",\"options\":[1]}\n");
+      "{\"input\":\"how many\",\"options\":[1]}\n"
+      "{\"task\":\"sst2\",\"input\":\"a film\",\"options\":[]}\n");
   EXPECT_EQ(outcome.code, 65);
   const std::vector<Json> lines = json_lines(outcome.out);
-  ASSERT_EQ(lines.size(), 5u);
+  ASSERT_EQ(lines.size(), 6u);
   EXPECT_THAT(lines[0].at("error").get<std::string>(), HasSubstr("stdin:1: no \"options\""));
   EXPECT_EQ(lines[1].at("finish"), "scored");
   EXPECT_THAT(lines[2].at("error").get<std::string>(), HasSubstr("more than 1000"));
   EXPECT_EQ(lines[3].at("finish"), "skipped");
   EXPECT_EQ(lines[4].at("finish"), "error");
+  EXPECT_THAT(lines[5].at("error").get<std::string>(), HasSubstr("\"options\" is empty"));
 }
 
 // The model has 200 positions: what two options differ in lies behind them.

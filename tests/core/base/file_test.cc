@@ -48,7 +48,7 @@ TEST(LineReaderTest, CountsLinesAndDropsByteOrderMarkAndCarriageReturns) {
   std::istringstream stream(
       "\xEF\xBB\xBF"
       "first\r\n\nlast without end");
-  LineReader reader(stream);
+  LineReader reader(stream, "f");
   auto line = reader.next();
   EXPECT_EQ(line->text, "first");
   EXPECT_EQ(line->number, 1);
@@ -61,7 +61,7 @@ TEST(LineReaderTest, CountsLinesAndDropsByteOrderMarkAndCarriageReturns) {
 
 TEST(LineReaderTest, HoldsNoMoreThanItsLimit) {
   std::istringstream stream(std::string(5000, 'x') + "\nshort\n");
-  LineReader reader(stream, 100);
+  LineReader reader(stream, "f", 100);
   const auto line = reader.next();
   EXPECT_TRUE(line->truncated);
   EXPECT_EQ(line->text, std::string(100, 'x'));

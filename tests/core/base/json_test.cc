@@ -41,6 +41,28 @@ TEST(JsonTest, MembersAreTyped) {
             "65: f: key \"s\" has the wrong type");
 }
 
+// The library's own conversion reads 2^32 + 2 as an int of 2, 2.7 as 2 and true as 1.
+TEST(JsonTest, NumbersAreNeitherWrappedNorRoundedNorMadeOfOtherTypes) {
+  const Json json = parse_json(
+      R"({"large": 4294967298, "most": 18446744073709551615, "below": -1, "half": 2.7,
+          "yes": true, "list": [1, 4294967298], "good": [1, 2]})",
+      "f");
+  EXPECT_EQ(error_of([&] { json_get<int32_t>(json, "large", "f"); }),
+            "65: f: key \"large\" must be a whole number from -2147483648 to 2147483647");
+  EXPECT_EQ(json_get<int64_t>(json, "large", "f"), 4294967298);
+  EXPECT_EQ(json_get<uint64_t>(json, "most", "f"), 18446744073709551615u);
+  EXPECT_THAT(error_of([&] { json_get<int64_t>(json, "most", "f"); }), StartsWith("65"));
+  EXPECT_THAT(error_of([&] { json_get<size_t>(json, "below", "f"); }), StartsWith("65"));
+  EXPECT_THAT(error_of([&] { json_get<int32_t>(json, "half", "f"); }), StartsWith("65"));
+  EXPECT_THAT(error_of([&] { json_get<int32_t>(json, "yes", "f"); }), StartsWith("65"));
+  EXPECT_THAT(error_of([&] { json_get<double>(json, "yes", "f"); }), StartsWith("65"));
+  EXPECT_DOUBLE_EQ(json_get<double>(json, "below", "f"), -1);
+  EXPECT_THAT(error_of([&] { json_get<std::vector<int>>(json, "list", "f"); }), StartsWith("65"));
+  EXPECT_EQ(json_get<std::vector<int>>(json, "good", "f"), (std::vector<int>{1, 2}));
+  EXPECT_EQ(json_get<bool>(json, "yes", "f"), true);
+  EXPECT_THAT(error_of([&] { json_get<bool>(json, "below", "f"); }), StartsWith("65"));
+}
+
 TEST(JsonTest, ALineNeverThrowsForInvalidUtf8) {
   EXPECT_EQ(to_json_line({{"a", "x\xff"}}), "{\"a\":\"x\xEF\xBF\xBD\"}");
 }

@@ -59,6 +59,11 @@ TEST(TextTest, NearestNamesAreNear) {
   EXPECT_TRUE(nearest_names("unrelated", names).empty());
   EXPECT_EQ(did_you_mean("snl", {"snli"}), "; did you mean snli?");
   EXPECT_EQ(did_you_mean("unrelated", names), "");
+  EXPECT_EQ(name_hint("snl", {"snli"}), "; did you mean snli?");
+  EXPECT_EQ(name_hint("unrelated", names), "; there are sst2, sst5, snli and 2 more");
+  EXPECT_EQ(name_hint("unrelated", {"cb", "wic"}), "; there are cb and wic");
+  EXPECT_EQ(name_hint("unrelated", {"cb"}), "; there is cb");
+  EXPECT_EQ(name_hint("unrelated", {}), "");
 }
 
 }  // namespace
