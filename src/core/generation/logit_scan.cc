@@ -10,8 +10,7 @@
 namespace trivium {
 namespace {
 
-constexpr size_t kLanes = 16;    // independent sums, so that the compiler may use vector registers
-constexpr size_t kPiece = 1024;  // logits; their 4 KB stay in the first-level cache between uses
+constexpr size_t kLanes = 16;  // independent sums, so that the compiler may use vector registers
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 float max_of(std::span<const float> values) {
@@ -73,9 +72,9 @@ void LogitScan::begin(int count) {
 LogitSum LogitScan::add(std::span<const float> logits, int32_t first_token,
                         std::span<const int32_t> banned) {
   LogitSum total;
-  for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
+  for (size_t begin = 0; begin < logits.size(); begin += kScanPiece) {
     const std::span<const float> piece =
-        logits.subspan(begin, std::min(kPiece, logits.size() - begin));
+        logits.subspan(begin, std::min(kScanPiece, logits.size() - begin));
     const float piece_max = max_of(piece);
     total.add({piece_max, sum_of_exp(piece, piece_max)});
     // Most pieces have nothing better than what is kept; an equal logit may be a lower token.

@@ -1,6 +1,7 @@
 // One pass over a row of logits: its best tokens and its log-sum-exp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -25,6 +26,10 @@ struct LogitSum {
 
   void add(const LogitSum& other);
 };
+
+// Logits are summed in pieces of so many, so that a row that is added in such pieces has the very
+// sum of one that is read whole. 2 KB stay in the first-level cache between uses.
+constexpr size_t kScanPiece = 512;
 
 class LogitScan {
  public:

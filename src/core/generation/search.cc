@@ -1,10 +1,11 @@
 #include "core/generation/search.h"
 
 #include <cmath>
+#include <memory>
 #include <string>
 
 #include "core/base/error.h"
-#include "core/generation/strategies.h"
+#include "core/generation/continuous_search.h"
 
 namespace trivium {
 namespace {
@@ -19,7 +20,9 @@ void require_token(int32_t id, int64_t vocab_size, const char* name) {
                                           std::to_string(vocab_size) + " tokens");
 }
 
-void check_options(const SearchOptions& options, int64_t vocab_size) {
+}  // namespace
+
+void check_search_options(const SearchOptions& options, int64_t vocab_size) {
   require(options.num_beams >= 1, "num_beams must be at least 1");
   // Beam search looks at 2 * num_beams continuations of a beam.
   require(
@@ -55,15 +58,15 @@ void check_options(const SearchOptions& options, int64_t vocab_size) {
   require(options.top_p > 0 && options.top_p <= 1, "top_p must be more than 0 and at most 1");
 }
 
-}  // namespace
-
 void search(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,
             const TokenCallback& on_token) {
-  check_options(options, decoder.vocab_size());
-  if (options.num_beams > 1) {
-    beam_search(decoder, options, on_end);
-  } else {
-    greedy_search(decoder, options, on_end, on_token);
+  const auto shared = std::make_shared<const SearchOptions>(options);
+  const int64_t sources = decoder.rows() + decoder.waiting();
+  ContinuousSearch search(decoder);
+  for (int64_t source = 0; source < sources; ++source) {
+    search.add(shared, static_cast<uint64_t>(source), on_end, on_token);
+  }
+  while (search.step()) {
   }
 }
 

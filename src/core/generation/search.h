@@ -58,6 +58,9 @@ using TokenCallback = std::function<bool(int64_t source, int32_t id)>;
 // Called once for each source, when its search ends.
 using HypothesisCallback = std::function<void(int64_t source, Hypothesis hypothesis)>;
 
+// Error kUsage for options that are impossible with this vocabulary.
+void check_search_options(const SearchOptions& options, int64_t vocab_size);
+
 // Finds the best hypothesis of each source of `decoder`, a fresh one: its rows are sources 0 and
 // on, and those that wait follow, taken in as others end. Greedy and beam search choose the ids
 // that `generate` of PyPI transformers 4.57 chooses. Errors: kUsage for impossible options,

@@ -134,6 +134,41 @@ TEST(CpuEngineTest, NothingDependsOnTheNumberOfThreads) {
   }
 }
 
+// A batch in which one row needs every logit gives the others the very numbers of one without it.
+TEST(ScanTest, OfAWholeRowHasTheNumbersOfAScanInPieces) {
+  ModelConfig config = engine_config(1);
+  config.vocab_size = 1500;  // two pieces and a part of one
+  const TensorReader read = random_weights(config);
+  const TaskRoute route = random_route(config, Routes::kOneHot, 8);
+  for (const ComputeType type :
+       {ComputeType::kFloat32, ComputeType::kBfloat16, ComputeType::kInt8}) {
+    const auto engine = make_engine(config, with(type, 2), read);
+    const std::vector<std::vector<int32_t>> sources(3, random_ids(config, 20, 3));
+    const std::vector<const TaskRoute*> routes(sources.size(), &route);
+    const std::vector<int32_t> tokens = {5, 600, 1400};
+    const std::vector<std::vector<int32_t>> banned = {{}, {0, 511, 512, 1499}, {}};
+    std::vector<LogitScan> whole(3, LogitScan(4));
+    {
+      const auto decoder = engine->start(sources, routes, 3, 8);
+      const std::span<const float> logits = decoder->step(tokens);
+      for (size_t row = 0; row < 3; ++row) {
+        whole[row].read(logits.subspan(row * 1500, 1500), banned[row]);
+      }
+    }
+    const auto decoder = engine->start(sources, routes, 3, 8);
+    const std::span<const LogitScan> scans = decoder->step_scan(tokens, 4, banned);
+    for (size_t row = 0; row < 3; ++row) {
+      for (size_t i = 0; i < 4; ++i) {
+        const Candidate &found = scans[row].best()[i], &expected = whole[row].best()[i];
+        EXPECT_EQ(found.token, expected.token);
+        EXPECT_EQ(found.logit, expected.logit);
+        EXPECT_EQ(scans[row].log_probability(found.logit),
+                  whole[row].log_probability(expected.logit));
+      }
+    }
+  }
+}
+
 class EngineTest : public ::testing::TestWithParam<Kind> {};
 
 // Rows that are copied, reordered and dropped between steps keep what they have written.

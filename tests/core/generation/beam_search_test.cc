@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/generation/strategies.h"
+#include "core/generation/continuous_search.h"
 #include "core/generation/toy_decoder.h"
 
 namespace trivium {
@@ -10,9 +10,15 @@ namespace {
 // Beam search itself, which search() leaves alone for one beam.
 std::vector<Hypothesis> beams_of(StepDecoder& decoder, const SearchOptions& options) {
   std::vector<Hypothesis> found(static_cast<size_t>(decoder.rows()));
-  beam_search(decoder, options, [&](int64_t source, Hypothesis hypothesis) {
-    found[source] = std::move(hypothesis);
-  });
+  const auto shared = std::make_shared<const SearchOptions>(options);
+  ContinuousSearch search(decoder);
+  for (size_t i = 0; i < found.size(); ++i) {
+    search.add(beamed_source(shared), [&](int64_t source, Hypothesis hypothesis) {
+      found[source] = std::move(hypothesis);
+    });
+  }
+  while (search.step()) {
+  }
   return found;
 }
 

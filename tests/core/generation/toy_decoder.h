@@ -30,6 +30,9 @@ class ToyDecoder : public StepDecoder {
     while (next_source_ < std::min(sources_, places_)) rows_.push_back({next_source_++, {}});
   }
 
+  // A source more, which waits.
+  void add_source() { ++sources_; }
+
   int64_t waiting() const override { return sources_ - next_source_; }
   int64_t admit() override {
     std::set<int> taken;

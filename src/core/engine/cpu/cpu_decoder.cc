@@ -7,8 +7,10 @@
 namespace trivium {
 namespace {
 
-// Groups of 32 logits that are computed before they are scanned: 32 rows of them are 64 KiB.
-constexpr int64_t kPieceGroups = 16;
+// Groups of 32 logits that are computed before they are scanned: 32 rows of them are 64 KiB. A
+// scan's sum is so the one that a whole row's has.
+constexpr int64_t kPieceGroups = kScanPiece / kBlock;
+static_assert(kPieceGroups * kBlock == kScanPiece);
 
 // Floats from one row of a piece to the next: a line more, so that rows do not all fall on one set
 // of the cache.
