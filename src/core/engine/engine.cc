@@ -32,6 +32,12 @@ Device parse_device(const std::string& name) {
   return {DeviceKind::kCuda, number};
 }
 
+std::unique_ptr<StepDecoder> Engine::start_empty(const std::vector<const TaskRoute*>& /*routes*/,
+                                                 int64_t /*places*/) {
+  throw Error(ExitCode::kUnavailable,
+              "this engine takes no sources while it decodes; use --device cpu");
+}
+
 void Engine::log_gates(GateLog* /*log*/) {
   throw Error(ExitCode::kUnavailable,
               "this engine does not tell what token gates choose; use "

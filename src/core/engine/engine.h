@@ -70,6 +70,13 @@ class Engine {
                                              const std::vector<const TaskRoute*>& routes,
                                              int64_t places, int64_t positions) = 0;
 
+  // A decoder without sources, which StepDecoder::add_source gives it one by one. It decodes up to
+  // `places` at once, along routes that mix no more experts in a layer than one of `routes` does.
+  // Other decoders may be started and run to their end between two of its steps. Error kUnavailable
+  // where the engine does not batch continuously.
+  virtual std::unique_ptr<StepDecoder> start_empty(const std::vector<const TaskRoute*>& routes,
+                                                   int64_t places);
+
   // From now on `log` gets what token gates choose, layer after layer as they are computed; null
   // ends that. Error kUnavailable where the engine cannot tell.
   virtual void log_gates(GateLog* log);

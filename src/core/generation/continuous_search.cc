@@ -25,7 +25,26 @@ void ContinuousSearch::add(std::unique_ptr<SourceSearch> search, HypothesisCallb
   waiting_.push_back({num_sources_++, std::move(search), std::move(on_end)});
 }
 
+void ContinuousSearch::cancel(int64_t source) {
+  const auto is_it = [&](const Active& active) { return active.source == source; };
+  const auto active = std::find_if(active_.begin(), active_.end(), is_it);
+  if (active != active_.end()) active->is_cancelled = true;
+  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(), is_it);
+  if (waiting != waiting_.end()) waiting->is_cancelled = true;
+}
+
+// Takes the rows of cancelled sources out of what the next step goes on with.
+void ContinuousSearch::drop_cancelled() {
+  auto rows_begin = parents_.begin();
+  for (const Active& active : active_) {
+    const auto rows_end = rows_begin + static_cast<int64_t>(active.search->num_rows());
+    rows_begin = active.is_cancelled ? parents_.erase(rows_begin, rows_end) : rows_end;
+  }
+  std::erase_if(active_, [](const Active& active) { return active.is_cancelled; });
+}
+
 bool ContinuousSearch::step() {
+  drop_cancelled();
   take_in();
   if (active_.empty()) return false;
   prepare_rows();

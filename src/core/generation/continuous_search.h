@@ -25,6 +25,10 @@ class ContinuousSearch {
   // The same for a search that is made already.
   void add(std::unique_ptr<SourceSearch> search, HypothesisCallback on_end);
 
+  // Ends the search of a source, if it has not ended: it leaves before the next step, and nobody is
+  // told. Where it waits for a place in the decoder, it gets that first.
+  void cancel(int64_t source);
+
   // Takes sources that wait in the decoder into its free places and decodes one token of every row.
   // Returns false, with nothing done, where there is no source. Errors: kBadModel for logits that
   // are not finite, what the callbacks throw.
@@ -35,8 +39,10 @@ class ContinuousSearch {
     int64_t source = 0;
     std::unique_ptr<SourceSearch> search;
     HypothesisCallback on_end;
+    bool is_cancelled = false;
   };
 
+  void drop_cancelled();
   int64_t new_rows();
   void take_in();
   void prepare_rows();

@@ -1,6 +1,12 @@
 #include "core/generation/step_decoder.h"
 
+#include <stdexcept>
+
 namespace trivium {
+
+void StepDecoder::add_source(std::vector<int32_t> /*ids*/, const TaskRoute* /*route*/) {
+  throw std::logic_error("this decoder has its sources from the start");
+}
 
 std::span<const LogitScan> StepDecoder::step_scan(std::span<const int32_t> tokens, int count,
                                                   std::span<const std::vector<int32_t>> banned) {

@@ -10,6 +10,8 @@
 
 namespace trivium {
 
+struct TaskRoute;
+
 class StepDecoder {
  public:
   virtual ~StepDecoder() = default;
@@ -21,6 +23,10 @@ class StepDecoder {
 
   // Sources that have no place in the batch yet (continuous batching).
   virtual int64_t waiting() const { return 0; }
+
+  // A source more, which waits; `route` must outlive the decoder. A bug where Engine::start_empty
+  // did not make the decoder. Error kConfig when the source is longer than the model's positions.
+  virtual void add_source(std::vector<int32_t> ids, const TaskRoute* route);
 
   // Takes waiting sources into places that became free, in their order, each as one row behind all
   // others, and returns how many. It may leave them waiting where it pays to take in several at

@@ -113,14 +113,18 @@ SearchOptions TextGenerator::greedy_search(int64_t max_length) const {
   return search;
 }
 
+TextGenerator::Encoded TextGenerator::encode(const std::string& text) const {
+  Encoded encoded;
+  encoded.ids = tokenizer_->encode_with_special(
+      text, static_cast<size_t>(options_.max_source_length), &encoded.truncated);
+  return encoded;
+}
+
 // Returns the prompts' indices, the longest first.
 std::vector<size_t> TextGenerator::encode_by_length(const std::vector<Prompt>& prompts,
                                                     std::vector<Encoded>& encoded) const {
-  encoded.resize(prompts.size());
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    encoded[i].ids = tokenizer_->encode_with_special(
-        prompts[i].text, static_cast<size_t>(options_.max_source_length), &encoded[i].truncated);
-  }
+  encoded.clear();
+  for (const Prompt& prompt : prompts) encoded.push_back(encode(prompt.text));
   std::vector<size_t> order(prompts.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -249,12 +253,7 @@ std::vector<OptionScores> TextGenerator::score(const std::vector<Prompt>& prompt
   return scores;
 }
 
-bool TextGenerator::reads_whole(const std::string& text) const {
-  bool truncated = false;
-  tokenizer_->encode_with_special(text, static_cast<size_t>(options_.max_source_length),
-                                  &truncated);
-  return !truncated;
-}
+bool TextGenerator::reads_whole(const std::string& text) const { return !encode(text).truncated; }
 
 bool TextGenerator::scores_whole(const std::string& option) const {
   bool truncated = false;

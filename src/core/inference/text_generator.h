@@ -86,6 +86,14 @@ class TextGenerator {
                                   const std::vector<std::vector<std::string>>& options,
                                   const ScoresCallback& on_scores = nullptr);
 
+  // A prompt's ids as the model reads them, and what a hypothesis of its search says.
+  struct Encoded {
+    std::vector<int32_t> ids;
+    bool truncated = false;
+  };
+  Encoded encode(const std::string& text) const;
+  Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
+
   // Whether all of a prompt's text is read, and all of an option's.
   bool reads_whole(const std::string& text) const;
   bool scores_whole(const std::string& option) const;
@@ -95,10 +103,6 @@ class TextGenerator {
   Engine& engine() { return *engine_; }
 
  private:
-  struct Encoded {
-    std::vector<int32_t> ids;
-    bool truncated = false;
-  };
   // Prompt i takes up to `rows_of(i)` rows of `max_length` tokens while it is decoded.
   struct Space {
     std::function<int64_t(size_t)> rows_of;
@@ -111,7 +115,6 @@ class TextGenerator {
                       const Space& space, bool continuous, const BatchHandler& handle);
   std::vector<size_t> encode_by_length(const std::vector<Prompt>& prompts,
                                        std::vector<Encoded>& encoded) const;
-  Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
 
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<const Tokenizer> tokenizer_;

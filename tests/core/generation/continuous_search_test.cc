@@ -102,6 +102,31 @@ TEST(ContinuousSearch, SourcesMayComeAtAnyTime) {
   }
 }
 
+// One of beams that is decoded, one that waits, and one that has ended already.
+TEST(ContinuousSearch, ACancelledSourceLeavesAndTheOthersStay) {
+  const Toy toy{.seed = 4, .eos_bonus = -100};
+  const std::vector ways = {shared({.max_length = 3}), shared({.num_beams = 3, .max_length = 15}),
+                            shared({.max_length = 10}), shared({.max_length = 12}),
+                            shared({.num_beams = 2, .max_length = 12})};
+  ToyDecoder together(toy, 5);
+  const auto expected = run(together, ways);
+  ToyDecoder decoder(toy, 5, 3);
+  std::map<int64_t, Hypothesis> found;
+  ContinuousSearch search(decoder);
+  for (size_t i = 0; i < ways.size(); ++i) {
+    search.add(ways[i], i, [&](int64_t source, Hypothesis hypothesis) {
+      found[source] = std::move(hypothesis);
+    });
+  }
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(search.step());
+  EXPECT_EQ(found.size(), 1u);
+  for (const int64_t source : {0, 1, 4}) search.cancel(source);
+  while (search.step()) {
+  }
+  ASSERT_EQ(found.size(), 3u);
+  for (const int64_t source : {0, 2, 3}) expect_same(found.at(source), expected.at(source));
+}
+
 TEST(ContinuousSearch, ASourceWithoutASearchIsABug) {
   ToyDecoder decoder({}, 2);
   ContinuousSearch search(decoder);

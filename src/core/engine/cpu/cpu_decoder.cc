@@ -24,14 +24,26 @@ int64_t num_pieces_of(const PackedMatrix& tokens) {
 // reads all of its weights.
 constexpr int64_t kTokensTakenIn = 64;
 
-int64_t most_active(std::span<const EngineSource> sources, float threshold) {
+int64_t most_active(const TaskRoute& route, float threshold) {
   size_t most = 1;
-  for (const EngineSource& source : sources) {
-    for (const std::vector<float>& layer : source.route->decoder) {
-      most = std::max(most, active_experts(layer, threshold).size());
-    }
+  for (const std::vector<float>& layer : route.decoder) {
+    most = std::max(most, active_experts(layer, threshold).size());
   }
   return static_cast<int64_t>(most);
+}
+
+int64_t most_active(const std::vector<EngineSource>& sources, float threshold) {
+  int64_t most = 1;
+  for (const EngineSource& source : sources) {
+    most = std::max(most, most_active(*source.route, threshold));
+  }
+  return most;
+}
+
+int64_t most_active(const std::vector<const TaskRoute*>& routes, float threshold) {
+  int64_t most = 1;
+  for (const TaskRoute* route : routes) most = std::max(most, most_active(*route, threshold));
+  return most;
 }
 
 // How many of the sources are encoded together: what keeps the products busy, and no more, since
@@ -47,21 +59,44 @@ size_t group_size(std::span<const EngineSource> sources) {
 
 }  // namespace
 
-CpuDecoder::CpuDecoder(CpuEngine& engine, std::vector<EngineSource> sources, int64_t places,
-                       int64_t positions)
+CpuDecoder::CpuDecoder(CpuEngine& engine, int64_t slots, size_t places)
     : engine_(engine),
-      queue_(std::move(sources)),
-      slots_(most_active(queue_, engine.options().expert_threshold)),
-      places_(std::min(static_cast<size_t>(places), queue_.size())),
+      slots_(slots),
+      places_(places),
       cache_(attention_type(engine.options().type), engine.config().decoder_layers * slots_,
              engine.config().d_model),
       last_(engine.options().type, *engine.context().blocks),
       pieces_(static_cast<size_t>(engine.options().threads)),
       part_scans_(static_cast<size_t>(engine.options().threads)) {
   check(!places_.empty(), "there is something to decode");
+}
+
+CpuDecoder::CpuDecoder(CpuEngine& engine, const std::vector<EngineSource>& sources, int64_t places,
+                       int64_t positions)
+    : CpuDecoder(engine, most_active(sources, engine.options().expert_threshold),
+                 std::min(static_cast<size_t>(places), sources.size())) {
+  for (const EngineSource& source : sources) queue_.push_back({source, {}});
   rows_.reserve(positions);
   cache_.reserve(rows_.account().capacity());
   admit();
+}
+
+CpuDecoder::CpuDecoder(CpuEngine& engine, const std::vector<const TaskRoute*>& routes,
+                       int64_t places)
+    : CpuDecoder(engine, most_active(routes, engine.options().expert_threshold),
+                 static_cast<size_t>(places)) {}
+
+void CpuDecoder::add_source(std::vector<int32_t> ids, const TaskRoute* route) {
+  check(most_active(*route, engine_.options().expert_threshold) <= slots_,
+        "a source's route mixes no more experts than those that the decoder was made for");
+  Waiting& added = queue_.emplace_back(Waiting{{{}, route}, std::move(ids)});
+  added.source.ids = added.ids;
+  try {
+    checked_length(added.source, engine_.config());
+  } catch (...) {
+    queue_.pop_back();
+    throw;
+  }
 }
 
 int64_t CpuDecoder::admit() {
@@ -69,11 +104,13 @@ int64_t CpuDecoder::admit() {
                                      [](const Place& place) { return !place.taken; });
   const int64_t count = std::min(free, waiting());
   int64_t tokens = 0;
-  for (int64_t i = 0; i < count; ++i) tokens += static_cast<int64_t>(queue_[next_ + i].ids.size());
+  for (int64_t i = 0; i < count; ++i) tokens += static_cast<int64_t>(queue_[i].source.ids.size());
   const bool few = tokens < kTokensTakenIn && 8 * free <= static_cast<int64_t>(places_.size());
   if (count == 0 || (few && !rows_.empty())) return 0;
-  take_in(std::span(queue_).subspan(next_, count));
-  next_ += count;
+  std::vector<EngineSource> taken;
+  for (int64_t i = 0; i < count; ++i) taken.push_back(queue_[i].source);
+  take_in(taken);
+  queue_.erase(queue_.begin(), queue_.begin() + count);
   plan_layers();
   return count;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <vector>
 
@@ -19,12 +20,15 @@ class CpuDecoder : public StepDecoder {
   // place, and what it points to must last until then. One decoder of an engine at a time takes a
   // step. `positions` is how many tokens of how many rows are expected together; more are possible,
   // at the price of an allocation. Errors as Engine::start.
-  CpuDecoder(CpuEngine& engine, std::vector<EngineSource> sources, int64_t places,
+  CpuDecoder(CpuEngine& engine, const std::vector<EngineSource>& sources, int64_t places,
              int64_t positions);
+  // Of no sources yet, as Engine::start_empty.
+  CpuDecoder(CpuEngine& engine, const std::vector<const TaskRoute*>& routes, int64_t places);
 
   int64_t vocab_size() const override { return engine_.config().vocab_size; }
   int64_t rows() const override { return rows_.size(); }
-  int64_t waiting() const override { return static_cast<int64_t>(queue_.size() - next_); }
+  int64_t waiting() const override { return static_cast<int64_t>(queue_.size()); }
+  void add_source(std::vector<int32_t> ids, const TaskRoute* route) override;
   int64_t admit() override;
   // Error kUsage beyond the model's positions.
   std::span<const float> step(std::span<const int32_t> tokens) override;
@@ -41,12 +45,18 @@ class CpuDecoder : public StepDecoder {
     std::vector<std::vector<ActiveExpert>> route;       // [decoder_layers]
     std::vector<std::vector<PackedKeysValues>> memory;  // [decoder_layers][experts of its route]
   };
+  // A source that waits, with its ids where nobody else keeps them.
+  struct Waiting {
+    EngineSource source;
+    std::vector<int32_t> ids;
+  };
   // Which rows of a layer take which experts.
   struct LayerPlan {
     ExpertPlan experts;
     PoolPlan<DecoderExpert> pool;
   };
 
+  CpuDecoder(CpuEngine& engine, int64_t slots, size_t places);
   CpuStack stack();
   void take_in(std::span<const EngineSource> sources);
   void pack_source(const EngineSource& source, const float* memory, Place& place);
@@ -58,8 +68,7 @@ class CpuDecoder : public StepDecoder {
                    std::span<const std::vector<int32_t>> banned);
 
   CpuEngine& engine_;
-  std::vector<EngineSource> queue_;
-  size_t next_ = 0;    // the first of the queue that waits
+  std::deque<Waiting> queue_;
   int64_t slots_ = 1;  // the most experts that a source's route has in a layer
   std::vector<Place> places_;
   KeyValueCache cache_;

@@ -24,6 +24,11 @@ std::unique_ptr<StepDecoder> CpuEngine::start(const std::vector<std::vector<int3
   return std::make_unique<CpuDecoder>(*this, engine_sources(sources, routes), places, positions);
 }
 
+std::unique_ptr<StepDecoder> CpuEngine::start_empty(const std::vector<const TaskRoute*>& routes,
+                                                    int64_t places) {
+  return std::make_unique<CpuDecoder>(*this, routes, places);
+}
+
 void CpuEngine::embed(const StackEmbedding& embedding, std::span<const int32_t> ids,
                       std::span<const int32_t> positions, float* hidden) {
   const int64_t width = config().d_model;
