@@ -8,6 +8,7 @@ void add_commands(CLI::App& app, int& status) {
   add_repl_command(app, status);
   add_generate_command(app, status);
   add_score_command(app, status);
+  add_serve_command(app, status);
   add_eval_command(app, status);
   add_routes_command(app);
   add_task_command(app);

@@ -17,6 +17,7 @@ void add_train_command_names(CLI::App& app, const std::vector<std::string>& argu
 void add_repl_command(CLI::App& app, int& status);
 void add_generate_command(CLI::App& app, int& status);
 void add_score_command(CLI::App& app, int& status);
+void add_serve_command(CLI::App& app, int& status);
 void add_eval_command(CLI::App& app, int& status);
 void add_routes_command(CLI::App& app);
 void add_routes_gates(CLI::App& routes);

@@ -1,24 +1,8 @@
 #include "cli/repl/answer_stream.h"
 
-#include <algorithm>
+#include "core/inference/text_generator.h"
 
 namespace trivium::cli {
-namespace {
-
-constexpr size_t kLongestWord = 32;  // bytes; beyond them a text without spaces flows too
-
-}  // namespace
-
-size_t settled_bytes(std::string_view text) {
-  const size_t space = text.find_last_of(" \n\t");
-  size_t settled = space == std::string_view::npos ? 0 : space;
-  if (text.size() > kLongestWord) settled = std::max(settled, text.size() - kLongestWord);
-  const auto in_character = [&](size_t i) {
-    return i > 0 && i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
-  };
-  while (in_character(settled)) --settled;
-  return settled;
-}
 
 void AnswerStream::update(const std::string& text) {
   const std::string safe = sanitise(text);

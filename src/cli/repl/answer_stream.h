@@ -1,7 +1,6 @@
 // A growing answer on a terminal.
 #pragma once
 
-#include <cstddef>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -9,10 +8,6 @@
 #include "cli/terminal/terminal_text.h"
 
 namespace trivium::cli {
-
-// How many bytes of an answer's text so far can be shown: later tokens may still change the last
-// word (a tokenizer's clean-up joins "do" and "n't"; a character may lack bytes).
-size_t settled_bytes(std::string_view text);
 
 // Prints each part of an answer once, when it is settled, without control characters.
 class AnswerStream {

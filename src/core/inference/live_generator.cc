@@ -74,6 +74,8 @@ std::shared_ptr<LiveAnswer> LiveGenerator::ask(const Prompt& prompt, const Searc
   auto question = std::make_shared<Question>();
   question->answer = std::make_shared<LiveAnswer>();
   question->source = generator_.encode(prompt.text);
+  question->answer->state_.source_tokens = static_cast<int64_t>(question->source.ids.size());
+  question->answer->state_.truncated = question->source.truncated;
   question->route = prompt.route;
   question->search = std::make_shared<const SearchOptions>(search);
   question->draw = draw;

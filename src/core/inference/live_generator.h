@@ -27,6 +27,8 @@ class LiveAnswer {
     std::string text;              // so far; beam search has none before its end
     int64_t tokens = 0;            // that the text so far has
     std::optional<Answer> answer;  // once it has ended
+    int64_t source_tokens = 0;     // of the prompt, as far as it is read
+    bool truncated = false;        // the prompt was longer than that
   };
 
   // Waits until the text has more than `seen` tokens, the answer has ended, or `patience` is over,

@@ -13,6 +13,8 @@ namespace {
 // on average before the batch gets fewer prompts.
 constexpr int64_t kRowsPerPrompt = 16;
 
+constexpr size_t kLongestWord = 32;  // bytes; beyond them a text without spaces flows too
+
 // What ends a search between two of its tokens.
 struct Stopped {};
 
@@ -72,6 +74,17 @@ BeamEnd beam_end_of(EarlyStopping stopping) {
 }
 
 }  // namespace
+
+size_t settled_bytes(std::string_view text) {
+  const size_t space = text.find_last_of(" \n\t");
+  size_t settled = space == std::string_view::npos ? 0 : space;
+  if (text.size() > kLongestWord) settled = std::max(settled, text.size() - kLongestWord);
+  const auto in_character = [&](size_t i) {
+    return i > 0 && i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
+  };
+  while (in_character(settled)) --settled;
+  return settled;
+}
 
 const EnumNames<OnLong>& on_long_names() {
   static const EnumNames<OnLong> names = {

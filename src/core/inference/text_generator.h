@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/enum_names.h"
@@ -37,6 +38,10 @@ struct GeneratorOptions {
   // Asked before each token (not owned): once it is true, the prompts left over get no answer.
   const std::atomic<bool>* stop = nullptr;
 };
+
+// How many bytes of an answer's text so far can be shown: later tokens may still change the last
+// word (a tokenizer's clean-up joins "do" and "n't"; a character may lack bytes).
+size_t settled_bytes(std::string_view text);
 
 // What is done with a text of more tokens than the model reads.
 enum class OnLong {

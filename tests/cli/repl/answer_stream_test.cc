@@ -11,17 +11,6 @@ constexpr const char* kReplacement = "\xEF\xBF\xBD";
 
 TerminalStyle plain() { return {.width = 80, .utf8 = true, .colour = false}; }
 
-TEST(AnswerStreamTest, HoldsBackWhatMayStillChange) {
-  EXPECT_EQ(settled_bytes(""), 0u);
-  EXPECT_EQ(settled_bytes("do"), 0u);
-  EXPECT_EQ(settled_bytes("i do"), 1u);
-  // A text without spaces flows as well, by whole characters.
-  std::string cjk;
-  for (int i = 0; i < 20; ++i) cjk += "語";
-  EXPECT_GT(settled_bytes(cjk), 20u);
-  EXPECT_EQ(settled_bytes(cjk) % 3, 0u);
-}
-
 TEST(AnswerStreamTest, PrintsEachPartOnce) {
   const TerminalStyle style = plain();
   std::ostringstream out;

@@ -325,5 +325,16 @@ TEST_F(TextGeneratorTest, DefaultSearchIsTheConfigurations) {
   EXPECT_EQ(greedy.start_id, 5);
 }
 
+TEST(SettledBytesTest, HoldBackWhatMayStillChange) {
+  EXPECT_EQ(settled_bytes(""), 0u);
+  EXPECT_EQ(settled_bytes("do"), 0u);
+  EXPECT_EQ(settled_bytes("i do"), 1u);
+  // A text without spaces flows as well, by whole characters.
+  std::string cjk;
+  for (int i = 0; i < 20; ++i) cjk += "語";
+  EXPECT_GT(settled_bytes(cjk), 20u);
+  EXPECT_EQ(settled_bytes(cjk) % 3, 0u);
+}
+
 }  // namespace
 }  // namespace trivium

@@ -202,6 +202,19 @@ std::vector<SourceRows> rows_by_source(std::span<const DecoderRow> rows) {
   return groups;
 }
 
+// What attention costs where `length(row)` is how many places a row attends over.
+struct AttentionWork {
+  int64_t operations = 0, longest = 0;
+
+  template <typename Length>
+  AttentionWork(std::span<const DecoderRow> rows, int64_t width, const Length& length) {
+    for (const DecoderRow& row : rows) {
+      operations += 2 * width * length(row);
+      longest = std::max(longest, length(row));
+    }
+  }
+};
+
 }  // namespace
 
 void encoder_layer(const CpuStack& stack, std::span<const LayerPart<EncoderExpert>> parts,
@@ -277,15 +290,11 @@ void decoder_layer_step(const CpuStack& stack, std::span<const LayerPart<Decoder
   check(run.rows() == count, "every row is of a part");
   const float* projected = run.project(&DecoderExpert::qkv, hidden);
   float* mixed = scratch.mixed.reserve(count * width);
-  int64_t operations = 0, longest = 0;
-  for (const DecoderRow& row : rows) {
-    const auto len = static_cast<int64_t>(row.cells.size());
-    operations += 2 * width * len;
-    longest = std::max(longest, len);
-  }
-  for (AttentionScratch& own : scratch.attention) own.reserve_cached(longest);
+  const AttentionWork self(
+      rows, width, [](const DecoderRow& row) { return static_cast<int64_t>(row.cells.size()); });
+  for (AttentionScratch& own : scratch.attention) own.reserve_cached(self.longest);
   context.threads->for_ranges(
-      count * heads, operations, [&](int thread, int64_t begin, int64_t end) {
+      count * heads, self.operations, [&](int thread, int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item) {
           const DecoderRow& row = rows[item / heads];
           const int64_t offset = item % heads * head_dim;
@@ -303,15 +312,11 @@ void decoder_layer_step(const CpuStack& stack, std::span<const LayerPart<Decoder
   const float* queries = run.project(&DecoderExpert::cross_query, hidden);
   const std::vector<SourceRows> groups = rows_by_source(rows);
   const auto items = static_cast<int64_t>(groups.size()) * heads;
-  operations = longest = 0;
-  for (const DecoderRow& row : rows) {
-    operations += 2 * width * row.source->len();
-    longest = std::max(longest, row.source->len());
-  }
+  const AttentionWork cross(rows, width, [](const DecoderRow& row) { return row.source->len(); });
   for (AttentionScratch& own : scratch.attention) {
-    own.reserve_packed(*context.blocks, type, head_dim, longest);
+    own.reserve_packed(*context.blocks, type, head_dim, cross.longest);
   };
-  context.threads->for_ranges(items, operations, [&](int thread, int64_t begin, int64_t end) {
+  context.threads->for_ranges(items, cross.operations, [&](int thread, int64_t begin, int64_t end) {
     context.blocks->begin();
     for (int64_t item = begin; item < end; ++item) {
       const SourceRows& group = groups[item / heads];

@@ -1,0 +1,165 @@
+#include "cli/serve/completion_reply.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace trivium::cli {
+namespace {
+
+int64_t now_in_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string next_id() {
+  static std::atomic<int64_t> count{0};
+  return "cmpl-" + std::to_string(now_in_seconds()) + "-" + std::to_string(++count);
+}
+
+}  // namespace
+
+CompletionReply::CompletionReply(CompletionRequest request, std::vector<LiveChoice> choices,
+                                 std::string model)
+    : request_(std::move(request)),
+      choices_(std::move(choices)),
+      progress_(choices_.size()),
+      id_(next_id()),
+      model_(std::move(model)),
+      created_(now_in_seconds()) {
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    if (!choices_[i].answer) progress_[i].finish = "no_task";
+  }
+}
+
+// Of several choices none is waited for long while others may have grown.
+void CompletionReply::advance(std::chrono::milliseconds patience) {
+  const auto open = std::count_if(progress_.begin(), progress_.end(),
+                                  [](const Progress& one) { return one.finish.empty(); });
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    if (progress_[i].finish.empty()) look(i, open > 1 ? patience / open : patience);
+  }
+}
+
+void CompletionReply::look(size_t choice, std::chrono::milliseconds patience) {
+  Progress& progress = progress_[choice];
+  LiveAnswer& answer = *choices_[choice].answer;
+  const LiveAnswer::State state = answer.wait(progress.tokens, patience);
+  progress.text = state.text;
+  progress.tokens = state.tokens;
+  progress.source_tokens = state.source_tokens;
+  progress.truncated = state.truncated;
+  const size_t stop = find_stop(progress.text, request_.stops);
+  if (stop != std::string::npos) {
+    answer.cancel();
+    progress.text.resize(stop);
+    progress.finish = "stop";
+  } else if (state.answer) {
+    progress.finish = state.answer->finished ? "stop" : "length";
+  }
+  if (state.answer) progress.score = state.answer->score;
+}
+
+bool CompletionReply::has_ended() const {
+  return std::none_of(progress_.begin(), progress_.end(),
+                      [](const Progress& one) { return one.finish.empty(); });
+}
+
+void CompletionReply::cancel() {
+  is_cancelled_ = true;
+  for (const LiveChoice& choice : choices_) {
+    if (choice.answer) choice.answer->cancel();
+  }
+}
+
+int64_t CompletionReply::completion_tokens() const {
+  int64_t tokens = 0;
+  for (const Progress& progress : progress_) tokens += progress.tokens;
+  return tokens;
+}
+
+Json CompletionReply::head() const {
+  return {{"id", id_}, {"object", "text_completion"}, {"created", created_}, {"model", model_}};
+}
+
+// A prompt counts once, however many answers it gets.
+Json CompletionReply::usage() const {
+  int64_t prompt = 0;
+  for (size_t i = 0; i < progress_.size(); i += static_cast<size_t>(request_.choices)) {
+    prompt += progress_[i].source_tokens;
+  }
+  return {{"prompt_tokens", prompt},
+          {"completion_tokens", completion_tokens()},
+          {"total_tokens", prompt + completion_tokens()}};
+}
+
+Json CompletionReply::facts(size_t choice) const {
+  Json facts = route_facts(choices_[choice].resolved);
+  facts["score"] = progress_[choice].score;
+  facts["truncated"] = progress_[choice].truncated;
+  return facts;
+}
+
+Json CompletionReply::whole() const {
+  Json reply = head();
+  reply["choices"] = Json::array();
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    reply["choices"].push_back({{"text", progress_[i].text},
+                                {"index", i},
+                                {"logprobs", nullptr},
+                                {"finish_reason", progress_[i].finish},
+                                {"trivium", facts(i)}});
+  }
+  reply["usage"] = usage();
+  return reply;
+}
+
+// Text that no later token changes and that no stop may still begin in.
+size_t CompletionReply::settled(const Progress& progress) const {
+  if (!progress.finish.empty()) return progress.text.size();
+  size_t settled = settled_bytes(progress.text), longest = 1;
+  for (const std::string& stop : request_.stops) longest = std::max(longest, stop.size());
+  settled -= std::min(settled, longest - 1);
+  while (settled > 0 && (static_cast<unsigned char>(progress.text[settled]) & 0xC0) == 0x80) {
+    --settled;
+  }
+  return settled;
+}
+
+std::string CompletionReply::event(size_t choice, const std::string& text, bool is_last) const {
+  Json part = {
+      {"text", text}, {"index", choice}, {"logprobs", nullptr}, {"finish_reason", nullptr}};
+  if (is_last) {
+    part["finish_reason"] = progress_[choice].finish;
+    part["trivium"] = facts(choice);
+  }
+  Json chunk = head();
+  chunk["choices"] = Json::array({part});
+  return "data: " + to_json_line(chunk) + "\n\n";
+}
+
+std::string CompletionReply::take_events() {
+  std::string events;
+  for (size_t i = 0; i < progress_.size(); ++i) {
+    Progress& progress = progress_[i];
+    const size_t end = settled(progress);
+    const bool is_last = !progress.finish.empty();
+    if (progress.end_is_sent || (end <= progress.sent && !is_last)) continue;
+    const size_t begin = std::min(progress.sent, end);
+    events += event(i, progress.text.substr(begin, end - begin), is_last);
+    progress.sent = end;
+    progress.end_is_sent = is_last;
+  }
+  if (!has_ended() || end_is_sent_) return events;
+  end_is_sent_ = true;
+  if (request_.streams_usage) {
+    Json chunk = head();
+    chunk["choices"] = Json::array();
+    chunk["usage"] = usage();
+    events += "data: " + to_json_line(chunk) + "\n\n";
+  }
+  return events + "data: [DONE]\n\n";
+}
+
+}  // namespace trivium::cli

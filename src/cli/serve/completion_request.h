@@ -1,0 +1,38 @@
+// What /v1/completions is asked.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/generation/search.h"
+
+namespace trivium::cli {
+
+struct CompletionRequest {
+  std::string model;          // as it was named; "" where it was not
+  std::vector<Json> prompts;  // each a text, or an object of its task's fields
+  SearchOptions search;       // the checkpoint's, with what the request changes
+  int choices = 1;            // "n": answers of each prompt
+  std::vector<std::string> stops;
+  bool streams = false;
+  bool streams_usage = false;  // "stream_options": {"include_usage": true}
+};
+
+struct CompletionLimits {
+  size_t prompts = 64, choices = 16;
+  int beams = 16;
+  int64_t positions = 0;  // of the model: the longest answer
+};
+
+// Reads a request as OpenAI's clients send it, with num_beams, top_k, min_tokens and
+// repetition_penalty besides. Without a temperature above 0, top_p or top_k nothing is sampled.
+// ApiError 400 for what is malformed, beyond `limits`, or would change the answer and is not
+// implemented, by its name.
+CompletionRequest parse_completion_request(const std::string& body, const SearchOptions& checkpoint,
+                                           const CompletionLimits& limits);
+
+// Where the first of `stops` begins in `text`; npos where none is in it.
+size_t find_stop(const std::string& text, const std::vector<std::string>& stops);
+
+}  // namespace trivium::cli

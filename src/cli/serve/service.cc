@@ -1,0 +1,168 @@
+#include "cli/serve/service.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "cli/batch/batch.h"
+#include "cli/serve/api_error.h"
+#include "core/base/text.h"
+
+namespace trivium::cli {
+namespace {
+
+constexpr size_t kMostOptions = 1000;  // of a request for scores; each is a row of the batch
+constexpr const char* kAuto = "auto";
+
+std::vector<const TaskRoute*> routes_of(const LoadedModel& model) {
+  std::vector<const TaskRoute*> routes = {&model.route(-1)};
+  const auto rows = static_cast<int64_t>(model.tasks().entries().size());
+  for (int64_t row = 0; row < rows; ++row) routes.push_back(&model.route(row));
+  return routes;
+}
+
+std::string folder_name(const std::filesystem::path& folder) {
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(folder);
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+Json parse_object(const std::string& body) {
+  Json json = parse_json(body, kRequest);
+  if (!json.is_object()) throw bad_request("the request is not a JSON object");
+  return json;
+}
+
+Json input_of(const Json& json) {
+  Json input = json_get<Json>(json, "input", kRequest);
+  if (!input.is_string() && !input.is_object()) throw_json_type_error("input", kRequest, false);
+  return input;
+}
+
+}  // namespace
+
+Service::Service(LoadedModel model, const LiveOptions& options)
+    : model_(std::move(model)),
+      name_(folder_name(model_.folder())),
+      created_(std::chrono::duration_cast<std::chrono::seconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+                   .count()),
+      live_(model_.generator(), routes_of(model_), options) {}
+
+CompletionLimits Service::limits() const {
+  CompletionLimits limits;
+  limits.positions = model_.config().max_position_embeddings;
+  return limits;
+}
+
+Json Service::models() const {
+  Json list = Json::array();
+  std::vector<std::string> names = model_.tasks().names();
+  names.insert(names.begin(), kAuto);
+  for (const std::string& name : names) {
+    list.push_back({{"id", name_ + ":" + name},
+                    {"object", "model"},
+                    {"created", created_},
+                    {"owned_by", "trivium"}});
+  }
+  return {{"object", "list"}, {"data", list}};
+}
+
+Json Service::tasks() const {
+  Json list = Json::array();
+  for (const TaskEntry& entry : model_.tasks().entries()) {
+    list.push_back({{"name", entry.task.name},
+                    {"family", entry.task.family},
+                    {"metric", entry.task.metric},
+                    {"fields", entry.prompt->input_fields()},
+                    {"options", entry.prompt->fixed_options()},
+                    {"description", entry.description},
+                    {"example", entry.example}});
+  }
+  return {{"tasks", list}};
+}
+
+Json Service::routes() const { return to_json(model_.route_dump()); }
+
+ResolvedPrompt Service::resolve(const Json& input, const std::string& task) const {
+  const std::lock_guard lock(templates_);
+  return input.is_string() ? model_.resolve(task, input.get<std::string>())
+                           : model_.resolve_fields(task, input);
+}
+
+Json Service::route(const std::string& body) const {
+  const Json json = parse_object(body);
+  const ResolvedPrompt resolved =
+      resolve(input_of(json), json_get_or<std::string>(json, "task", kRequest, ""));
+  Json facts = route_facts(resolved);
+  facts["fits"] = resolved.fits;
+  facts["prompt"] = resolved.prompt.text;
+  facts["options"] = resolved.options;
+  return facts;
+}
+
+Json Service::score(const std::string& body) {
+  const Json json = parse_object(body);
+  const ResolvedPrompt resolved =
+      resolve(input_of(json), json_get_or<std::string>(json, "task", kRequest, ""));
+  const auto options =
+      json_get_or<std::vector<std::string>>(json, "options", kRequest, resolved.options);
+  if (options.empty()) throw bad_request("no \"options\", and the task has none of its own");
+  if (options.size() > kMostOptions) throw bad_request("more than 1000 \"options\"");
+  OptionScores scores;
+  live_.run([&](TextGenerator& generator) {
+    scores = generator.score({resolved.prompt}, {options}).at(0);
+  });
+  if (scores.log_likelihoods.empty()) throw ApiError(503, "unavailable_error", "the program ends");
+  const auto best = std::max_element(scores.log_likelihoods.begin(), scores.log_likelihoods.end());
+  Json result = {{"best", options[static_cast<size_t>(best - scores.log_likelihoods.begin())]},
+                 {"options", options},
+                 {"log_likelihoods", scores.log_likelihoods},
+                 {"truncated", scores.truncated}};
+  result.update(route_facts(resolved));
+  return result;
+}
+
+std::string Service::task_of(const std::string& model) const {
+  const size_t colon = model.find(':');
+  const std::string before = model.substr(0, colon);
+  const std::string task = colon == std::string::npos ? kAuto : model.substr(colon + 1);
+  if (!before.empty() && before != name_) {
+    throw ApiError(404, "not_found_error",
+                   "there is no model \"" + model + "\"; GET /v1/models lists \"" + name_ +
+                       ":auto\" and one a task");
+  }
+  if (task == kAuto || task.empty()) return "";
+  model_.tasks().index_of(task);
+  return task;
+}
+
+std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
+  const std::string task = task_of(request.model);
+  std::vector<LiveChoice> choices;
+  for (const Json& prompt : request.prompts) {
+    const ResolvedPrompt resolved = resolve(prompt, task);
+    for (int choice = 0; choice < request.choices; ++choice) choices.push_back({resolved, nullptr});
+  }
+  for (size_t i = 0; i < choices.size(); ++i) {
+    LiveChoice& choice = choices[i];
+    if (!choice.resolved.fits) continue;
+    const uint64_t draw = i % static_cast<size_t>(request.choices);
+    choice.answer = live_.ask(choice.resolved.prompt, request.search, draw);
+    if (choice.answer) continue;
+    for (const LiveChoice& begun : choices) {
+      if (begun.answer) begun.answer->cancel();
+    }
+    throw ApiError(429, "rate_limit_error", "too many requests wait; ask again in a moment");
+  }
+  return choices;
+}
+
+Json route_facts(const ResolvedPrompt& resolved) {
+  Json facts = {{"task", nullptr}, {"task_source", name_of(resolved.source)}};
+  if (resolved.row >= 0) facts["task"] = resolved.task;
+  facts["reason"] = resolved.reason;
+  facts["route"] = route_summary(resolved.prompt.route);
+  return facts;
+}
+
+}  // namespace trivium::cli

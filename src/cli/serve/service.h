@@ -1,0 +1,65 @@
+// A loaded model as what its HTTP interface talks about: models, tasks, routes, scores, answers.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cli/serve/completion_request.h"
+#include "core/base/json.h"
+#include "core/inference/live_generator.h"
+#include "core/inference/loaded_model.h"
+
+namespace trivium::cli {
+
+// One answer of a completion, on its way.
+struct LiveChoice {
+  ResolvedPrompt resolved;
+  std::shared_ptr<LiveAnswer> answer;  // null where no known task fits the prompt
+};
+
+// All may be called from any thread. ApiErrors name what the asker can do.
+class Service {
+ public:
+  Service(LoadedModel model, const LiveOptions& options);
+
+  // "trivium-small": what models are called by, with a task behind a colon.
+  const std::string& name() const { return name_; }
+  CompletionLimits limits() const;
+  SearchOptions default_search() { return model_.generator().default_search(); }
+  LiveGenerator::Load load() const { return live_.load(); }
+
+  // OpenAI's list of models: one a task ("trivium-small:sst2"), and "trivium-small:auto", which
+  // finds the task by the prompt.
+  Json models() const;
+  // {"tasks": [{"name", "family", "metric", "fields", "options", "description", "example"}]}
+  Json tasks() const;
+  // Every task's route, as `routes show --json` has it.
+  Json routes() const;
+  // Of {"input", "task"?}: {"task", "task_source", "fits", "reason", "prompt", "options", "route"}.
+  Json route(const std::string& body) const;
+  // Of {"input", "options"?, "task"?}: {"best", "options", "log_likelihoods", ...} as `score`
+  // gives.
+  Json score(const std::string& body);
+
+  // Asks for `choices` answers of each prompt, in that order. ApiError 404 for an unknown model,
+  // 429 where too many wait.
+  std::vector<LiveChoice> ask(const CompletionRequest& request);
+
+ private:
+  // The task that a model's name asks for; "" for the nearest known.
+  std::string task_of(const std::string& model) const;
+  ResolvedPrompt resolve(const Json& input, const std::string& task) const;
+
+  LoadedModel model_;
+  std::string name_;
+  int64_t created_;               // when the program began, in seconds of Unix time
+  mutable std::mutex templates_;  // rendering a template is not for two threads at once
+  LiveGenerator live_;
+};
+
+// {"task", "task_source", "reason", "route"}: what answers say besides OpenAI's keys.
+Json route_facts(const ResolvedPrompt& resolved);
+
+}  // namespace trivium::cli
