@@ -19,9 +19,12 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
+constexpr int kClientLeft = 499;   // counted as nginx does; nobody reads it
 constexpr auto kPatience = 100ms;  // between two looks at whether the asker is still there
 constexpr auto kGrace = 10s;       // for replies that are on their way when the program is to end
 constexpr const char* kJson = "application/json";
+constexpr const char* kEvents = "text/event-stream";
+constexpr const char* kCompletions = "/v1/completions";
 
 void reply_json(httplib::Response& response, const Json& body) {
   response.set_content(to_json_line(body) + "\n", kJson);
@@ -41,6 +44,10 @@ bool equal_secrets(const std::string& a, const std::string& b) {
     difference |= static_cast<unsigned char>(a[i] ^ b[b.empty() ? 0 : i % b.size()]);
   }
   return difference == 0;
+}
+
+bool is_stream(const httplib::Response& response) {
+  return response.get_header_value("Content-Type") == kEvents;
 }
 
 bool is_loopback(const std::string& host) {
@@ -131,8 +138,8 @@ void Server::add_paths() {
   get("/v1/routes", [this] { return service_.routes(); });
   post("/v1/route", [this](const std::string& body) { return service_.route(body); });
   post("/v1/score", [this](const std::string& body) { return service_.score(body); });
-  http_.Post("/v1/completions", guarded("/v1/completions", [this](const httplib::Request& request,
-                                                                  httplib::Response& response) {
+  http_.Post(kCompletions, guarded(kCompletions, [this](const httplib::Request& request,
+                                                        httplib::Response& response) {
                complete(request, response);
              }));
   http_.Get("/metrics",
@@ -156,6 +163,7 @@ Server::Handler Server::guarded(const std::string& path, Handler handler) {
       spdlog::error("{}: {}", path, error.what());
       reply_error(response, ApiError(500, "server_error", "internal error"));
     }
+    if (is_stream(response)) return;  // counted at its end
     metrics_.count_request(path, response.status < 0 ? 200 : response.status, Clock::now() - begun);
   };
 }
@@ -199,7 +207,8 @@ void Server::complete(const httplib::Request& request, httplib::Response& respon
     if (reply->has_ended()) break;
     if (client.is_gone() || is_over(begun)) {
       reply->cancel();
-      throw ApiError(503, "timeout_error", "the answer took longer than the server waits");
+      throw ApiError(client.is_gone() ? kClientLeft : 503, "timeout_error",
+                     "the answer took longer than the server waits");
     }
   }
   reply_json(response, reply->whole());
@@ -209,7 +218,7 @@ void Server::stream(const std::shared_ptr<CompletionReply>& reply, httplib::Resp
   const auto begun = Clock::now();
   response.set_header("Cache-Control", "no-store");
   response.set_chunked_content_provider(
-      "text/event-stream",
+      kEvents,
       [this, reply, begun](size_t, httplib::DataSink& sink) {
         std::string events;
         try {
@@ -231,7 +240,10 @@ void Server::stream(const std::shared_ptr<CompletionReply>& reply, httplib::Resp
         if (is_there && (reply->has_ended() || reply->is_cancelled())) sink.done();
         return is_there;
       },
-      [reply](bool) { reply->cancel(); });
+      [this, reply, begun](bool is_whole) {
+        reply->cancel();
+        metrics_.count_request(kCompletions, is_whole ? 200 : kClientLeft, Clock::now() - begun);
+      });
 }
 
 }  // namespace trivium::cli

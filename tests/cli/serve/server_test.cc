@@ -328,6 +328,31 @@ TEST_F(ServerTest, ManyAtOnceGetTheSame) {
               HasSubstr("trivium_request_seconds_count{path=\"/v1/completions\"} 19\n"));
 }
 
+// One who leaves long before the end, of a reply that is not streamed and of one that is.
+TEST_F(ServerTest, WhoLeavesGivesTheirPlacesAway) {
+  start({}, {.places = 1});
+  const Json many(std::vector<std::string>(60, "a film"));
+  LiveGenerator::Load load;
+  for (const bool streams : {false, true}) {
+    httplib::Client impatient("127.0.0.1", port_);
+    impatient.set_read_timeout(0, 50000);
+    const Json request = {{"model", "tiny:sst2"}, {"prompt", many},    {"stream", streams},
+                          {"num_beams", 1},       {"max_tokens", 199}, {"min_tokens", 199}};
+    impatient.Post("/v1/completions", request.dump(), kJson);
+    load = service_->load();
+    for (int tries = 0; tries < 600 && load.active + load.waiting > 0; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      load = service_->load();
+    }
+  }
+  EXPECT_EQ(load.active + load.waiting, 0);
+  EXPECT_LT(load.answers, 60) << "of 120";
+  const auto metrics = client().Get("/metrics");
+  ASSERT_TRUE(metrics);
+  EXPECT_THAT(metrics->body,
+              HasSubstr("trivium_requests_total{path=\"/v1/completions\",status=\"499\"} 2\n"));
+}
+
 TEST_F(ServerTest, APortThatIsTakenIsAnError) {
   start();
   Service other(LoadedModel(folder_, EngineOptions{}), {});
