@@ -20,6 +20,7 @@ entry a task, NAME:TASK, and NAME:auto, which finds the task by the prompt). Bes
   GET /v1/tasks, /v1/routes            what the model knows, and each task's route
   POST /v1/route {"input", "task"?}    the task of a text, and why
   POST /v1/score {"input", "options"?, "task"?}   options ranked
+  POST /v1/embeddings                  the encoder's sentence vectors, as OpenAI's
   GET /health, /metrics                for those who watch over it (Prometheus)
 All who ask share one continuous batch; the answers are those of generate. Ctrl-C or SIGTERM ends
 it: no new request is taken, and those on their way have 10 seconds.

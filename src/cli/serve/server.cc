@@ -137,6 +137,7 @@ void Server::add_paths() {
   get("/v1/tasks", [this] { return service_.tasks(); });
   get("/v1/routes", [this] { return service_.routes(); });
   post("/v1/route", [this](const std::string& body) { return service_.route(body); });
+  post("/v1/embeddings", [this](const std::string& body) { return service_.embeddings(body); });
   post("/v1/score", [this](const std::string& body) { return service_.score(body); });
   http_.Post(kCompletions, guarded(kCompletions, [this](const httplib::Request& request,
                                                         httplib::Response& response) {

@@ -1,6 +1,9 @@
 #include "cli/serve/service.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <utility>
 
@@ -12,6 +15,7 @@ namespace trivium::cli {
 namespace {
 
 constexpr size_t kMostOptions = 1000;  // of a request for scores; each is a row of the batch
+constexpr size_t kMostEmbedded = 256;  // texts of a request
 constexpr const char* kAuto = "auto";
 
 std::vector<const TaskRoute*> routes_of(const LoadedModel& model) {
@@ -24,6 +28,17 @@ std::vector<const TaskRoute*> routes_of(const LoadedModel& model) {
 std::string folder_name(const std::filesystem::path& folder) {
   const std::filesystem::path whole = std::filesystem::weakly_canonical(folder);
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+// The numbers' bytes, the lowest first, as OpenAI's clients ask for them.
+std::string base64_of(const std::vector<float>& numbers) {
+  static_assert(std::endian::native == std::endian::little);
+  const size_t bytes = numbers.size() * sizeof(float);
+  std::string text((bytes + 2) / 3 * 4 + 1, '\0');  // with the zero that OpenSSL puts behind it
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                  reinterpret_cast<const unsigned char*>(numbers.data()), static_cast<int>(bytes));
+  text.pop_back();
+  return text;
 }
 
 Json parse_object(const std::string& body) {
@@ -120,6 +135,43 @@ Json Service::score(const std::string& body) {
                  {"truncated", scores.truncated}};
   result.update(route_facts(resolved));
   return result;
+}
+
+Json Service::embeddings(const std::string& body) {
+  const Json json = parse_object(body);
+  const auto format = json_get_or<std::string>(json, "encoding_format", kRequest, "float");
+  if (format != "float" && format != "base64") {
+    throw bad_request("\"encoding_format\" must be float or base64");
+  }
+  if (json.contains("dimensions") && !json.at("dimensions").is_null() &&
+      json.at("dimensions") != model_.config().d_model) {
+    throw bad_request("\"dimensions\" can only be " + std::to_string(model_.config().d_model));
+  }
+  const Json input = json_get<Json>(json, "input", kRequest);
+  const auto texts = json_as<std::vector<std::string>>(input.is_array() ? input : Json{input});
+  if (!texts || texts->empty() || texts->size() > kMostEmbedded) {
+    throw bad_request("\"input\" must be a text, or a list of up to 256 of them");
+  }
+  const auto model = json_get_or<std::string>(json, "model", kRequest, "");
+  const std::string task = task_of(model);
+  const int64_t row = task.empty() ? -1 : static_cast<int64_t>(model_.tasks().index_of(task));
+  std::vector<Prompt> prompts;
+  int64_t tokens = 0;
+  for (const std::string& text : *texts) {
+    prompts.push_back({text, model_.route(row)});
+    tokens += static_cast<int64_t>(model_.generator().encode(text).ids.size());
+  }
+  std::vector<std::vector<float>> vectors;
+  live_.run([&](TextGenerator& generator) { vectors = generator.sentence_vectors(prompts); });
+  Json data = Json::array();
+  for (size_t i = 0; i < vectors.size(); ++i) {
+    Json vector = format == "float" ? Json(vectors[i]) : Json(base64_of(vectors[i]));
+    data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", std::move(vector)}});
+  }
+  return {{"object", "list"},
+          {"data", std::move(data)},
+          {"model", model.empty() ? name_ : model},
+          {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
 }
 
 std::string Service::task_of(const std::string& model) const {

@@ -43,6 +43,10 @@ class Service {
   // gives.
   Json score(const std::string& body);
 
+  // OpenAI's embeddings of {"input": TEXT or [TEXT...], "model"?, "encoding_format"?}: the
+  // encoder's sentence vectors, along the route of the model's task, or that of no task.
+  Json embeddings(const std::string& body);
+
   // Asks for `choices` answers of each prompt, in that order. ApiError 404 for an unknown model,
   // 429 where too many wait.
   std::vector<LiveChoice> ask(const CompletionRequest& request);

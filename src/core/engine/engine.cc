@@ -38,6 +38,12 @@ std::unique_ptr<StepDecoder> Engine::start_empty(const std::vector<const TaskRou
               "this engine takes no sources while it decodes; use --device cpu");
 }
 
+std::vector<std::vector<float>> Engine::mean_states(
+    const std::vector<std::vector<int32_t>>& /*sources*/,
+    const std::vector<const TaskRoute*>& /*routes*/) {
+  throw Error(ExitCode::kUnavailable, "this engine gives no sentence vectors; use --device cpu");
+}
+
 void Engine::log_gates(GateLog* /*log*/) {
   throw Error(ExitCode::kUnavailable,
               "this engine does not tell what token gates choose; use "

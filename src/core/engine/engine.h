@@ -77,6 +77,12 @@ class Engine {
   virtual std::unique_ptr<StepDecoder> start_empty(const std::vector<const TaskRoute*>& routes,
                                                    int64_t places);
 
+  // Of each source the mean over its positions of the encoder's output, [d_model]: a sentence's
+  // vector. Error kUnavailable where the engine gives none; else as start.
+  virtual std::vector<std::vector<float>> mean_states(
+      const std::vector<std::vector<int32_t>>& sources,
+      const std::vector<const TaskRoute*>& routes);
+
   // From now on `log` gets what token gates choose, layer after layer as they are computed; null
   // ends that. Error kUnavailable where the engine cannot tell.
   virtual void log_gates(GateLog* log);

@@ -36,6 +36,15 @@ int64_t checked_length(const EngineSource& source, const ModelConfig& config) {
   return len;
 }
 
+size_t group_size(std::span<const EngineSource> sources) {
+  constexpr size_t kTokens = 1024;
+  size_t count = 1, tokens = sources[0].ids.size();
+  while (count < sources.size() && tokens + sources[count].ids.size() <= kTokens) {
+    tokens += sources[count++].ids.size();
+  }
+  return count;
+}
+
 LayerShape encoder_shape(const ModelConfig& config) {
   return shape_of(config, config.encoder_attention_heads);
 }

@@ -24,6 +24,10 @@ std::vector<EngineSource> engine_sources(const std::vector<std::vector<int32_t>>
 // outside the vocabulary, is a bug.
 int64_t checked_length(const EngineSource& source, const ModelConfig& config);
 
+// How many of the first sources, at least one, are encoded together: what keeps the products busy,
+// and no more, since the memory for activations grows with it.
+size_t group_size(std::span<const EngineSource> sources);
+
 // Sizes of a stack's layers.
 struct LayerShape {
   int64_t d_model = 0;

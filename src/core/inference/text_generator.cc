@@ -1,6 +1,7 @@
 #include "core/inference/text_generator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 
@@ -264,6 +265,28 @@ std::vector<OptionScores> TextGenerator::score(const std::vector<Prompt>& prompt
   constexpr int64_t kUsualOptionTokens = 8;
   for_each_batch(prompts, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);
   return scores;
+}
+
+std::vector<std::vector<float>> TextGenerator::sentence_vectors(
+    const std::vector<Prompt>& prompts) {
+  std::vector<std::vector<int32_t>> sources;
+  std::vector<const TaskRoute*> routes;
+  for (const Prompt& prompt : prompts) {
+    sources.push_back(encode(prompt.text).ids);
+    routes.push_back(&prompt.route);
+  }
+  std::vector<std::vector<float>> vectors = engine_->mean_states(sources, routes);
+  for (std::vector<float>& vector : vectors) {
+    double square = 0;
+    for (const float value : vector) square += double{value} * value;
+    if (!std::isfinite(square)) {
+      throw Error(ExitCode::kBadModel,
+                  "a sentence vector is not finite: the model's weights are damaged");
+    }
+    const double length = std::max(std::sqrt(square), 1e-30);
+    for (float& value : vector) value = static_cast<float>(value / length);
+  }
+  return vectors;
 }
 
 bool TextGenerator::reads_whole(const std::string& text) const { return !encode(text).truncated; }

@@ -91,6 +91,10 @@ class TextGenerator {
                                   const std::vector<std::vector<std::string>>& options,
                                   const ScoresCallback& on_scores = nullptr);
 
+  // Of each prompt the mean of the encoder's output over its tokens, of length 1: [d_model]. Two
+  // are alike as far as their product is near 1. Error kUnavailable where the engine gives none.
+  std::vector<std::vector<float>> sentence_vectors(const std::vector<Prompt>& prompts);
+
   // A prompt's ids as the model reads them, and what a hypothesis of its search says.
   struct Encoded {
     std::vector<int32_t> ids;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
+#include <map>
 #include <thread>
 
 #include "core/base/temporary_folder.h"
@@ -246,6 +248,50 @@ TEST_F(ServerTest, RanksOptions) {
   EXPECT_EQ(scores.at("best"), expected[0] >= expected[1] ? "negative" : "positive");
   expect_error(post("/v1/score", {{"task", "gsm8k_answer"}, {"input", "a"}}), 400,
                "no \"options\"");
+}
+
+TEST_F(ServerTest, GivesSentenceVectors) {
+  start();
+  const auto vectors_of = [&](const Json& request) {
+    const auto result = post("/v1/embeddings", request);
+    EXPECT_EQ(result->status, 200) << result->body;
+    return Json::parse(result->body);
+  };
+  const Json reply = vectors_of({{"model", "tiny"}, {"input", {"a film", "a dull war", "a film"}}});
+  EXPECT_EQ(reply.at("object"), "list");
+  ASSERT_EQ(reply.at("data").size(), 3u);
+  std::vector<std::vector<float>> vectors;
+  for (const Json& one : reply.at("data")) vectors.push_back(one.at("embedding"));
+  EXPECT_EQ(vectors[0], vectors[2]);
+  EXPECT_NE(vectors[0], vectors[1]);
+  double square = 0;
+  for (const float value : vectors[0]) square += double{value} * value;
+  EXPECT_NEAR(square, 1, 1e-6);
+  EXPECT_EQ(vectors[0].size(), 32u);
+  EXPECT_EQ(vectors_of({{"input", "a film"}}).at("data").at(0).at("embedding"),
+            reply.at("data").at(0).at("embedding"));
+  EXPECT_NE(vectors_of({{"input", "a film"}, {"model", "tiny:mnli"}}).at("data").at(0),
+            reply.at("data").at(0))
+      << "along that task's route";
+  const std::string packed = vectors_of({{"input", "a film"}, {"encoding_format", "base64"}})
+                                 .at("data")
+                                 .at(0)
+                                 .at("embedding");
+  ASSERT_EQ(packed.size(), (32 * 4 + 2) / 3 * 4);
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  uint32_t bits = 0;
+  for (size_t i = 0; i < packed.size() && packed[i] != '='; ++i) {
+    bits = bits << 6 | static_cast<uint32_t>(digits.find(packed[i]));
+    if (i % 4 != 0) bytes += static_cast<char>(bits >> (6 - 2 * (i % 4)));
+  }
+  ASSERT_EQ(bytes.size(), 32 * sizeof(float));
+  EXPECT_EQ(std::memcmp(bytes.data(), vectors[0].data(), bytes.size()), 0);
+  for (const Json& bad : {Json{{"input", Json::array()}}, Json{{"input", {1, 2}}}, Json::object(),
+                          Json{{"input", "a"}, {"encoding_format", "int8"}},
+                          Json{{"input", "a"}, {"dimensions", 7}}}) {
+    EXPECT_EQ(post("/v1/embeddings", bad)->status, 400) << bad;
+  }
 }
 
 TEST_F(ServerTest, WhatIsWrongIsNamed) {

@@ -212,6 +212,32 @@ TEST(EmptyDecoderTest, TakesItsSourcesOneByOne) {
   }
 }
 
+TEST(MeanStatesTest, AreThoseOfThePlainEncoder) {
+  const ModelConfig config = engine_config(3);
+  const TensorReader read = random_weights(config);
+  const auto engine = make_engine(config, with(ComputeType::kFloat32, 2), read);
+  std::vector<TaskRoute> routes;
+  std::vector<std::vector<int32_t>> sources;
+  for (uint64_t i = 0; i < 3; ++i) {
+    routes.push_back(random_route(config, i == 1 ? Routes::kSoft : Routes::kOneHot, 50 + i));
+    sources.push_back(random_ids(config, 1 + 6 * static_cast<int64_t>(i), i));
+  }
+  const auto means = engine->mean_states(sources, {&routes[0], &routes[1], &routes[2]});
+  ASSERT_EQ(means.size(), 3u);
+  for (size_t source = 0; source < 3; ++source) {
+    const PlainRows states =
+        plain_stack(config, read, "encoder.", sources[source], nullptr, routes[source]);
+    ASSERT_EQ(means[source].size(), static_cast<size_t>(config.d_model));
+    for (size_t i = 0; i < means[source].size(); ++i) {
+      double sum = 0;
+      for (const PlainRow& state : states) sum += state[i];
+      EXPECT_NEAR(means[source][i], sum / static_cast<double>(states.size()), kBound);
+    }
+    const auto alone = engine->mean_states({sources[source]}, {&routes[source]});
+    EXPECT_EQ(alone.at(0), means[source]) << "to the bit, whatever the others";
+  }
+}
+
 class EngineTest : public ::testing::TestWithParam<Kind> {};
 
 // Rows that are copied, reordered and dropped between steps keep what they have written.

@@ -46,17 +46,6 @@ int64_t most_active(const std::vector<const TaskRoute*>& routes, float threshold
   return most;
 }
 
-// How many of the sources are encoded together: what keeps the products busy, and no more, since
-// the memory for activations grows with it.
-size_t group_size(std::span<const EngineSource> sources) {
-  constexpr size_t kTokens = 1024;
-  size_t count = 1, tokens = sources[0].ids.size();
-  while (count < sources.size() && tokens + sources[count].ids.size() <= kTokens) {
-    tokens += sources[count++].ids.size();
-  }
-  return count;
-}
-
 }  // namespace
 
 CpuDecoder::CpuDecoder(CpuEngine& engine, int64_t slots, size_t places)

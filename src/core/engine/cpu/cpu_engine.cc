@@ -29,6 +29,29 @@ std::unique_ptr<StepDecoder> CpuEngine::start_empty(const std::vector<const Task
   return std::make_unique<CpuDecoder>(*this, routes, places);
 }
 
+std::vector<std::vector<float>> CpuEngine::mean_states(
+    const std::vector<std::vector<int32_t>>& sources, const std::vector<const TaskRoute*>& routes) {
+  const int64_t width = config().d_model;
+  const std::vector<EngineSource> all = engine_sources(sources, routes);
+  std::vector<std::vector<float>> means;
+  for (std::span<const EngineSource> rest = all; !rest.empty();) {
+    const std::span<const EngineSource> group = rest.first(group_size(rest));
+    const float* state = encode(group);
+    for (const EngineSource& source : group) {
+      std::vector<double> sums(static_cast<size_t>(width), 0.0);
+      for (size_t position = 0; position < source.ids.size(); ++position, state += width) {
+        for (int64_t i = 0; i < width; ++i) sums[static_cast<size_t>(i)] += state[i];
+      }
+      std::vector<float>& mean = means.emplace_back();
+      for (const double sum : sums) {
+        mean.push_back(static_cast<float>(sum / static_cast<double>(source.ids.size())));
+      }
+    }
+    rest = rest.subspan(group.size());
+  }
+  return means;
+}
+
 void CpuEngine::embed(const StackEmbedding& embedding, std::span<const int32_t> ids,
                       std::span<const int32_t> positions, float* hidden) {
   const int64_t width = config().d_model;

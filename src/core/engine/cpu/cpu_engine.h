@@ -30,6 +30,8 @@ class CpuEngine : public Engine {
                                      int64_t positions) override;
   std::unique_ptr<StepDecoder> start_empty(const std::vector<const TaskRoute*>& routes,
                                            int64_t places) override;
+  std::vector<std::vector<float>> mean_states(const std::vector<std::vector<int32_t>>& sources,
+                                              const std::vector<const TaskRoute*>& routes) override;
   void log_gates(GateLog* log) override { scratch_.gate_log = log; }
 
   const EngineWeights& weights() const { return weights_; }
