@@ -30,11 +30,6 @@ bool cut_texts(Json& value) {
   return any;
 }
 
-bool is_blank(const Json& value) {
-  if (value.is_string()) return trim(value.get_ref<const std::string&>()).empty();
-  return value.is_structured() && std::all_of(value.begin(), value.end(), is_blank);
-}
-
 void parse_json_line(const std::string& text, Request& request) {
   const std::string where = "bad request";
   const Json line = parse_json(text, where);
@@ -61,6 +56,11 @@ InputFormat format_of_ending(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_blank(const Json& value) {
+  if (value.is_string()) return trim(value.get_ref<const std::string&>()).empty();
+  return value.is_structured() && std::all_of(value.begin(), value.end(), is_blank);
+}
 
 const EnumNames<InputFormat>& input_format_names() {
   static const EnumNames<InputFormat> names = {{"auto", InputFormat::kAuto},

@@ -14,6 +14,9 @@
 
 namespace trivium::cli {
 
+// Whether a text, or every text of an object, is white space or nothing.
+bool is_blank(const Json& value);
+
 enum class InputFormat {
   kAuto,   // by the file's ending, else by the first value
   kJsonl,  // an object a line

@@ -41,13 +41,18 @@ int run_serve(ServeFlags flags) {
   if (flags.server.api_key.empty() && std::getenv("TRIVIUM_API_KEY") != nullptr) {
     flags.server.api_key = std::getenv("TRIVIUM_API_KEY");
   }
+  if (flags.server.host.empty()) {
+    throw Error(ExitCode::kUsage, "--host is empty; name an address, or 0.0.0.0 for all");
+  }
   flags.server.timeout = std::chrono::seconds(flags.timeout);
   flags.server.connections = static_cast<size_t>(flags.live.places) + flags.live.max_waiting + 16;
   watch_stop_signals();
   Service service(load_model(flags.model, flags.generator), flags.live);
   Server server(service, flags.server);
   const int port = server.bind();
-  write_output("http://" + flags.server.host + ":" + std::to_string(port) + "\n");
+  const bool is_ipv6 = flags.server.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + flags.server.host + "]" : flags.server.host;
+  write_output("http://" + host + ":" + std::to_string(port) + "\n");
   spdlog::info("serving {} on {} port {}", service.name(), flags.server.host, port);
   server.run(stop_requested());
   return static_cast<int>(ExitCode::kOk);

@@ -18,4 +18,8 @@ class ClientWatch {
   int socket_ = -1;  // the server's; not to be closed
 };
 
+// Ends the connections that this program has taken on `port`: whoever sends or reads slowly does
+// not keep it from ending.
+void close_connections(int port);
+
 }  // namespace trivium::cli

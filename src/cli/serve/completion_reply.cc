@@ -29,7 +29,7 @@ CompletionReply::CompletionReply(CompletionRequest request, std::vector<LiveChoi
       model_(std::move(model)),
       created_(now_in_seconds()) {
   for (size_t i = 0; i < choices_.size(); ++i) {
-    if (!choices_[i].answer) progress_[i].finish = "no_task";
+    progress_[i].finish = choices_[i].finish;
   }
 }
 
@@ -96,7 +96,7 @@ Json CompletionReply::usage() const {
 
 Json CompletionReply::facts(size_t choice) const {
   Json facts = route_facts(choices_[choice].resolved);
-  facts["score"] = progress_[choice].score;
+  facts["score"] = progress_[choice].score ? Json(*progress_[choice].score) : Json();
   facts["truncated"] = progress_[choice].truncated;
   return facts;
 }

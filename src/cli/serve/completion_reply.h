@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,8 @@ class CompletionReply {
     size_t sent = 0;   // bytes of it that are in events
     int64_t tokens = 0, source_tokens = 0;
     bool truncated = false;
-    double score = 0;
-    std::string finish;  // "" while it goes on
+    std::optional<double> score;  // of an answer that ended by itself
+    std::string finish;           // "" while it goes on
     bool end_is_sent = false;
   };
 

@@ -11,6 +11,7 @@ namespace trivium::cli {
 namespace {
 
 constexpr size_t kMostStops = 4;
+constexpr size_t kLongestKey = 80;  // bytes of a key that a message repeats
 
 // Keys that would change the answer, and the values under which they do not.
 struct FixedKey {
@@ -69,7 +70,8 @@ class Reader {
     }
     for (const auto& [key, value] : json_.items()) {
       if (known_.contains(key)) continue;
-      throw bad_request("unknown key " + to_json_line(key.substr(0, 80)) +
+      if (key.size() > kLongestKey) throw bad_request("unknown key of more than 80 bytes");
+      throw bad_request("unknown key " + to_json_line(key) +
                         did_you_mean(key, {known_.begin(), known_.end()}));
     }
   }

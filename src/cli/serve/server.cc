@@ -1,5 +1,6 @@
 #include "cli/serve/server.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "cli/serve/completion_reply.h"
 #include "cli/serve/completion_request.h"
 #include "core/base/logging.h"
+#include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {
@@ -21,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kClientLeft = 499;   // counted as nginx does; nobody reads it
 constexpr auto kPatience = 100ms;  // between two looks at whether the asker is still there
+constexpr auto kLastWords = 1s;    // for what tells them so
 constexpr auto kGrace = 10s;       // for replies that are on their way when the program is to end
 constexpr const char* kJson = "application/json";
 constexpr const char* kEvents = "text/event-stream";
@@ -50,8 +53,11 @@ bool is_stream(const httplib::Response& response) {
   return response.get_header_value("Content-Type") == kEvents;
 }
 
+// "localhost", or an address of the loopback written out; no name that only begins like one.
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
+  in_addr address{};
+  if (::inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
+  return to_lower_ascii(host) == "localhost" || host == "::1" || host == "[::1]";
 }
 
 // "127.0.0.1" of "127.0.0.1:8080".
@@ -99,18 +105,28 @@ int Server::bind() {
                                             std::to_string(options_.port) +
                                             "; name another --host or --port");
   }
-  return port;
+  return port_ = port;
 }
 
+// The library stops replies that are on their way at once, so that it is asked to stop only when
+// they have ended, and asked what is new is refused until then.
 void Server::run(const std::atomic<bool>& stop) {
   std::atomic<bool> has_ended{false};
   std::thread watcher([&] {
     while (!stop.load() && !has_ended.load()) std::this_thread::sleep_for(kPatience);
-    http_.stop();
-    for (auto waited = 0ms; waited < kGrace && !has_ended.load(); waited += kPatience) {
+    is_ending_.store(true);
+    for (auto waited = 0ms; waited < kGrace && on_their_way_.load() > 0; waited += kPatience) {
       std::this_thread::sleep_for(kPatience);
     }
     ends_now_.store(true);
+    for (auto waited = 0ms; waited < kLastWords && on_their_way_.load() > 0; waited += kPatience) {
+      std::this_thread::sleep_for(kPatience);
+    }
+    while (!has_ended.load()) {
+      http_.stop();  // does nothing before the server runs
+      close_connections(port_);
+      std::this_thread::sleep_for(kPatience);
+    }
   });
   http_.listen_after_bind();
   has_ended.store(true);
@@ -153,8 +169,10 @@ Server::Handler Server::guarded(const std::string& path, Handler handler) {
   return [this, path, handler = std::move(handler)](const httplib::Request& request,
                                                     httplib::Response& response) {
     const auto begun = Clock::now();
+    ++on_their_way_;
     try {
       check_asker(request);
+      if (is_ending_.load()) throw ApiError(503, "unavailable_error", "the program ends");
       handler(request, response);
     } catch (const ApiError& error) {
       reply_error(response, error);
@@ -165,6 +183,7 @@ Server::Handler Server::guarded(const std::string& path, Handler handler) {
       reply_error(response, ApiError(500, "server_error", "internal error"));
     }
     if (is_stream(response)) return;  // counted at its end
+    --on_their_way_;
     metrics_.count_request(path, response.status < 0 ? 200 : response.status, Clock::now() - begun);
   };
 }
@@ -177,7 +196,9 @@ void Server::check_asker(const httplib::Request& request) const {
     throw ApiError(401, "authentication_error",
                    "the key is missing or wrong; send Authorization: Bearer KEY");
   }
-  if (is_loopback(options_.host) && !is_loopback(without_port(request.get_header_value("Host")))) {
+  if (is_loopback(options_.host) &&
+      (request.get_header_value_count("Host") != 1 ||
+       !is_loopback(without_port(request.get_header_value("Host"))))) {
     throw ApiError(403, "permission_error", "the Host header names another server");
   }
   if (request.method == "POST" && !request.get_header_value("Content-Type").starts_with(kJson)) {
@@ -194,8 +215,8 @@ void Server::complete(const httplib::Request& request, httplib::Response& respon
   CompletionRequest asked =
       parse_completion_request(request.body, service_.default_search(), service_.limits());
   std::vector<LiveChoice> choices = service_.ask(asked);
-  for (const LiveChoice& choice : choices) {
-    metrics_.count_route(choice.resolved.task, choice.resolved.prompt.route);
+  for (size_t i = 0; i < choices.size(); i += static_cast<size_t>(asked.choices)) {
+    metrics_.count_route(choices[i].resolved.task, choices[i].resolved.prompt.route);
   }
   const bool streams = asked.streams;
   std::string model = asked.model.empty() ? service_.name() + ":auto" : asked.model;
@@ -243,6 +264,7 @@ void Server::stream(const std::shared_ptr<CompletionReply>& reply, httplib::Resp
       },
       [this, reply, begun](bool is_whole) {
         reply->cancel();
+        --on_their_way_;
         metrics_.count_request(kCompletions, is_whole ? 200 : kClientLeft, Clock::now() - begun);
       });
 }

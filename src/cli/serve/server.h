@@ -48,7 +48,10 @@ class Server {
   Service& service_;
   ServerOptions options_;
   Metrics metrics_;
-  std::atomic<bool> ends_now_{false};  // the time after a stop is over
+  int port_ = 0;
+  std::atomic<int> on_their_way_{0};    // requests, streams among them until their end
+  std::atomic<bool> is_ending_{false};  // no new request is taken
+  std::atomic<bool> ends_now_{false};   // the time for those on their way is over
   httplib::Server http_;
 };
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kMostOptions = 1000;  // of a request for scores; each is a row of the batch
 constexpr size_t kMostEmbedded = 256;  // texts of a request
+constexpr size_t kLongestName = 256;   // bytes of a model's
 constexpr const char* kAuto = "auto";
 
 std::vector<const TaskRoute*> routes_of(const LoadedModel& model) {
@@ -57,6 +58,7 @@ Json input_of(const Json& json) {
 
 Service::Service(LoadedModel model, const LiveOptions& options)
     : model_(std::move(model)),
+      options_(options),
       name_(folder_name(model_.folder())),
       created_(std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
@@ -175,6 +177,9 @@ Json Service::embeddings(const std::string& body) {
 }
 
 std::string Service::task_of(const std::string& model) const {
+  if (model.size() > kLongestName) {
+    throw ApiError(404, "not_found_error", "there is no model of so long a name");
+  }
   const size_t colon = model.find(':');
   const std::string before = model.substr(0, colon);
   const std::string task = colon == std::string::npos ? kAuto : model.substr(colon + 1);
@@ -190,14 +195,26 @@ std::string Service::task_of(const std::string& model) const {
 
 std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
   const std::string task = task_of(request.model);
+  const size_t wanted = request.prompts.size() * static_cast<size_t>(request.choices);
+  const size_t most = static_cast<size_t>(options_.places) + options_.max_waiting;
+  if (wanted > most) {
+    throw bad_request("this asks for " + std::to_string(wanted) + " answers; the server takes " +
+                      std::to_string(most) + " at once: part the request");
+  }
   std::vector<LiveChoice> choices;
   for (const Json& prompt : request.prompts) {
-    const ResolvedPrompt resolved = resolve(prompt, task);
-    for (int choice = 0; choice < request.choices; ++choice) choices.push_back({resolved, nullptr});
+    LiveChoice choice;
+    if (is_blank(prompt)) {
+      choice.finish = "skipped";
+    } else {
+      choice.resolved = resolve(prompt, task);
+      if (!choice.resolved.fits) choice.finish = "no_task";
+    }
+    choices.insert(choices.end(), static_cast<size_t>(request.choices), choice);
   }
   for (size_t i = 0; i < choices.size(); ++i) {
     LiveChoice& choice = choices[i];
-    if (!choice.resolved.fits) continue;
+    if (!choice.finish.empty()) continue;
     const uint64_t draw = i % static_cast<size_t>(request.choices);
     choice.answer = live_.ask(choice.resolved.prompt, request.search, draw);
     if (choice.answer) continue;

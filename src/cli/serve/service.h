@@ -16,7 +16,8 @@ namespace trivium::cli {
 // One answer of a completion, on its way.
 struct LiveChoice {
   ResolvedPrompt resolved;
-  std::shared_ptr<LiveAnswer> answer;  // null where no known task fits the prompt
+  std::shared_ptr<LiveAnswer> answer;  // null where there is none to be made
+  std::string finish;                  // why: "no_task", or "skipped" for an empty prompt
 };
 
 // All may be called from any thread. ApiErrors name what the asker can do.
@@ -57,6 +58,7 @@ class Service {
   ResolvedPrompt resolve(const Json& input, const std::string& task) const;
 
   LoadedModel model_;
+  LiveOptions options_;
   std::string name_;
   int64_t created_;               // when the program began, in seconds of Unix time
   mutable std::mutex templates_;  // rendering a template is not for two threads at once

@@ -82,6 +82,7 @@ std::shared_ptr<LiveAnswer> LiveGenerator::ask(const Prompt& prompt, const Searc
   std::shared_ptr<LiveAnswer> answer = question->answer;
   {
     const std::lock_guard lock(mutex_);
+    std::erase_if(questions_, [](const auto& other) { return other->answer->is_cancelled(); });
     if (questions_.size() >= options_.max_waiting + free_places()) return nullptr;
     questions_.push_back(std::move(question));
   }
