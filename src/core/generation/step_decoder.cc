@@ -4,6 +4,7 @@
 
 namespace trivium {
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the decoders that can keep the ids.
 void StepDecoder::add_source(std::vector<int32_t> /*ids*/, const TaskRoute* /*route*/) {
   throw std::logic_error("this decoder has its sources from the start");
 }
