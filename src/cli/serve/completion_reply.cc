@@ -7,15 +7,9 @@
 namespace trivium::cli {
 namespace {
 
-int64_t now_in_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string next_id() {
   static std::atomic<int64_t> count{0};
-  return "cmpl-" + std::to_string(now_in_seconds()) + "-" + std::to_string(++count);
+  return "cmpl-" + std::to_string(unix_seconds()) + "-" + std::to_string(++count);
 }
 
 }  // namespace
@@ -27,7 +21,7 @@ CompletionReply::CompletionReply(CompletionRequest request, std::vector<LiveChoi
       progress_(choices_.size()),
       id_(next_id()),
       model_(std::move(model)),
-      created_(now_in_seconds()) {
+      created_(unix_seconds()) {
   for (size_t i = 0; i < choices_.size(); ++i) {
     progress_[i].finish = choices_[i].finish;
   }

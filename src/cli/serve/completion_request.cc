@@ -150,10 +150,15 @@ void read_search(Reader& reader, const CompletionLimits& limits, SearchOptions& 
 
 }  // namespace
 
+Json parse_request(const std::string& body) {
+  Json json = parse_json(body, kRequest);
+  if (!json.is_object()) throw bad_request("the request is not a JSON object");
+  return json;
+}
+
 CompletionRequest parse_completion_request(const std::string& body, const SearchOptions& checkpoint,
                                            const CompletionLimits& limits) {
-  const Json json = parse_json(body, kRequest);
-  if (!json.is_object()) throw bad_request("the request is not a JSON object");
+  const Json json = parse_request(body);
   Reader reader(json);
   CompletionRequest request;
   request.search = checkpoint;

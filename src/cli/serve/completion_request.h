@@ -9,6 +9,9 @@
 
 namespace trivium::cli {
 
+// The object that a request's body is. ApiError 400, Error kBadData for anything else.
+Json parse_request(const std::string& body);
+
 struct CompletionRequest {
   std::string model;          // as it was named; "" where it was not
   std::vector<Json> prompts;  // each a text, or an object of its task's fields

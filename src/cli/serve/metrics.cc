@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "core/routes/layer_place.h"
+
 namespace trivium::cli {
 
 void Metrics::count_request(const std::string& path, int status,
@@ -19,14 +21,11 @@ void Metrics::count_request(const std::string& path, int status,
 void Metrics::count_route(const std::string& task, const TaskRoute& route) {
   const std::lock_guard lock(mutex_);
   ++tasks_[task];
-  const auto count_stack = [&](const char* name, const std::vector<std::vector<float>>& stack) {
-    for (size_t layer = 0; layer < stack.size(); ++layer) {
-      if (stack[layer].size() == 1) continue;
-      ++experts_[{fmt::format("{} {}", name, layer + 1), TaskRoute::main_expert(stack[layer]) + 1}];
-    }
-  };
-  count_stack("encoder", route.encoder);
-  count_stack("decoder", route.decoder);
+  for (const LayerPlace& place : places_of(route)) {
+    const std::vector<float>& weights = weights_at(route, place);
+    if (weights.size() == 1) continue;
+    ++experts_[{name_of(place), TaskRoute::main_expert(weights) + 1}];
+  }
 }
 
 std::string Metrics::text(const LiveGenerator::Load& load) const {

@@ -1,6 +1,7 @@
 #include "cli/serve/server.h"
 
 #include <arpa/inet.h>
+#include <openssl/crypto.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -42,11 +43,7 @@ void reply_error(httplib::Response& response, const ApiError& error) {
 
 // Whether two texts are equal, in a time that does not tell how far they are.
 bool equal_secrets(const std::string& a, const std::string& b) {
-  unsigned char difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i] ^ b[b.empty() ? 0 : i % b.size()]);
-  }
-  return difference == 0;
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 bool is_stream(const httplib::Response& response) {

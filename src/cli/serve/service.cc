@@ -42,12 +42,6 @@ std::string base64_of(const std::vector<float>& numbers) {
   return text;
 }
 
-Json parse_object(const std::string& body) {
-  Json json = parse_json(body, kRequest);
-  if (!json.is_object()) throw bad_request("the request is not a JSON object");
-  return json;
-}
-
 Json input_of(const Json& json) {
   Json input = json_get<Json>(json, "input", kRequest);
   if (!input.is_string() && !input.is_object()) throw_json_type_error("input", kRequest, false);
@@ -60,9 +54,7 @@ Service::Service(LoadedModel model, const LiveOptions& options)
     : model_(std::move(model)),
       options_(options),
       name_(folder_name(model_.folder())),
-      created_(std::chrono::duration_cast<std::chrono::seconds>(
-                   std::chrono::system_clock::now().time_since_epoch())
-                   .count()),
+      created_(unix_seconds()),
       live_(model_.generator(), routes_of(model_), options) {}
 
 CompletionLimits Service::limits() const {
@@ -107,7 +99,7 @@ ResolvedPrompt Service::resolve(const Json& input, const std::string& task) cons
 }
 
 Json Service::route(const std::string& body) const {
-  const Json json = parse_object(body);
+  const Json json = parse_request(body);
   const ResolvedPrompt resolved =
       resolve(input_of(json), json_get_or<std::string>(json, "task", kRequest, ""));
   Json facts = route_facts(resolved);
@@ -118,7 +110,7 @@ Json Service::route(const std::string& body) const {
 }
 
 Json Service::score(const std::string& body) {
-  const Json json = parse_object(body);
+  const Json json = parse_request(body);
   const ResolvedPrompt resolved =
       resolve(input_of(json), json_get_or<std::string>(json, "task", kRequest, ""));
   const auto options =
@@ -140,7 +132,7 @@ Json Service::score(const std::string& body) {
 }
 
 Json Service::embeddings(const std::string& body) {
-  const Json json = parse_object(body);
+  const Json json = parse_request(body);
   const auto format = json_get_or<std::string>(json, "encoding_format", kRequest, "float");
   if (format != "float" && format != "base64") {
     throw bad_request("\"encoding_format\" must be float or base64");
@@ -224,6 +216,12 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     throw ApiError(429, "rate_limit_error", "too many requests wait; ask again in a moment");
   }
   return choices;
+}
+
+int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 Json route_facts(const ResolvedPrompt& resolved) {

@@ -65,6 +65,9 @@ class Service {
   LiveGenerator live_;
 };
 
+// The time now in seconds of Unix time.
+int64_t unix_seconds();
+
 // {"task", "task_source", "reason", "route"}: what answers say besides OpenAI's keys.
 Json route_facts(const ResolvedPrompt& resolved);
 

@@ -94,6 +94,8 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
   std::vector<std::pair<size_t, std::string>> near;
   const size_t limit = std::max<size_t>(2, word.size() / 3);
   for (const std::string& name : names) {
+    // The distance is no less than what one is longer by: a very long word costs nothing.
+    if (std::max(word.size(), name.size()) - std::min(word.size(), name.size()) > limit) continue;
     const size_t distance = edit_distance(word, name);
     if (distance <= limit) near.emplace_back(distance, name);
   }

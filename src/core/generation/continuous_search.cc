@@ -113,7 +113,7 @@ void ContinuousSearch::run_decoder() {
       RowOutput& output = outputs_[row];
       output.logits = logits.subspan(row * width, width);
       if (active.search->reads_logits()) continue;
-      scans_[row] = LogitScan(active.search->candidates());
+      scans_[row].begin(active.search->candidates());
       scans_[row].read(output.logits, output.banned);
       output.scan = &scans_[row];
     }

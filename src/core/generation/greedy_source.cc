@@ -59,8 +59,7 @@ class GreedySource : public SourceSearch {
     }
     const auto most = static_cast<int64_t>(scores.size());
     scan_.begin(options_->sample ? static_cast<int>(std::min<int64_t>(options_->top_k, most)) : 1);
-    const LogitSum sum = scan_.add(scores, 0, output.banned);
-    scan_.finish({&sum, 1});
+    scan_.read(scores, output.banned);
     int32_t token = -1;
     if (options_->sample) {
       token = sampler_.draw(scores, output.banned, scan_, rng_);

@@ -16,8 +16,7 @@ std::span<const LogitScan> StepDecoder::step_scan(std::span<const int32_t> token
   scans_.resize(tokens.size());
   for (size_t row = 0; row < tokens.size(); ++row) {
     scans_[row].begin(count);
-    const LogitSum sum = scans_[row].add(logits.subspan(row * width, width), 0, banned[row]);
-    scans_[row].finish({&sum, 1});
+    scans_[row].read(logits.subspan(row * width, width), banned[row]);
   }
   return scans_;
 }
