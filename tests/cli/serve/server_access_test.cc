@@ -40,7 +40,7 @@ std::string raw_exchange(int port, const std::string& bytes, int most = 20000) {
 }
 
 std::string head_of(const std::string& first_line, const std::string& more) {
-  return first_line + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n\r\n";
+  return first_line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + more + "\r\n\r\n";
 }
 
 // Nobody has to send a gigabyte to be refused, and none of it is kept.
@@ -59,6 +59,7 @@ TEST_F(ServerTest, WhatIsRefusedIsNotRead) {
            {"POST /v1/score", json + key + "X: y", "411"},
            {"POST /v1/nothing", json + key + long_body, "404"},
            {"PUT /v1/score", json + key + long_body, "405"},
+           {"QUERY /v1/score?x=y", json + key + long_body, "405"},
            {"PATCH /nothing", key + long_body, "404"}}) {
     EXPECT_THAT(raw_exchange(port_, head_of(first_line, header)), StartsWith("HTTP/1.1 " + status))
         << first_line << header;
