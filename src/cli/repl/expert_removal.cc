@@ -39,8 +39,9 @@ TaskRoute route_without(const LoadedModel& model, int64_t row, TaskRoute route,
   const std::string layer = name_of(removed.place);
   const std::string expert = "expert " + std::to_string(removed.expert + 1);
   if (weights.at(removed.expert) <= 0) {
-    throw Error(ExitCode::kUsage,
-                layer + " does not take " + expert + " here: without it nothing changes");
+    throw Error(ExitCode::kUsage, layer + " takes expert " +
+                                      std::to_string(TaskRoute::main_expert(weights) + 1) +
+                                      " here: without " + expert + " nothing changes");
   }
   const RoutingConfig& routing = model.config().routing;
   const bool takes_one = routing.selection != SelectionKind::kSoftmax;

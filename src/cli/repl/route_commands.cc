@@ -15,7 +15,7 @@ namespace {
 
 std::string in_figures(double number) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.2f", number);
+  std::snprintf(text, sizeof text, "%.3f", number);
   return text;
 }
 
@@ -257,7 +257,9 @@ void RouteCommands::compare_answers(const Arguments& tasks) {
   screen_.out << '\n'
               << side_by_side(tasks[0] + ':', tasks[1] + ':', screen_.style)
               << side_by_side(answers[0], answers[1], screen_.style);
-  screen_.say("(the last prompt's answers; in brackets the answer's log-likelihood)", Ink::kDim);
+  screen_.say(
+      "(the last prompt's answers and their log-likelihoods; a beam's is divided by its length)",
+      Ink::kDim);
 }
 
 }  // namespace trivium::cli

@@ -62,12 +62,24 @@ std::vector<std::vector<float>> stack_from(const Json& json, const char* name,
   return stack;
 }
 
-Exchange exchange_from(const Json& json, const SearchOptions& defaults, const std::string& where) {
+// Error kBadData, beginning with `where`, for a task that the model does not know; "" is none.
+void check_task(const LoadedModel& model, const std::string& task, const std::string& where) {
+  try {
+    if (!task.empty()) model.tasks().index_of(task);
+  } catch (const Error& e) {
+    throw Error(ExitCode::kBadData, where + ": " + e.what());
+  }
+}
+
+Exchange exchange_from(const Json& json, const Conversation& conversation,
+                       const std::string& where) {
   refuse_other_keys(json, {"prompt", "task", "task_source", "route", "answer", "score", "settings"},
                     where);
   Exchange exchange;
   exchange.prompt = json_get<std::string>(json, "prompt", where);
+  if (exchange.prompt.empty()) throw Error(ExitCode::kBadData, where + ": the prompt is empty");
   exchange.task = json_get<std::string>(json, "task", where);
+  check_task(conversation.model, exchange.task, where);
   exchange.answer = json_get<std::string>(json, "answer", where);
   exchange.score = json_get<double>(json, "score", where);
   const std::string source = json_get<std::string>(json, "task_source", where);
@@ -81,6 +93,7 @@ Exchange exchange_from(const Json& json, const SearchOptions& defaults, const st
   refuse_other_keys(route, {"encoder", "decoder"}, where + ": route");
   exchange.route.encoder = stack_from(route, "encoder", where);
   exchange.route.decoder = stack_from(route, "decoder", where);
+  const SearchOptions defaults = conversation.model.generator().default_search();
   exchange.search = search_from_json(defaults, json_get<Json>(json, "settings", where), where);
   return exchange;
 }
@@ -97,10 +110,10 @@ void read_head(const Json& json, const Conversation& conversation, const std::st
   }
   session.task = json_get<std::string>(json, "task", where);
   session.search = search_from_json(session.search, json_get<Json>(json, "settings", where), where);
+  check_task(conversation.model, session.task, where);
   const std::vector<std::string> pins = json_get<std::vector<std::string>>(json, "pins", where);
   try {
     const LoadedModel& model = conversation.model;
-    if (!session.task.empty()) model.tasks().index_of(session.task);
     check_length(session.search, model.config());
     for (const std::string& text : pins) {
       const Pin pin = parse_pin(text, model.route(-1));
@@ -141,7 +154,6 @@ StoredSession read_session(const std::filesystem::path& file, const Conversation
   LineReader reader(stream, name, kMostLineBytes);
   StoredSession session;
   session.search = conversation.model.generator().default_search();
-  const SearchOptions defaults = session.search;
   bool has_head = false;
   while (const std::optional<LineReader::Line> line = reader.next()) {
     const std::string where = reader.place(*line);
@@ -153,7 +165,7 @@ StoredSession read_session(const std::filesystem::path& file, const Conversation
       throw Error(ExitCode::kBadData, where + ": more than " + std::to_string(kMostExchanges) +
                                           " exchanges; shorten the file");
     } else {
-      session.exchanges.push_back(exchange_from(json, defaults, where));
+      session.exchanges.push_back(exchange_from(json, conversation, where));
     }
     has_head = true;
   }

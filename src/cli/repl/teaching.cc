@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <regex>
 #include <utility>
 
 #include "cli/program/companion.h"
@@ -36,6 +37,12 @@ fs::path private_file(const std::vector<std::string>& lines) {
   return path;
 }
 
+// A message without the time and the level that it begins with, which say nothing here.
+std::string without_stamp(const std::string& message) {
+  static const std::regex kStamp("^[0-9:]{8} [a-z]+ ");
+  return std::regex_replace(message, kStamp, "");
+}
+
 }  // namespace
 
 Teaching::Teaching(Conversation& conversation, const Screen& screen, ModelLoader loader)
@@ -43,8 +50,14 @@ Teaching::Teaching(Conversation& conversation, const Screen& screen, ModelLoader
 
 Teaching::~Teaching() {
   process_.reset();
+  remove_typed_file();
+}
+
+void Teaching::remove_typed_file() {
   std::error_code ignored;
-  if (!typed_file_.empty()) fs::remove(typed_file_, ignored);
+  if (const fs::path typed = std::exchange(typed_file_, {}); !typed.empty()) {
+    fs::remove(typed, ignored);
+  }
 }
 
 void Teaching::check_name(const std::string& name) const {
@@ -74,6 +87,7 @@ void Teaching::run(const std::vector<std::string>& arguments, const std::string&
   if (name == "off" && arguments.size() == 1) {
     if (!process_) return screen_.say("nothing is being taught", Ink::kDim);
     process_.reset();
+    remove_typed_file();
     return screen_.say("stopped; " + task_ + " is not learned", Ink::kDim);
   }
   check_name(name);
@@ -116,6 +130,7 @@ void Teaching::start(const std::string& task, const fs::path& examples) {
   task_ = task;
   output_ = fs::path("runs") / task;
   fs::create_directories(output_.parent_path());
+  begin_ = std::chrono::steady_clock::now();
   process_ = std::make_unique<TrainProcess>(std::vector<std::string>{
       "task", "add", task, "--checkpoint=" + conversation_.model.folder().string(),
       "--examples=" + examples.string(), "--output=" + output_.string()});
@@ -125,7 +140,7 @@ void Teaching::start(const std::string& task, const fs::path& examples) {
 std::string Teaching::wait() {
   if (!process_) return "";
   process_->wait();
-  return news();
+  return finish();
 }
 
 std::string Teaching::news() {
@@ -134,21 +149,17 @@ std::string Teaching::news() {
   try {
     return finish();
   } catch (const std::exception& e) {
-    return "error: " + sanitise(e.what()) + '\n';
+    return wrap("error: " + sanitise(e.what()), screen_.style) + '\n';
   }
 }
 
 std::string Teaching::finish() {
   const std::unique_ptr<TrainProcess> ended = std::move(process_);
-  std::error_code ignored;
-  if (const fs::path typed = std::exchange(typed_file_, {}); !typed.empty()) {
-    fs::remove(typed, ignored);
-  }
+  remove_typed_file();
   if (*ended->code() != 0) {
-    return wrap("error: " + task_ + " is not learned: " + sanitise(ended->last_message()) +
-                    " (exit code " + std::to_string(*ended->code()) + ")",
-                screen_.style) +
-           '\n';
+    throw Error(ExitCode::kBadData, task_ +
+                                        " is not learned: " + without_stamp(ended->last_message()) +
+                                        " (exit code " + std::to_string(*ended->code()) + ")");
   }
   conversation_.model = loader_(output_);
   std::string text;
@@ -162,8 +173,11 @@ std::string Teaching::finish() {
 
 std::string Teaching::status() const {
   if (!process_) return "";
-  const std::string message = process_->last_message();
-  return "teaching " + task_ + (message.empty() ? "" : ": " + message);
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin_);
+  const std::string message = without_stamp(process_->last_message());
+  return "teaching " + task_ + " (" + std::to_string(seconds.count()) + " s)" +
+         (message.empty() ? "" : ": " + message);
 }
 
 }  // namespace trivium::cli

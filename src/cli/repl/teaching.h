@@ -1,6 +1,7 @@
 // New tasks, taught while the conversation goes on.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -37,7 +38,8 @@ class Teaching : public Background {
   // Forgets them.
   void drop_examples() { collected_.reset(); }
 
-  // Waits for its end. Returns what news() does.
+  // Waits for its end. Returns what there is to say; "" where nothing goes on. Error kBadData where
+  // the task was not learned, and the errors of the loader.
   std::string wait();
 
   int descriptor() const override { return process_ ? process_->descriptor() : -1; }
@@ -52,6 +54,7 @@ class Teaching : public Background {
   void check_name(const std::string& name) const;
   void start(const std::string& task, const std::filesystem::path& examples);
   std::string finish();
+  void remove_typed_file();
 
   Conversation& conversation_;
   const Screen& screen_;
@@ -59,6 +62,7 @@ class Teaching : public Background {
   std::optional<Collected> collected_;
   std::string task_;
   std::filesystem::path output_;
+  std::chrono::steady_clock::time_point begin_;
   std::filesystem::path typed_file_;  // of typed examples, removed when they are learned
   std::unique_ptr<TrainProcess> process_;
 };

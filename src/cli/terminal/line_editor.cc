@@ -21,6 +21,7 @@ namespace trivium::cli {
 namespace {
 
 constexpr int kHistoryLines = 2000;
+constexpr int kTick = 1000;  // milliseconds after which the status of what goes on is read again
 constexpr size_t kMaxPaste = size_t{1} << 20;
 constexpr wchar_t kReplacement = 0xFFFD;
 // What a terminal puts around a paste, behind ESC.
@@ -201,7 +202,12 @@ LineEditor::Impl::Input LineEditor::Impl::next_byte(unsigned char& byte, int mil
     const int news = background != nullptr && !is_searching() ? background->descriptor() : -1;
     pollfd ready[] = {
         {STDIN_FILENO, POLLIN, 0}, {interrupts.descriptor(), POLLIN, 0}, {news, POLLIN, 0}};
-    const int count = ::poll(ready, 3, milliseconds);
+    const bool ticks = news >= 0 && milliseconds < 0;
+    const int count = ::poll(ready, 3, ticks ? kTick : milliseconds);
+    if (count == 0 && ticks) {
+      if (!show_news()) return Input::kEnd;
+      continue;
+    }
     if (count == 0) return Input::kNothingYet;
     if (count < 0) {
       if (errno == EINTR) continue;
