@@ -1,6 +1,7 @@
 #include "cli/repl/slash_commands.h"
 
 #include <algorithm>
+#include <iterator>
 #include <regex>
 #include <sstream>
 
@@ -9,6 +10,69 @@
 
 namespace trivium::cli {
 namespace {
+
+constexpr SlashCommand kCommands[] = {
+    {ReplCommand::kHelp, "/help", "[COMMAND]", "this list, or more about a command", ""},
+    {ReplCommand::kTask, "/task", "[NAME|auto]", "choose the task that prompts are for",
+     "With a name, every prompt is put into this task's words and takes its route. With auto, "
+     "each prompt goes to the task whose texts are nearest to it. Without an argument it shows "
+     "the present task."},
+    {ReplCommand::kTasks, "/tasks", "[FILTER]", "list the tasks that the model knows",
+     "With a filter, only tasks whose name, family or description contains it."},
+    {ReplCommand::kRegen, "/regen", "", "ask the last prompt again",
+     "With sample=true it draws another answer, by the next seed."},
+    {ReplCommand::kScore, "/score", "TEXT | TEXT...", "rank texts as answers to the last prompt",
+     "Each text is scored on the last prompt's route, pins included: its share among these "
+     "texts, and its log-likelihood, summed over its tokens and its end."},
+    {ReplCommand::kRoute, "/route", "[full|brief|off]",
+     "the last route; or what to show of the next ones",
+     "brief shows the picture after each answer, full the picture and every weight, off nothing. "
+     "Without an argument it shows the last prompt's route (before any prompt, the task's) in "
+     "full."},
+    {ReplCommand::kPin, "/pin", "enc|dec.LAYER=EXPERT... | off",
+     "make a layer take an expert of your choice",
+     "The layer takes this expert from now on, whatever the task's route says, and the last "
+     "prompt is answered again to show what changed; layers and experts are counted from 1. "
+     "Without an argument it lists the pins; off removes them."},
+    {ReplCommand::kDisable, "/disable", "enc|dec.LAYER=EXPERT...",
+     "take experts out of the last prompt's route, once",
+     "The last prompt is answered without these experts, to show what they do: a layer that "
+     "takes one expert takes the task's next likeliest, one that mixes several shares its "
+     "weight out among the others, as trivium routes disable does. It lasts for this one "
+     "answer; /pin makes a choice stay."},
+    {ReplCommand::kGates, "/gates", "",
+     "which expert each token of the last prompt and answer took",
+     "For models whose layers have feed-forward experts that gates choose token by token. A "
+     "column is a layer; the decoder's tokens are what it had read when it chose."},
+    {ReplCommand::kWhy, "/why", "", "why the last prompt went to its task, and what its route says",
+     "Shows the nearest tasks with their probabilities and the words that spoke for each; the "
+     "tasks whose routes are nearest to the prompt's; and which families and kinds of tasks go "
+     "with the experts that it took (Pearson's r over the model's tasks, p < 0.01)."},
+    {ReplCommand::kCompare, "/compare", "TASK TASK",
+     "two tasks' routes, and their answers to the last prompt", ""},
+    {ReplCommand::kTeach, "/teach", "NAME [FILE] | off", "teach the model a new task from examples",
+     "FILE has a line {\"inputs\": TEXT, \"targets\": TEXT} for each example. Without a file, "
+     "type each as INPUT => ANSWER; an empty line ends them. The task gets a vector, and so a "
+     "route, by trivium task add, while you go on asking; the model with it is written to "
+     "runs/NAME and takes the place of this one. Without an argument it says how far it is; off "
+     "stops it, and so does leaving."},
+    {ReplCommand::kSet, "/set", "[KEY=VALUE...]", "how to search for an answer",
+     "Without an argument it lists the settings and their values."},
+    {ReplCommand::kShow, "/show", "", "model, task, settings and pins at hand", ""},
+    {ReplCommand::kSave, "/save", "FILE", "write this conversation to a file",
+     "JSON Lines: a line with task, settings and pins, then a line for each prompt with its "
+     "task, route, answer, score and settings. A file that is there stays; /save! writes over "
+     "it."},
+    {ReplCommand::kSaveOver, "/save!", "FILE", "the same, over a file that is there", ""},
+    {ReplCommand::kLoad, "/load", "FILE", "go on where /save stopped",
+     "Task, settings, pins and what was said are then the file's."},
+    {ReplCommand::kHistory, "/history", "", "the lines that you entered",
+     "Up and Down fetch them back, Ctrl-R searches. They are kept in "
+     "$XDG_STATE_HOME/trivium/history (~/.local/state where that is not set) unless the program "
+     "was started with --no-history."},
+    {ReplCommand::kClear, "/clear", "", "clear the screen, and forget what was said",
+     "Task, settings and pins stay."},
+    {ReplCommand::kQuit, "/quit", "", "leave; so does Ctrl-D", ""}};
 
 const SlashCommand& find_command(const std::string& name) {
   if (const SlashCommand* command = command_named(name)) return *command;
@@ -46,70 +110,7 @@ std::string pin_example(const std::string& command, const TaskRoute& shape) {
 }  // namespace
 
 const std::vector<SlashCommand>& slash_commands() {
-  static const std::vector<SlashCommand> commands = {
-      {ReplCommand::kHelp, "/help", "[COMMAND]", "this list, or more about a command", ""},
-      {ReplCommand::kTask, "/task", "[NAME|auto]", "choose the task that prompts are for",
-       "With a name, every prompt is put into this task's words and takes its route. With auto, "
-       "each prompt goes to the task whose texts are nearest to it. Without an argument it shows "
-       "the present task."},
-      {ReplCommand::kTasks, "/tasks", "[FILTER]", "list the tasks that the model knows",
-       "With a filter, only tasks whose name, family or description contains it."},
-      {ReplCommand::kRegen, "/regen", "", "ask the last prompt again",
-       "With sample=true it draws another answer, by the next seed."},
-      {ReplCommand::kScore, "/score", "TEXT | TEXT...", "rank texts as answers to the last prompt",
-       "Each text is scored on the last prompt's route, pins included: its share among these "
-       "texts, and its log-likelihood, summed over its tokens and its end."},
-      {ReplCommand::kRoute, "/route", "[full|brief|off]",
-       "the last route; or what to show of the next ones",
-       "brief shows the picture after each answer, full the picture and every weight, off nothing. "
-       "Without an argument it shows the last prompt's route (before any prompt, the task's) in "
-       "full."},
-      {ReplCommand::kPin, "/pin", "enc|dec.LAYER=EXPERT... | off",
-       "make a layer take an expert of your choice",
-       "The layer takes this expert from now on, whatever the task's route says, and the last "
-       "prompt is answered again to show what changed; layers and experts are counted from 1. "
-       "Without an argument it lists the pins; off removes them."},
-      {ReplCommand::kDisable, "/disable", "enc|dec.LAYER=EXPERT...",
-       "take experts out of the last prompt's route, once",
-       "The last prompt is answered without these experts, to show what they do: a layer that "
-       "takes one expert takes the task's next likeliest, one that mixes several shares its "
-       "weight out among the others, as trivium routes disable does. It lasts for this one "
-       "answer; /pin makes a choice stay."},
-      {ReplCommand::kGates, "/gates", "",
-       "which expert each token of the last prompt and answer took",
-       "For models whose layers have feed-forward experts that gates choose token by token. A "
-       "column is a layer; the decoder's tokens are what it had read when it chose."},
-      {ReplCommand::kWhy, "/why", "",
-       "why the last prompt went to its task, and what its route says",
-       "Shows the nearest tasks with their probabilities and the words that spoke for each; the "
-       "tasks whose routes are nearest to the prompt's; and which families and kinds of tasks go "
-       "with the experts that it took (Pearson's r over the model's tasks, p < 0.01)."},
-      {ReplCommand::kCompare, "/compare", "TASK TASK",
-       "two tasks' routes, and their answers to the last prompt", ""},
-      {ReplCommand::kTeach, "/teach", "NAME [FILE] | off",
-       "teach the model a new task from examples",
-       "FILE has a line {\"inputs\": TEXT, \"targets\": TEXT} for each example. Without a file, "
-       "type each as INPUT => ANSWER; an empty line ends them. The task gets a vector, and so a "
-       "route, by trivium task add, while you go on asking; the model with it is written to "
-       "runs/NAME and takes the place of this one. Without an argument it says how far it is; off "
-       "stops it, and so does leaving."},
-      {ReplCommand::kSet, "/set", "[KEY=VALUE...]", "how to search for an answer",
-       "Without an argument it lists the settings and their values."},
-      {ReplCommand::kShow, "/show", "", "model, task, settings and pins at hand", ""},
-      {ReplCommand::kSave, "/save", "FILE", "write this conversation to a file",
-       "JSON Lines: a line with task, settings and pins, then a line for each prompt with its "
-       "task, route, answer, score and settings. A file that is there stays; /save! writes over "
-       "it."},
-      {ReplCommand::kSaveOver, "/save!", "FILE", "the same, over a file that is there", ""},
-      {ReplCommand::kLoad, "/load", "FILE", "go on where /save stopped",
-       "Task, settings, pins and what was said are then the file's."},
-      {ReplCommand::kHistory, "/history", "", "the lines that you entered",
-       "Up and Down fetch them back, Ctrl-R searches. They are kept in "
-       "$XDG_STATE_HOME/trivium/history (~/.local/state where that is not set) unless the program "
-       "was started with --no-history."},
-      {ReplCommand::kClear, "/clear", "", "clear the screen, and forget what was said",
-       "Task, settings and pins stay."},
-      {ReplCommand::kQuit, "/quit", "", "leave; so does Ctrl-D", ""}};
+  static const std::vector<SlashCommand> commands(std::begin(kCommands), std::end(kCommands));
   return commands;
 }
 
