@@ -51,7 +51,7 @@ constexpr SlashCommand kCommands[] = {
     {ReplCommand::kCompare, "/compare", "TASK TASK",
      "two tasks' routes, and their answers to the last prompt", ""},
     {ReplCommand::kTeach, "/teach", "NAME [FILE] | off", "teach the model a new task from examples",
-     "FILE has a line {\"inputs\": TEXT, \"targets\": TEXT} for each example. Without a file, "
+     "FILE is a table of examples: CSV, TSV or JSONL. Without a file, "
      "type each as INPUT => ANSWER; an empty line ends them. The task gets a vector, and so a "
      "route, by trivium task add, while you go on asking; the model with it is written to "
      "runs/NAME and takes the place of this one. Without an argument it says how far it is; off "
