@@ -13,6 +13,7 @@
 #include "cli/serve/client_watch.h"
 #include "cli/serve/completion_reply.h"
 #include "cli/serve/completion_request.h"
+#include "cli/serve/page.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
 
@@ -142,6 +143,9 @@ void Server::add_paths() {
                  reply_json(response, make(request.body));
                }));
   };
+  add_page(http_, [this](const std::string& path, Handler handler) {
+    return guarded(path, std::move(handler));
+  });
   // Without a key, so that whoever starts servers can see that this one lives.
   http_.Get("/health", [](const httplib::Request&, httplib::Response& response) {
     reply_json(response, {{"status", "ok"}});
@@ -188,7 +192,7 @@ Server::Handler Server::guarded(const std::string& path, Handler handler) {
 // A page of another site that a browser shows may send requests here: one that says it is JSON has
 // to ask first, which nobody allows, and one under another site's name is not for this server.
 void Server::check_asker(const httplib::Request& request) const {
-  if (!options_.api_key.empty() &&
+  if (!options_.api_key.empty() && !is_page_path(request.path) &&
       !equal_secrets(request.get_header_value("Authorization"), "Bearer " + options_.api_key)) {
     throw ApiError(401, "authentication_error",
                    "the key is missing or wrong; send Authorization: Bearer KEY");
