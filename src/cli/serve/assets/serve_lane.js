@@ -68,8 +68,9 @@ export class Lane {
       await work(running.signal);
     } catch (error) {
       if (this.running !== running) return;
-      if (error.name === 'AbortError') this.find('.facts').textContent = 'stopped';
-      else this.onError(error);
+      const isStopped = error.name === 'AbortError';
+      this.find('.facts').textContent = isStopped ? 'stopped' : this.text ? 'broken off' : 'no answer';
+      if (!isStopped) this.onError(error);
       this.stop();  // what else was asked for this answer
     }
     if (this.running === running) busy(false);

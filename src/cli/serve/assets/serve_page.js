@@ -13,6 +13,7 @@ let lanes = {}, map = null, examples = [], shownExample = -1, again = null;
 
 function showError(error) {
   byId('error').textContent = error?.message ?? '';
+  if (error) byId('error').scrollIntoView({block: 'center'});
   if (error?.status !== 401) return;
   byId('key-form').hidden = false;
   byId('key').focus();

@@ -72,8 +72,8 @@ export class RoutePicture {
   begin(stack) {
     if (this.begun[stack] || !this.svg) return;
     this.begun[stack] = true;
+    if (stack === 'encoder') this.mayBegin = performance.now() + (calm.matches ? 0 : drawing);
     const wait = stack === 'encoder' ? 0 : Math.max(0, this.mayBegin - performance.now());
-    if (stack === 'encoder') this.mayBegin = performance.now() + drawing;
     this.lines[stack].style.transitionDelay = `${wait}ms`;
     this.update();
   }

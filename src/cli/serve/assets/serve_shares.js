@@ -54,7 +54,8 @@ export function showShares(box, text, shares, before) {
   box.querySelector('.shares-note').textContent =
       before ? 'share of each; a mark where it was before' : 'share of each';
   const other = box.querySelector('.other-words');
-  other.hidden = was.has(text) || shares.some(({option}) => option === text);
+  const plain = (words) => words.trim().toLowerCase();  // a model may know small letters only
+  other.hidden = shares.some(({option}) => plain(option) === plain(text));
   other.textContent = `What was written is none of them; the likeliest is “${shares[0].option}”.`;
   box.hidden = false;
 }
