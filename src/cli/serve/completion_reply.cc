@@ -12,15 +12,23 @@ std::string next_id() {
   return "cmpl-" + std::to_string(unix_seconds()) + "-" + std::to_string(++count);
 }
 
+// How many characters the first `bytes` of a text are: offsets in JSON count those.
+int64_t characters(std::string_view text, size_t bytes) {
+  const std::string_view part = text.substr(0, bytes);
+  return std::count_if(part.begin(), part.end(),
+                       [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
+}
+
 }  // namespace
 
 CompletionReply::CompletionReply(CompletionRequest request, std::vector<LiveChoice> choices,
-                                 std::string model)
+                                 std::string model, const Tokenizer& tokenizer)
     : request_(std::move(request)),
       choices_(std::move(choices)),
       progress_(choices_.size()),
       id_(next_id()),
       model_(std::move(model)),
+      tokenizer_(tokenizer),
       created_(unix_seconds()) {
   for (size_t i = 0; i < choices_.size(); ++i) {
     progress_[i].finish = choices_[i].finish;
@@ -42,12 +50,14 @@ void CompletionReply::look(size_t choice, std::chrono::milliseconds patience) {
   const LiveAnswer::State state = answer.wait(progress.tokens, patience);
   progress.text = state.text;
   progress.tokens = state.tokens;
+  progress.chosen = state.chosen;
   progress.source_tokens = state.source_tokens;
   progress.truncated = state.truncated;
   const size_t stop = find_stop(progress.text, request_.stops);
   if (stop != std::string::npos) {
     answer.cancel();
     progress.text.resize(stop);
+    std::erase_if(progress.chosen, [&](const auto& token) { return token.begin >= stop; });
     progress.finish = "stop";
   } else if (state.answer) {
     progress.finish = state.answer->finished ? "stop" : "length";
@@ -101,7 +111,7 @@ Json CompletionReply::whole() const {
   for (size_t i = 0; i < choices_.size(); ++i) {
     reply["choices"].push_back({{"text", progress_[i].text},
                                 {"index", i},
-                                {"logprobs", nullptr},
+                                {"logprobs", logprobs(progress_[i], 0, progress_[i].chosen.size())},
                                 {"finish_reason", progress_[i].finish},
                                 {"trivium", facts(i)}});
   }
@@ -121,13 +131,47 @@ size_t CompletionReply::settled(const Progress& progress) const {
   return settled;
 }
 
-std::string CompletionReply::event(size_t choice, const std::string& text, bool is_last) const {
-  Json part = {
-      {"text", text}, {"index", choice}, {"logprobs", nullptr}, {"finish_reason", nullptr}};
+Json CompletionReply::logprobs(const Progress& progress, size_t begin, size_t end) const {
+  if (!request_.logprobs) return nullptr;
+  Json tokens = Json::array(), own = Json::array(), top = Json::array(), offsets = Json::array();
+  for (size_t i = begin; i < end; ++i) {
+    const ChosenToken& chosen = progress.chosen[i].chosen;
+    Json likeliest = Json::object();
+    for (const TokenProbability& other : chosen.alternatives) {
+      likeliest[tokenizer_.token(other.id)] = other.log_probability;
+    }
+    likeliest[tokenizer_.token(chosen.id)] = chosen.log_probability;
+    tokens.push_back(tokenizer_.token(chosen.id));
+    own.push_back(chosen.log_probability);
+    top.push_back(std::move(likeliest));
+    offsets.push_back(characters(progress.text, progress.chosen[i].begin));
+  }
+  return {{"tokens", std::move(tokens)},
+          {"token_logprobs", std::move(own)},
+          {"top_logprobs", *request_.logprobs > 0 ? std::move(top) : Json()},
+          {"text_offset", std::move(offsets)}};
+}
+
+std::string CompletionReply::event(size_t choice, size_t end) {
+  Progress& progress = progress_[choice];
+  const bool is_last = !progress.finish.empty();
+  const size_t begin = std::min(progress.sent, end);
+  size_t chosen_end = progress.chosen_sent;
+  while (chosen_end < progress.chosen.size() &&
+         (is_last || progress.chosen[chosen_end].begin < end)) {
+    ++chosen_end;
+  }
+  Json part = {{"text", progress.text.substr(begin, end - begin)},
+               {"index", choice},
+               {"logprobs", logprobs(progress, progress.chosen_sent, chosen_end)},
+               {"finish_reason", nullptr}};
   if (is_last) {
-    part["finish_reason"] = progress_[choice].finish;
+    part["finish_reason"] = progress.finish;
     part["trivium"] = facts(choice);
   }
+  progress.sent = end;
+  progress.chosen_sent = chosen_end;
+  progress.end_is_sent = is_last;
   Json chunk = head();
   chunk["choices"] = Json::array({part});
   return "data: " + to_json_line(chunk) + "\n\n";
@@ -136,14 +180,10 @@ std::string CompletionReply::event(size_t choice, const std::string& text, bool 
 std::string CompletionReply::take_events() {
   std::string events;
   for (size_t i = 0; i < progress_.size(); ++i) {
-    Progress& progress = progress_[i];
+    const Progress& progress = progress_[i];
     const size_t end = settled(progress);
-    const bool is_last = !progress.finish.empty();
-    if (progress.end_is_sent || (end <= progress.sent && !is_last)) continue;
-    const size_t begin = std::min(progress.sent, end);
-    events += event(i, progress.text.substr(begin, end - begin), is_last);
-    progress.sent = end;
-    progress.end_is_sent = is_last;
+    if (progress.end_is_sent || (end <= progress.sent && progress.finish.empty())) continue;
+    events += event(i, end);
   }
   if (!has_ended() || end_is_sent_) return events;
   end_is_sent_ = true;

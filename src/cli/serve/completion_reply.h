@@ -14,8 +14,9 @@ namespace trivium::cli {
 
 class CompletionReply {
  public:
-  // `model`: as the reply names it.
-  CompletionReply(CompletionRequest request, std::vector<LiveChoice> choices, std::string model);
+  // `model`: as the reply names it. `tokenizer` outlives the reply.
+  CompletionReply(CompletionRequest request, std::vector<LiveChoice> choices, std::string model,
+                  const Tokenizer& tokenizer);
 
   // Waits up to `patience` for something new. Throws what ended an answer.
   void advance(std::chrono::milliseconds patience);
@@ -41,6 +42,8 @@ class CompletionReply {
     std::string text;  // so far, without what a stop cut off
     size_t sent = 0;   // bytes of it that are in events
     int64_t tokens = 0, source_tokens = 0;
+    std::vector<LiveAnswer::State::Token> chosen;  // whose text begins before a stop
+    size_t chosen_sent = 0;                        // of them, in events
     bool truncated = false;
     std::optional<double> score;  // of an answer that ended by itself
     std::string finish;           // "" while it goes on
@@ -49,15 +52,19 @@ class CompletionReply {
 
   void look(size_t choice, std::chrono::milliseconds patience);
   size_t settled(const Progress& progress) const;
+  // OpenAI's "logprobs" of the tokens [begin, end); null where nobody asked for them.
+  Json logprobs(const Progress& progress, size_t begin, size_t end) const;
   Json head() const;
   Json usage() const;
   Json facts(size_t choice) const;
-  std::string event(size_t choice, const std::string& text, bool is_last) const;
+  // What is new of the text up to `end`.
+  std::string event(size_t choice, size_t end);
 
   CompletionRequest request_;
   std::vector<LiveChoice> choices_;
   std::vector<Progress> progress_;
   std::string id_, model_;
+  const Tokenizer& tokenizer_;
   int64_t created_;
   bool end_is_sent_ = false, is_cancelled_ = false;
 };

@@ -2,84 +2,14 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
-#include "cli/serve/api_error.h"
-#include "core/base/text.h"
+#include "cli/serve/request_keys.h"
 
 namespace trivium::cli {
 namespace {
 
 constexpr size_t kMostStops = 4;
-constexpr size_t kLongestKey = 80;  // bytes of a key that a message repeats
-
-// Keys that would change the answer, and the values under which they do not.
-struct FixedKey {
-  const char* key;
-  std::vector<Json> harmless;
-};
-
-const std::vector<FixedKey>& fixed_keys() {
-  static const std::vector<FixedKey> keys = {
-      {"suffix", {nullptr, ""}},
-      {"echo", {nullptr, false}},
-      {"logprobs", {nullptr, false}},
-      {"best_of", {nullptr, 1}},
-      {"presence_penalty", {nullptr, 0, 0.0}},
-      {"frequency_penalty", {nullptr, 0, 0.0}},
-      {"logit_bias", {nullptr, Json::object()}},
-  };
-  return keys;
-}
-
-class Reader {
- public:
-  explicit Reader(const Json& json) : json_(json) {}
-
-  // The value of `key`; nothing where it is missing or null.
-  template <typename T>
-  std::optional<T> get(const char* key) {
-    known_.insert(key);
-    if (!json_.contains(key) || json_.at(key).is_null()) return {};
-    return json_get<T>(json_, key, kRequest);
-  }
-
-  template <typename T>
-  std::optional<T> get_within(const char* key, T low, T high) {
-    const std::optional<T> value = get<T>(key);
-    if (value && !(*value >= low && *value <= high)) {
-      throw bad_request("\"" + std::string(key) + "\" must be from " + Json(low).dump() + " to " +
-                        Json(high).dump());
-    }
-    return value;
-  }
-
-  const Json* find(const char* key) {
-    known_.insert(key);
-    return json_.contains(key) && !json_.at(key).is_null() ? &json_.at(key) : nullptr;
-  }
-
-  void refuse_others() {
-    for (const FixedKey& fixed : fixed_keys()) {
-      known_.insert(fixed.key);
-      if (!json_.contains(fixed.key)) continue;
-      const auto& harmless = fixed.harmless;
-      if (std::find(harmless.begin(), harmless.end(), json_.at(fixed.key)) == harmless.end()) {
-        throw bad_request("\"" + std::string(fixed.key) + "\" is not supported; leave it out");
-      }
-    }
-    for (const auto& [key, value] : json_.items()) {
-      if (known_.contains(key)) continue;
-      if (key.size() > kLongestKey) throw bad_request("unknown key of more than 80 bytes");
-      throw bad_request("unknown key " + to_json_line(key) +
-                        did_you_mean(key, {known_.begin(), known_.end()}));
-    }
-  }
-
- private:
-  const Json& json_;
-  std::set<std::string> known_;
-};
+constexpr int kMostLogprobs = 5;
 
 std::vector<Json> prompts_of(const Json* prompt, size_t most) {
   if (prompt == nullptr) throw bad_request("\"prompt\" is missing");
@@ -112,29 +42,10 @@ std::vector<std::string> stops_of(const Json* stop) {
   return stops;
 }
 
-void read_search(Reader& reader, const CompletionLimits& limits, SearchOptions& search) {
-  const auto longest = static_cast<int>(limits.positions);
-  // The start token counts among them.
-  if (const auto most = reader.get_within<int>("max_tokens", 1, longest - 1)) {
-    search.max_length = *most + 1;
-    search.min_length = std::min(search.min_length, search.max_length);
-  }
-  if (const auto least = reader.get_within<int>("min_tokens", 0, longest - 1)) {
-    search.min_length = *least + 1;
-  }
-  if (search.min_length > search.max_length) {
-    throw bad_request("\"min_tokens\" is more than \"max_tokens\", or than the checkpoint's " +
-                      std::to_string(search.max_length - 1));
-  }
-  if (const auto beams = reader.get_within<int>("num_beams", 1, limits.beams)) {
-    search.num_beams = *beams;
-  }
-  if (const auto penalty = reader.get_within<double>("repetition_penalty", 0.01, 100)) {
-    search.repetition_penalty = *penalty;
-  }
-  const auto temperature = reader.get_within<double>("temperature", 0, 1000);
-  const auto top_p = reader.get_within<double>("top_p", 1e-6, 1);
-  const auto top_k = reader.get_within<int>("top_k", 0, 1 << 30);
+void read_sampling(RequestKeys& reader, SearchOptions& search) {
+  const auto temperature = reader.get_number("temperature", 0, 1000);
+  const auto top_p = reader.get_number("top_p", 1e-6, 1);
+  const auto top_k = reader.get_whole("top_k", 0, 1 << 30);
   const auto seed = reader.get<int64_t>("seed");
   search.sample = temperature ? *temperature > 0 : top_p.value_or(1) < 1 || top_k.value_or(0) > 0;
   if (!search.sample) return;
@@ -148,35 +59,77 @@ void read_search(Reader& reader, const CompletionLimits& limits, SearchOptions& 
   search.seed = static_cast<uint64_t>(seed.value_or(0));
 }
 
-}  // namespace
-
-Json parse_request(const std::string& body) {
-  Json json = parse_json(body, kRequest);
-  if (!json.is_object()) throw bad_request("the request is not a JSON object");
-  return json;
+void read_search(RequestKeys& reader, const CompletionLimits& limits, SearchOptions& search) {
+  const int64_t longest = limits.positions - 1;  // beside the start token
+  if (const auto most = reader.get_whole("max_tokens", 1, longest)) {
+    search.max_length = *most + 1;
+    search.min_length = std::min(search.min_length, search.max_length);
+  }
+  if (const auto least = reader.get_whole("min_tokens", 0, longest)) {
+    search.min_length = *least + 1;
+  }
+  if (search.min_length > search.max_length) {
+    throw bad_request("\"min_tokens\" is more than \"max_tokens\", or than the checkpoint's " +
+                      std::to_string(search.max_length - 1));
+  }
+  if (const auto beams = reader.get_whole("num_beams", 1, limits.beams)) {
+    search.num_beams = *beams;
+  }
+  if (const auto penalty = reader.get_number("repetition_penalty", 0.01, 100)) {
+    search.repetition_penalty = *penalty;
+  }
+  read_sampling(reader, search);
 }
+
+void read_logprobs(RequestKeys& reader, CompletionRequest& request) {
+  request.logprobs = reader.get_whole("logprobs", 0, kMostLogprobs);
+  if (!request.logprobs) return;
+  if (request.search.num_beams > 1) {
+    throw bad_request(
+        "\"logprobs\" are those of greedy search and of sampling; give \"num_beams\": 1");
+  }
+  request.search.alternatives = *request.logprobs;
+}
+
+void read_stream(RequestKeys& reader, CompletionRequest& request) {
+  request.streams = reader.get<bool>("stream").value_or(false);
+  const Json* given = reader.find("stream_options");
+  if (given == nullptr) return;
+  RequestKeys options(*given, "\"stream_options\"");
+  request.streams_usage = options.get<bool>("include_usage").value_or(false);
+  options.refuse_others();
+}
+
+void refuse_unsupported(RequestKeys& reader) {
+  reader.refuse("suffix", {""});
+  reader.refuse("echo", {false}, "; POST /v1/score says how likely given answers are");
+  reader.refuse("best_of", {1});
+  reader.refuse("presence_penalty", {0, 0.0});
+  reader.refuse("frequency_penalty", {0, 0.0});
+  reader.refuse("logit_bias", {Json::object()});
+  reader.refuse_others();
+}
+
+}  // namespace
 
 CompletionRequest parse_completion_request(const std::string& body, const SearchOptions& checkpoint,
                                            const CompletionLimits& limits) {
-  const Json json = parse_request(body);
-  Reader reader(json);
+  RequestKeys reader(body);
   CompletionRequest request;
   request.search = checkpoint;
   request.model = reader.get<std::string>("model").value_or("");
   request.prompts = prompts_of(reader.find("prompt"), limits.prompts);
+  if (const Json* route = reader.find("route")) request.route = *route;
   request.stops = stops_of(reader.find("stop"));
-  request.streams = reader.get<bool>("stream").value_or(false);
-  if (const Json* options = reader.find("stream_options")) {
-    request.streams_usage = json_get_or<bool>(*options, "include_usage", kRequest, false);
-  }
+  read_stream(reader, request);
   reader.get<std::string>("user");  // whose request it is changes nothing
   read_search(reader, limits, request.search);
-  const auto most = static_cast<int>(limits.choices);
-  request.choices = reader.get_within<int>("n", 1, most).value_or(1);
+  read_logprobs(reader, request);
+  request.choices = reader.get_whole("n", 1, static_cast<int64_t>(limits.choices)).value_or(1);
   if (request.choices > 1 && !request.search.sample) {
     throw bad_request("\"n\" above 1 needs sampling, or all would be the same; give a temperature");
   }
-  reader.refuse_others();
+  refuse_unsupported(reader);
   return request;
 }
 

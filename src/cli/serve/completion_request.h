@@ -1,6 +1,7 @@
 // What /v1/completions is asked.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,15 +10,14 @@
 
 namespace trivium::cli {
 
-// The object that a request's body is. ApiError 400, Error kBadData for anything else.
-Json parse_request(const std::string& body);
-
 struct CompletionRequest {
   std::string model;          // as it was named; "" where it was not
   std::vector<Json> prompts;  // each a text, or an object of its task's fields
   SearchOptions search;       // the checkpoint's, with what the request changes
   int choices = 1;            // "n": answers of each prompt
+  Json route;                 // to take in place of the task's, as asked_route; null: none
   std::vector<std::string> stops;
+  std::optional<int> logprobs;  // asked for, with so many of the likeliest tokens
   bool streams = false;
   bool streams_usage = false;  // "stream_options": {"include_usage": true}
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "cli/serve/api_error.h"
 #include "cli/serve/page_assets.h"
 
 namespace trivium::cli {
@@ -42,22 +43,21 @@ void set_headers(httplib::Response& response) {
   response.set_header("Cache-Control", "no-cache");
 }
 
-}  // namespace
-
-bool is_page_path(const std::string& path) {
-  return std::any_of(kFiles.begin(), kFiles.end(),
-                     [&](const PageFile& file) { return path == file.path; });
+const PageFile* find_file(const std::string& path) {
+  const auto found = std::find_if(kFiles.begin(), kFiles.end(),
+                                  [&](const PageFile& file) { return path == file.path; });
+  return found == kFiles.end() ? nullptr : &*found;
 }
 
-void add_page(httplib::Server& http,
-              const std::function<PageHandler(const std::string& path, PageHandler)>& guarded) {
-  for (const PageFile& file : kFiles) {
-    http.Get(file.path,
-             guarded(file.path, [&file](const httplib::Request&, httplib::Response& response) {
-               set_headers(response);
-               response.set_content(file.text->data(), file.text->size(), file.type);
-             }));
-  }
+}  // namespace
+
+bool is_page_path(const std::string& path) { return find_file(path) != nullptr; }
+
+void reply_page(const std::string& path, httplib::Response& response) {
+  const PageFile* file = find_file(path);
+  if (file == nullptr) throw ApiError(404, "not_found_error", "there is no " + path);
+  set_headers(response);
+  response.set_content(file->text->data(), file->text->size(), file->type);
 }
 
 }  // namespace trivium::cli

@@ -3,19 +3,18 @@
 
 #include <httplib.h>
 
-#include <functional>
 #include <string>
 
 namespace trivium::cli {
+
+// What the paths of the page and of its files match.
+constexpr const char* kPagePattern = "/(?:page/[a-z_]+\\.[a-z]+)?";
 
 // Whether a path is the page's or one of its files. They hold nothing of the model, so that they
 // need no key: the page itself asks for it.
 bool is_page_path(const std::string& path);
 
-using PageHandler = std::function<void(const httplib::Request&, httplib::Response&)>;
-
-// Adds the page to a server. `guarded` wraps the handler of a path into the server's own checks.
-void add_page(httplib::Server& http,
-              const std::function<PageHandler(const std::string& path, PageHandler)>& guarded);
+// Replies with what lies at such a path. ApiError 404 where there is no such file.
+void reply_page(const std::string& path, httplib::Response& response);
 
 }  // namespace trivium::cli

@@ -6,14 +6,15 @@
 
 #include <algorithm>
 #include <memory>
+#include <regex>
 #include <thread>
 #include <utility>
 
 #include "cli/serve/api_error.h"
-#include "cli/serve/client_watch.h"
 #include "cli/serve/completion_reply.h"
 #include "cli/serve/completion_request.h"
 #include "cli/serve/page.h"
+#include "cli/serve/request_body.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
 
@@ -21,8 +22,6 @@ namespace trivium::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
-
 constexpr int kClientLeft = 499;   // counted as nginx does; nobody reads it
 constexpr auto kPatience = 100ms;  // between two looks at whether the asker is still there
 constexpr auto kLastWords = 1s;    // for what tells them so
@@ -30,6 +29,7 @@ constexpr auto kGrace = 10s;       // for replies that are on their way when the
 constexpr const char* kJson = "application/json";
 constexpr const char* kEvents = "text/event-stream";
 constexpr const char* kCompletions = "/v1/completions";
+constexpr const char* kHealth = "/health";
 
 void reply_json(httplib::Response& response, const Json& body) {
   response.set_content(to_json_line(body) + "\n", kJson);
@@ -51,6 +51,20 @@ bool is_stream(const httplib::Response& response) {
   return response.get_header_value("Content-Type") == kEvents;
 }
 
+// KEY of "Authorization: Bearer KEY".
+std::string bearer_of(const httplib::Request& request) {
+  const std::string value = request.get_header_value("Authorization");
+  constexpr std::string_view kScheme = "bearer ";
+  return to_lower_ascii(value.substr(0, kScheme.size())) == kScheme ? value.substr(kScheme.size())
+                                                                    : "";
+}
+
+// "application/json" of "Application/JSON; charset=utf-8".
+std::string media_type_of(const httplib::Request& request) {
+  const std::string value = request.get_header_value("Content-Type");
+  return to_lower_ascii(trim(std::string_view(value).substr(0, value.find(';'))));
+}
+
 // "localhost", or an address of the loopback written out; no name that only begins like one.
 bool is_loopback(const std::string& host) {
   in_addr address{};
@@ -67,10 +81,9 @@ std::string without_port(const std::string& host) {
 }  // namespace
 
 Server::Server(Service& service, ServerOptions options)
-    : service_(service), options_(std::move(options)) {
+    : service_(service), options_(std::move(options)), connections_(options_.connection) {
   const size_t connections = options_.connections;
   http_.new_task_queue = [connections] { return new httplib::ThreadPool(connections); };
-  http_.set_payload_max_length(options_.most_bytes);
   http_.set_read_timeout(10s);
   http_.set_write_timeout(10s);
   http_.set_keep_alive_timeout(5);
@@ -80,14 +93,23 @@ Server::Server(Service& service, ServerOptions options)
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
-  http_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+  // What the library itself finds wrong.
+  http_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
-    const std::string message = response.status == 404   ? "there is no " + request.path
-                                : response.status == 413 ? "the request is too large"
-                                                         : "the request cannot be read";
-    const int status = response.status;
-    reply_json(response, ApiError(status, "invalid_request_error", message).body());
+    reply_error(response,
+                ApiError(response.status, "invalid_request_error", "the request cannot be read"));
   });
+  // Called when a reply is sent: what follows a body that was not read is no request.
+  http_.set_logger([](const httplib::Request& request, const httplib::Response& response) {
+    if (response.get_header_value("Connection") == "close") {
+      ClientWatch({request.remote_addr, request.remote_port}).stop_reading();
+    }
+  });
+  http_.set_pre_routing_handler(
+      [this](const httplib::Request& request, httplib::Response& response) {
+        return refuse_unknown(request, response) ? httplib::Server::HandlerResponse::Handled
+                                                 : httplib::Server::HandlerResponse::Unhandled;
+      });
   add_paths();
 }
 
@@ -111,7 +133,10 @@ int Server::bind() {
 void Server::run(const std::atomic<bool>& stop) {
   std::atomic<bool> has_ended{false};
   std::thread watcher([&] {
-    while (!stop.load() && !has_ended.load()) std::this_thread::sleep_for(kPatience);
+    while (!stop.load() && !has_ended.load()) {
+      connections_.end_overdue(port_);
+      std::this_thread::sleep_for(kPatience);
+    }
     is_ending_.store(true);
     for (auto waited = 0ms; waited < kGrace && on_their_way_.load() > 0; waited += kPatience) {
       std::this_thread::sleep_for(kPatience);
@@ -122,7 +147,7 @@ void Server::run(const std::atomic<bool>& stop) {
     }
     while (!has_ended.load()) {
       http_.stop();  // does nothing before the server runs
-      close_connections(port_);
+      Connections::end_all(port_);
       std::this_thread::sleep_for(kPatience);
     }
   });
@@ -133,67 +158,108 @@ void Server::run(const std::atomic<bool>& stop) {
 
 void Server::add_paths() {
   const auto get = [this](const char* path, const std::function<Json()>& make) {
-    http_.Get(path, guarded(path, [make](const httplib::Request&, httplib::Response& response) {
-                reply_json(response, make());
-              }));
+    add_get(path, path,
+            [make](const Exchange& exchange) { reply_json(exchange.response, make()); });
   };
-  const auto post = [this](const char* path, const std::function<Json(const std::string&)>& make) {
-    http_.Post(path,
-               guarded(path, [make](const httplib::Request& request, httplib::Response& response) {
-                 reply_json(response, make(request.body));
-               }));
+  using Make = Json (Service::*)(const std::string&, const StillWanted&);
+  const auto post = [this](const char* path, Make make) {
+    add_post(path, [this, make](const Exchange& exchange) {
+      reply_json(exchange.response, (service_.*make)(exchange.body, wanted_by(exchange)));
+    });
   };
-  add_page(http_, [this](const std::string& path, Handler handler) {
-    return guarded(path, std::move(handler));
-  });
-  // Without a key, so that whoever starts servers can see that this one lives.
-  http_.Get("/health", [](const httplib::Request&, httplib::Response& response) {
-    reply_json(response, {{"status", "ok"}});
-  });
+  get(kHealth, [] { return Json{{"status", "ok"}}; });
+  add_get(kPagePattern, "/",
+          [](const Exchange& exchange) { reply_page(exchange.request.path, exchange.response); });
   get("/v1/models", [this] { return service_.models(); });
+  add_get("/v1/models/(.+)", "/v1/models/{model}", [this](const Exchange& exchange) {
+    reply_json(exchange.response, service_.model(exchange.request.matches[1]));
+  });
   get("/v1/tasks", [this] { return service_.tasks(); });
   get("/v1/routes", [this] { return service_.routes(); });
-  post("/v1/route", [this](const std::string& body) { return service_.route(body); });
-  post("/v1/embeddings", [this](const std::string& body) { return service_.embeddings(body); });
-  post("/v1/score", [this](const std::string& body) { return service_.score(body); });
-  http_.Post(kCompletions, guarded(kCompletions, [this](const httplib::Request& request,
-                                                        httplib::Response& response) {
-               complete(request, response);
-             }));
-  http_.Get("/metrics",
-            guarded("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-              response.set_content(metrics_.text(service_.load()), "text/plain; version=0.0.4");
-            }));
+  post("/v1/route", &Service::route);
+  post("/v1/embeddings", &Service::embeddings);
+  post("/v1/score", &Service::score);
+  add_post(kCompletions, [this](const Exchange& exchange) { complete(exchange); });
+  add_get("/metrics", "/metrics", [this](const Exchange& exchange) {
+    exchange.response.set_content(metrics_.text(service_.load()), "text/plain; version=0.0.4");
+  });
 }
 
-Server::Handler Server::guarded(const std::string& path, Handler handler) {
-  return [this, path, handler = std::move(handler)](const httplib::Request& request,
-                                                    httplib::Response& response) {
-    const auto begun = Clock::now();
-    ++on_their_way_;
-    try {
-      check_asker(request);
-      if (is_ending_.load()) throw ApiError(503, "unavailable_error", "the program ends");
-      handler(request, response);
-    } catch (const ApiError& error) {
-      reply_error(response, error);
-    } catch (const Error& error) {
-      reply_error(response, api_error_of(error));
-    } catch (const std::exception& error) {
-      spdlog::error("{}: {}", path, error.what());
-      reply_error(response, ApiError(500, "server_error", "internal error"));
-    }
-    if (is_stream(response)) return;  // counted at its end
-    --on_their_way_;
-    metrics_.count_request(path, response.status < 0 ? 200 : response.status, Clock::now() - begun);
-  };
+void Server::add_get(const std::string& pattern, const std::string& name, Work work) {
+  paths_.emplace("GET", pattern);
+  http_.Get(pattern, [this, name, work = std::move(work)](const httplib::Request& request,
+                                                          httplib::Response& response) {
+    answer(name, request, nullptr, response, work);
+  });
+}
+
+void Server::add_post(const std::string& path, Work work) {
+  paths_.emplace("POST", path);
+  http_.Post(path, [this, path, work = std::move(work)](const httplib::Request& request,
+                                                        httplib::Response& response,
+                                                        const httplib::ContentReader& reader) {
+    answer(path, request, &reader, response, work);
+  });
+}
+
+// The library reads the whole body of what it has no path for, however long it is.
+bool Server::refuse_unknown(const httplib::Request& request, httplib::Response& response) const {
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  std::string allowed;
+  for (const auto& [known, pattern] : paths_) {
+    if (!std::regex_match(request.path, std::regex(pattern))) continue;
+    if (known == method) return false;
+    allowed += (allowed.empty() ? "" : ", ") + known;
+  }
+  if (allowed.empty()) {
+    reply_error(response, ApiError(404, "not_found_error", "there is no " + request.path));
+  } else {
+    response.set_header("Allow", allowed);
+    reply_error(response, ApiError(405, "invalid_request_error",
+                                   request.path + " takes " + allowed + ", not " + request.method));
+  }
+  response.set_header("Connection", "close");
+  return true;
+}
+
+void Server::answer(const std::string& name, const httplib::Request& request,
+                    const httplib::ContentReader* reader, httplib::Response& response,
+                    const Work& work) {
+  const auto begun = Clock::now();
+  const Peer peer(request.remote_addr, request.remote_port);
+  connections_.begin(peer);
+  ++on_their_way_;
+  bool is_read = reader == nullptr;
+  try {
+    check_asker(request);
+    if (is_ending_.load()) throw ApiError(503, "unavailable_error", "the program ends");
+    std::string body;
+    if (reader != nullptr) body = read_body(request, *reader, options_.most_bytes);
+    is_read = true;
+    work({request, body, response, begun});
+  } catch (const ApiError& error) {
+    reply_error(response, error);
+  } catch (const Error& error) {
+    reply_error(response, api_error_of(error));
+  } catch (const std::exception& error) {
+    spdlog::error("{}: {}", name, error.what());
+    reply_error(response, ApiError(500, "server_error", "internal error"));
+  }
+  if (is_stream(response)) return;  // counted at its end
+  const int status = response.status < 0 ? 200 : response.status;
+  if (!is_read && !discard_body(request, *reader)) response.set_header("Connection", "close");
+  response.status = status;  // which the library changes when the body is not read to its end
+  --on_their_way_;
+  connections_.end(peer);
+  metrics_.count_request(name, status, Clock::now() - begun);
 }
 
 // A page of another site that a browser shows may send requests here: one that says it is JSON has
 // to ask first, which nobody allows, and one under another site's name is not for this server.
 void Server::check_asker(const httplib::Request& request) const {
-  if (!options_.api_key.empty() && !is_page_path(request.path) &&
-      !equal_secrets(request.get_header_value("Authorization"), "Bearer " + options_.api_key)) {
+  // Whoever starts servers can see without a key that this one lives.
+  if (!options_.api_key.empty() && request.path != kHealth && !is_page_path(request.path) &&
+      !equal_secrets(bearer_of(request), options_.api_key)) {
     throw ApiError(401, "authentication_error",
                    "the key is missing or wrong; send Authorization: Bearer KEY");
   }
@@ -202,43 +268,51 @@ void Server::check_asker(const httplib::Request& request) const {
        !is_loopback(without_port(request.get_header_value("Host"))))) {
     throw ApiError(403, "permission_error", "the Host header names another server");
   }
-  if (request.method == "POST" && !request.get_header_value("Content-Type").starts_with(kJson)) {
+  if (request.method == "POST" && media_type_of(request) != kJson) {
     throw ApiError(415, "invalid_request_error", "send Content-Type: application/json");
   }
+}
+
+StillWanted Server::wanted_by(const Exchange& exchange) const {
+  const ClientWatch client({exchange.request.remote_addr, exchange.request.remote_port});
+  return [this, client, begun = exchange.begun] {
+    const bool is_gone = client.is_gone();
+    if (!is_gone && !is_over(begun)) return;
+    throw ApiError(is_gone ? kClientLeft : 503, "timeout_error",
+                   "the answer took longer than the server waits");
+  };
 }
 
 bool Server::is_over(Clock::time_point begun) const {
   return ends_now_.load() || Clock::now() - begun > options_.timeout;
 }
 
-void Server::complete(const httplib::Request& request, httplib::Response& response) {
-  const auto begun = Clock::now();
+void Server::complete(const Exchange& exchange) {
   CompletionRequest asked =
-      parse_completion_request(request.body, service_.default_search(), service_.limits());
+      parse_completion_request(exchange.body, service_.default_search(), service_.limits());
   std::vector<LiveChoice> choices = service_.ask(asked);
   for (size_t i = 0; i < choices.size(); i += static_cast<size_t>(asked.choices)) {
     metrics_.count_route(choices[i].resolved.task, choices[i].resolved.prompt.route);
   }
   const bool streams = asked.streams;
   std::string model = asked.model.empty() ? service_.name() + ":auto" : asked.model;
-  const auto reply =
-      std::make_shared<CompletionReply>(std::move(asked), std::move(choices), std::move(model));
-  if (streams) return stream(reply, response);
-  const ClientWatch client(request.remote_addr, request.remote_port);
-  while (!reply->has_ended()) {
-    reply->advance(kPatience);
-    if (reply->has_ended()) break;
-    if (client.is_gone() || is_over(begun)) {
-      reply->cancel();
-      throw ApiError(client.is_gone() ? kClientLeft : 503, "timeout_error",
-                     "the answer took longer than the server waits");
-    }
+  const auto reply = std::make_shared<CompletionReply>(std::move(asked), std::move(choices),
+                                                       std::move(model), service_.tokenizer());
+  if (streams) return stream(reply, exchange);
+  const StillWanted wanted = wanted_by(exchange);
+  try {
+    for (; !reply->has_ended(); wanted()) reply->advance(kPatience);
+  } catch (...) {
+    reply->cancel();
+    throw;
   }
-  reply_json(response, reply->whole());
+  reply_json(exchange.response, reply->whole());
 }
 
-void Server::stream(const std::shared_ptr<CompletionReply>& reply, httplib::Response& response) {
-  const auto begun = Clock::now();
+void Server::stream(const std::shared_ptr<CompletionReply>& reply, const Exchange& exchange) {
+  const Peer peer(exchange.request.remote_addr, exchange.request.remote_port);
+  const Clock::time_point begun = exchange.begun;
+  httplib::Response& response = exchange.response;
   response.set_header("Cache-Control", "no-store");
   response.set_chunked_content_provider(
       kEvents,
@@ -263,9 +337,10 @@ void Server::stream(const std::shared_ptr<CompletionReply>& reply, httplib::Resp
         if (is_there && (reply->has_ended() || reply->is_cancelled())) sink.done();
         return is_there;
       },
-      [this, reply, begun](bool is_whole) {
+      [this, reply, begun, peer](bool is_whole) {
         reply->cancel();
         --on_their_way_;
+        connections_.end(peer);
         metrics_.count_request(kCompletions, is_whole ? 200 : kClientLeft, Clock::now() - begun);
       });
 }

@@ -7,8 +7,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "cli/serve/connections.h"
 #include "cli/serve/metrics.h"
 #include "cli/serve/service.h"
 
@@ -23,6 +25,7 @@ struct ServerOptions {
   std::chrono::seconds timeout{120};    // for a reply
   size_t connections = 128;             // at once
   size_t most_bytes = size_t{4} << 20;  // of a request's body
+  Connections::Limits connection;       // of what they take to ask
 };
 
 class Server {
@@ -35,19 +38,37 @@ class Server {
   void run(const std::atomic<bool>& stop);
 
  private:
-  using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
+  using Clock = std::chrono::steady_clock;
+  // A request with its body, and what becomes its reply.
+  struct Exchange {
+    const httplib::Request& request;
+    const std::string& body;
+    httplib::Response& response;
+    Clock::time_point begun;
+  };
+  using Work = std::function<void(const Exchange&)>;
 
   void add_paths();
-  // Checks the asker, turns errors into replies, and counts.
-  Handler guarded(const std::string& path, Handler handler);
+  // `pattern` of a path, and how the metrics and messages name it.
+  void add_get(const std::string& pattern, const std::string& name, Work work);
+  void add_post(const std::string& path, Work work);
+  // Refuses what has no path here, before anything of it is read.
+  bool refuse_unknown(const httplib::Request& request, httplib::Response& response) const;
+  // Checks the asker, reads the body, turns errors into replies, and counts.
+  void answer(const std::string& name, const httplib::Request& request,
+              const httplib::ContentReader* reader, httplib::Response& response, const Work& work);
   void check_asker(const httplib::Request& request) const;
-  void complete(const httplib::Request& request, httplib::Response& response);
-  void stream(const std::shared_ptr<CompletionReply>& reply, httplib::Response& response);
-  bool is_over(std::chrono::steady_clock::time_point begun) const;
+  // Throws where nobody waits for the reply any longer, or nobody may.
+  StillWanted wanted_by(const Exchange& exchange) const;
+  void complete(const Exchange& exchange);
+  void stream(const std::shared_ptr<CompletionReply>& reply, const Exchange& exchange);
+  bool is_over(Clock::time_point begun) const;
 
   Service& service_;
   ServerOptions options_;
   Metrics metrics_;
+  Connections connections_;
+  std::set<std::pair<std::string, std::string>> paths_;  // method and pattern
   int port_ = 0;
   std::atomic<int> on_their_way_{0};    // requests, streams among them until their end
   std::atomic<bool> is_ending_{false};  // no new request is taken

@@ -9,14 +9,19 @@
 
 #include "cli/batch/batch.h"
 #include "cli/serve/api_error.h"
+#include "cli/serve/asked_route.h"
+#include "cli/serve/request_keys.h"
 #include "core/base/text.h"
 
 namespace trivium::cli {
 namespace {
 
-constexpr size_t kMostOptions = 1000;  // of a request for scores; each is a row of the batch
+constexpr size_t kMostOptions = 1000;  // of a request for scores
 constexpr size_t kMostEmbedded = 256;  // texts of a request
-constexpr size_t kLongestName = 256;   // bytes of a model's
+// What is done of these before the answers of others grow again.
+constexpr size_t kOptionsAtOnce = 32;
+constexpr size_t kEmbeddedAtOnce = 8;
+constexpr size_t kLongestName = 256;  // bytes of a model's
 constexpr const char* kAuto = "auto";
 
 std::vector<const TaskRoute*> routes_of(const LoadedModel& model) {
@@ -42,10 +47,8 @@ std::string base64_of(const std::vector<float>& numbers) {
   return text;
 }
 
-Json input_of(const Json& json) {
-  Json input = json_get<Json>(json, "input", kRequest);
-  if (!input.is_string() && !input.is_object()) throw_json_type_error("input", kRequest, false);
-  return input;
+ApiError too_many() {
+  return {429, "rate_limit_error", "too many requests wait; ask again in a moment"};
 }
 
 }  // namespace
@@ -63,17 +66,22 @@ CompletionLimits Service::limits() const {
   return limits;
 }
 
+Json Service::entry_of(const std::string& task) const {
+  return {{"id", name_ + ":" + task},
+          {"object", "model"},
+          {"created", created_},
+          {"owned_by", "trivium"}};
+}
+
 Json Service::models() const {
-  Json list = Json::array();
-  std::vector<std::string> names = model_.tasks().names();
-  names.insert(names.begin(), kAuto);
-  for (const std::string& name : names) {
-    list.push_back({{"id", name_ + ":" + name},
-                    {"object", "model"},
-                    {"created", created_},
-                    {"owned_by", "trivium"}});
-  }
+  Json list = Json::array({entry_of(kAuto)});
+  for (const std::string& name : model_.tasks().names()) list.push_back(entry_of(name));
   return {{"object", "list"}, {"data", list}};
+}
+
+Json Service::model(const std::string& id) const {
+  const std::string task = task_of(id);
+  return entry_of(task.empty() ? kAuto : task);
 }
 
 Json Service::tasks() const {
@@ -98,10 +106,12 @@ ResolvedPrompt Service::resolve(const Json& input, const std::string& task) cons
                            : model_.resolve_fields(task, input);
 }
 
-Json Service::route(const std::string& body) const {
-  const Json json = parse_request(body);
-  const ResolvedPrompt resolved =
-      resolve(input_of(json), json_get_or<std::string>(json, "task", kRequest, ""));
+Json Service::route(const std::string& body, const StillWanted& /*wanted*/) {
+  RequestKeys reader(body);
+  const Json input = reader.get_input("input");
+  const std::string task = reader.get<std::string>("task").value_or("");
+  reader.refuse_others();
+  const ResolvedPrompt resolved = resolve(input, task);
   Json facts = route_facts(resolved);
   facts["fits"] = resolved.fits;
   facts["prompt"] = resolved.prompt.text;
@@ -109,44 +119,74 @@ Json Service::route(const std::string& body) const {
   return facts;
 }
 
-Json Service::score(const std::string& body) {
-  const Json json = parse_request(body);
-  const ResolvedPrompt resolved =
-      resolve(input_of(json), json_get_or<std::string>(json, "task", kRequest, ""));
-  const auto options =
-      json_get_or<std::vector<std::string>>(json, "options", kRequest, resolved.options);
+Json Service::score(const std::string& body, const StillWanted& wanted) {
+  RequestKeys reader(body);
+  const Json input = reader.get_input("input");
+  const std::string task = reader.get<std::string>("task").value_or("");
+  const auto given = reader.get<std::vector<std::string>>("options");
+  const Json* route = reader.find("route");
+  reader.refuse_others();
+  ResolvedPrompt resolved = resolve(input, task);
+  if (route != nullptr) {
+    resolved.prompt.route = asked_route(std::move(resolved.prompt.route), *route);
+  }
+  const std::vector<std::string> options = given.value_or(resolved.options);
   if (options.empty()) throw bad_request("no \"options\", and the task has none of its own");
   if (options.size() > kMostOptions) throw bad_request("more than 1000 \"options\"");
-  OptionScores scores;
-  live_.run([&](TextGenerator& generator) {
-    scores = generator.score({resolved.prompt}, {options}).at(0);
-  });
-  if (scores.log_likelihoods.empty()) throw ApiError(503, "unavailable_error", "the program ends");
-  const auto best = std::max_element(scores.log_likelihoods.begin(), scores.log_likelihoods.end());
-  Json result = {{"best", options[static_cast<size_t>(best - scores.log_likelihoods.begin())]},
+  OptionScores all;
+  run_in_parts(options.size(), kOptionsAtOnce, wanted,
+               [&](TextGenerator& generator, size_t begin, size_t end) {
+                 const std::vector<std::string> part(options.begin() + static_cast<int64_t>(begin),
+                                                     options.begin() + static_cast<int64_t>(end));
+                 const OptionScores scores = generator.score({resolved.prompt}, {part}).at(0);
+                 all.log_likelihoods.insert(all.log_likelihoods.end(),
+                                            scores.log_likelihoods.begin(),
+                                            scores.log_likelihoods.end());
+                 all.truncated = all.truncated || scores.truncated;
+               });
+  if (all.log_likelihoods.size() < options.size()) {
+    throw ApiError(503, "unavailable_error", "the program ends");
+  }
+  const auto best = std::max_element(all.log_likelihoods.begin(), all.log_likelihoods.end());
+  Json result = {{"best", options[static_cast<size_t>(best - all.log_likelihoods.begin())]},
                  {"options", options},
-                 {"log_likelihoods", scores.log_likelihoods},
-                 {"truncated", scores.truncated}};
+                 {"log_likelihoods", all.log_likelihoods},
+                 {"truncated", all.truncated}};
   result.update(route_facts(resolved));
   return result;
 }
 
-Json Service::embeddings(const std::string& body) {
-  const Json json = parse_request(body);
-  const auto format = json_get_or<std::string>(json, "encoding_format", kRequest, "float");
+void Service::run_in_parts(size_t count, size_t most, const StillWanted& wanted,
+                           const PartWork& work) {
+  for (size_t begin = 0; begin < count; begin += most) {
+    const size_t end = std::min(begin + most, count);
+    wanted();
+    const bool has_run = live_.run([&](TextGenerator& generator) { work(generator, begin, end); });
+    if (!has_run) throw too_many();
+  }
+}
+
+Json Service::embeddings(const std::string& body, const StillWanted& wanted) {
+  RequestKeys reader(body);
+  const auto format = reader.get<std::string>("encoding_format").value_or("float");
   if (format != "float" && format != "base64") {
     throw bad_request("\"encoding_format\" must be float or base64");
   }
-  if (json.contains("dimensions") && !json.at("dimensions").is_null() &&
-      json.at("dimensions") != model_.config().d_model) {
+  const Json* dimensions = reader.find("dimensions");
+  if (dimensions != nullptr && *dimensions != model_.config().d_model) {
     throw bad_request("\"dimensions\" can only be " + std::to_string(model_.config().d_model));
   }
-  const Json input = json_get<Json>(json, "input", kRequest);
-  const auto texts = json_as<std::vector<std::string>>(input.is_array() ? input : Json{input});
+  const Json* input = reader.find("input");
+  const auto texts =
+      input == nullptr
+          ? std::nullopt
+          : json_as<std::vector<std::string>>(input->is_array() ? *input : Json::array({*input}));
   if (!texts || texts->empty() || texts->size() > kMostEmbedded) {
     throw bad_request("\"input\" must be a text, or a list of up to 256 of them");
   }
-  const auto model = json_get_or<std::string>(json, "model", kRequest, "");
+  const auto model = reader.get<std::string>("model").value_or("");
+  reader.get<std::string>("user");  // whose request it is changes nothing
+  reader.refuse_others();
   const std::string task = task_of(model);
   const int64_t row = task.empty() ? -1 : static_cast<int64_t>(model_.tasks().index_of(task));
   std::vector<Prompt> prompts;
@@ -156,7 +196,14 @@ Json Service::embeddings(const std::string& body) {
     tokens += static_cast<int64_t>(model_.generator().encode(text).ids.size());
   }
   std::vector<std::vector<float>> vectors;
-  live_.run([&](TextGenerator& generator) { vectors = generator.sentence_vectors(prompts); });
+  run_in_parts(prompts.size(), kEmbeddedAtOnce, wanted,
+               [&](TextGenerator& generator, size_t begin, size_t end) {
+                 const std::vector<Prompt> part(prompts.begin() + static_cast<int64_t>(begin),
+                                                prompts.begin() + static_cast<int64_t>(end));
+                 for (std::vector<float>& vector : generator.sentence_vectors(part)) {
+                   vectors.push_back(std::move(vector));
+                 }
+               });
   Json data = Json::array();
   for (size_t i = 0; i < vectors.size(); ++i) {
     Json vector = format == "float" ? Json(vectors[i]) : Json(base64_of(vectors[i]));
@@ -201,6 +248,10 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     } else {
       choice.resolved = resolve(prompt, task);
       if (!choice.resolved.fits) choice.finish = "no_task";
+      if (!request.route.is_null()) {
+        TaskRoute& route = choice.resolved.prompt.route;
+        route = asked_route(std::move(route), request.route);
+      }
     }
     choices.insert(choices.end(), static_cast<size_t>(request.choices), choice);
   }
@@ -213,7 +264,7 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     for (const LiveChoice& begun : choices) {
       if (begun.answer) begun.answer->cancel();
     }
-    throw ApiError(429, "rate_limit_error", "too many requests wait; ask again in a moment");
+    throw too_many();
   }
   return choices;
 }

@@ -1,6 +1,7 @@
 // A loaded model as what its HTTP interface talks about: models, tasks, routes, scores, answers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,7 +21,11 @@ struct LiveChoice {
   std::string finish;                  // why: "no_task", or "skipped" for an empty prompt
 };
 
-// All may be called from any thread. ApiErrors name what the asker can do.
+// Asked between two parts of what takes long: throws an ApiError where nobody waits for it any
+// longer.
+using StillWanted = std::function<void()>;
+
+// All may be called from any thread. ApiErrors name what the asker can do; 429: too many wait.
 class Service {
  public:
   Service(LoadedModel model, const LiveOptions& options);
@@ -29,33 +34,39 @@ class Service {
   const std::string& name() const { return name_; }
   CompletionLimits limits() const;
   SearchOptions default_search() { return model_.generator().default_search(); }
+  const Tokenizer& tokenizer() { return model_.generator().tokenizer(); }
   LiveGenerator::Load load() const { return live_.load(); }
 
   // OpenAI's list of models: one a task ("trivium-small:sst2"), and "trivium-small:auto", which
   // finds the task by the prompt.
   Json models() const;
+  // The entry of one of them. ApiError 404 where there is none.
+  Json model(const std::string& id) const;
   // {"tasks": [{"name", "family", "metric", "fields", "options", "description", "example"}]}
   Json tasks() const;
   // Every task's route, as `routes show --json` has it.
   Json routes() const;
   // Of {"input", "task"?}: {"task", "task_source", "fits", "reason", "prompt", "options", "route"}.
-  Json route(const std::string& body) const;
-  // Of {"input", "options"?, "task"?}: {"best", "options", "log_likelihoods", ...} as `score`
-  // gives.
-  Json score(const std::string& body);
+  Json route(const std::string& body, const StillWanted& wanted);
+  // Of {"input", "options"?, "task"?, "route"?}: {"best", "options", "log_likelihoods", ...} as
+  // `score` gives.
+  Json score(const std::string& body, const StillWanted& wanted);
 
   // OpenAI's embeddings of {"input": TEXT or [TEXT...], "model"?, "encoding_format"?}: the
   // encoder's sentence vectors, along the route of the model's task, or that of no task.
-  Json embeddings(const std::string& body);
+  Json embeddings(const std::string& body, const StillWanted& wanted);
 
-  // Asks for `choices` answers of each prompt, in that order. ApiError 404 for an unknown model,
-  // 429 where too many wait.
+  // Asks for `choices` answers of each prompt, in that order. ApiError 404 for an unknown model.
   std::vector<LiveChoice> ask(const CompletionRequest& request);
 
  private:
   // The task that a model's name asks for; "" for the nearest known.
   std::string task_of(const std::string& model) const;
   ResolvedPrompt resolve(const Json& input, const std::string& task) const;
+  Json entry_of(const std::string& task) const;
+  // Runs `work` on up to `most` things at a time, as LiveGenerator::run.
+  using PartWork = std::function<void(TextGenerator& generator, size_t begin, size_t end)>;
+  void run_in_parts(size_t count, size_t most, const StillWanted& wanted, const PartWork& work);
 
   LoadedModel model_;
   LiveOptions options_;

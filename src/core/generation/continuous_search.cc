@@ -14,11 +14,13 @@ void ContinuousSearch::add(std::shared_ptr<const SearchOptions> options, uint64_
     add(beamed_source(std::move(options)), std::move(on_end));
     return;
   }
-  IdCallback on_id;
+  ChosenCallback on_chosen;
   if (on_token) {
-    on_id = [source = num_sources_, on_token](int32_t id) { return on_token(source, id); };
+    on_chosen = [source = num_sources_, on_token](const ChosenToken& token) {
+      return on_token(source, token);
+    };
   }
-  add(greedy_source(std::move(options), draw, std::move(on_id)), std::move(on_end));
+  add(greedy_source(std::move(options), draw, std::move(on_chosen)), std::move(on_end));
 }
 
 void ContinuousSearch::add(std::unique_ptr<SourceSearch> search, HypothesisCallback on_end) {

@@ -11,9 +11,9 @@ namespace {
 
 class GreedySource : public SourceSearch {
  public:
-  GreedySource(std::shared_ptr<const SearchOptions> options, uint64_t draw, IdCallback on_id)
+  GreedySource(std::shared_ptr<const SearchOptions> options, uint64_t draw, ChosenCallback on_token)
       : options_(std::move(options)),
-        on_id_(std::move(on_id)),
+        on_token_(std::move(on_token)),
         processor_(*options_),
         sampler_(*options_),
         // An odd factor, so that the streams of seed s are not those of seed s + 1.
@@ -23,15 +23,16 @@ class GreedySource : public SourceSearch {
 
   size_t num_rows() const override { return goes_on_ ? 1 : 0; }
   std::span<const int32_t> ids(size_t) const override { return ids_; }
-  int candidates() const override { return 1; }
+  int candidates() const override { return std::max(1, options_->alternatives); }
   bool reads_logits() const override { return options_->sample || processor_.penalizes(); }
   LogitsProcessor& processor() override { return processor_; }
 
   void advance(std::span<const RowOutput> outputs, std::vector<int32_t>& parents) override {
     const RowOutput& output = outputs.front();
-    int32_t token = output.forced;
-    if (token < 0) token = reads_logits() ? choose(output) : take_best(*output.scan);
-    extend(token);
+    token_ = ChosenToken{output.forced, 0, {}};
+    if (output.forced < 0 && reads_logits()) choose(output);
+    if (output.forced < 0 && !reads_logits()) take_best(*output.scan);
+    extend();
     if (goes_on_) parents.push_back(0);
   }
 
@@ -41,18 +42,21 @@ class GreedySource : public SourceSearch {
   }
 
  private:
-  // Both return the next token, its log-probability added to the score; -1 when none is allowed.
-  int32_t take_best(const LogitScan& scan) {
-    if (scan.best().empty()) return -1;
-    score_ += scan.log_probability(scan.best().front().logit);
-    return scan.best().front().token;
+  // Both make token_ the next one, whose id is -1 where none is allowed, and add to the score.
+  void take_best(const LogitScan& scan) {
+    if (!scan.best().empty()) accept(scan, scan.best().front());
   }
 
   // Samples, or takes the best, from the logits of every token.
-  int32_t choose(const RowOutput& output) {
+  void choose(const RowOutput& output) {
     std::span<const float> scores = output.logits;
+    // What the model itself thinks, where that is not what the token is chosen by.
+    const bool reads_model = processor_.penalizes() || options_->alternatives > 0;
+    if (reads_model) {
+      model_scan_.begin(options_->alternatives);
+      model_scan_.read(output.logits, output.banned);
+    }
     if (processor_.penalizes()) {
-      unpunished_.read(output.logits);
       scores_.assign(output.logits.begin(), output.logits.end());
       processor_.penalize(ids_, scores_);
       scores = scores_;
@@ -66,29 +70,39 @@ class GreedySource : public SourceSearch {
     } else if (!scan_.best().empty()) {
       token = scan_.best().front().token;
     }
-    if (token < 0) return token;
-    const LogitScan& model = processor_.penalizes() ? unpunished_ : scan_;
-    score_ += model.log_probability(output.logits[static_cast<size_t>(token)]);
-    return token;
+    if (token < 0) return;
+    accept(reads_model ? model_scan_ : scan_, {output.logits[static_cast<size_t>(token)], token});
   }
 
-  void extend(int32_t token) {
-    finished_ = token == options_->eos_id;
-    goes_on_ = token >= 0 && !finished_;
+  // `scan` is of the model's own logits.
+  void accept(const LogitScan& scan, const Candidate& chosen) {
+    token_.id = chosen.token;
+    token_.log_probability = scan.log_probability(chosen.logit);
+    score_ += token_.log_probability;
+    const auto count = static_cast<size_t>(options_->alternatives);
+    for (const Candidate& other : scan.best().first(std::min(count, scan.best().size()))) {
+      token_.alternatives.push_back({other.token, scan.log_probability(other.logit)});
+    }
+  }
+
+  void extend() {
+    finished_ = token_.id == options_->eos_id;
+    goes_on_ = token_.id >= 0 && !finished_;
     if (!goes_on_) return;
-    ids_.push_back(token);
+    ids_.push_back(token_.id);
     goes_on_ = static_cast<int>(ids_.size()) < options_->max_length;
-    if (on_id_ && !on_id_(token)) goes_on_ = false;
+    if (on_token_ && !on_token_(token_)) goes_on_ = false;
   }
 
   std::shared_ptr<const SearchOptions> options_;
-  IdCallback on_id_;
+  ChosenCallback on_token_;
   LogitsProcessor processor_;
-  LogitScan scan_, unpunished_;  // of choose()
+  LogitScan scan_, model_scan_;  // of choose()
   std::vector<float> scores_;
   Sampler sampler_;
   Rng rng_;                   // its own, so that its tokens do not depend on who else is searched
   std::vector<int32_t> ids_;  // the start token first
+  ChosenToken token_;         // the last
   double score_ = 0;
   bool goes_on_ = true, finished_ = false;
 };
@@ -96,8 +110,8 @@ class GreedySource : public SourceSearch {
 }  // namespace
 
 std::unique_ptr<SourceSearch> greedy_source(std::shared_ptr<const SearchOptions> options,
-                                            uint64_t draw, IdCallback on_id) {
-  return std::make_unique<GreedySource>(std::move(options), draw, std::move(on_id));
+                                            uint64_t draw, ChosenCallback on_token) {
+  return std::make_unique<GreedySource>(std::move(options), draw, std::move(on_token));
 }
 
 }  // namespace trivium

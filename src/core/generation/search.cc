@@ -56,6 +56,9 @@ void check_search_options(const SearchOptions& options, int64_t vocab_size) {
           "temperature must be more than 0; for the most probable token, do not sample");
   require(options.top_k >= 0, "top_k must be 0 (off) or more");
   require(options.top_p > 0 && options.top_p <= 1, "top_p must be more than 0 and at most 1");
+  require(
+      options.alternatives >= 0 && options.alternatives <= vocab_size,
+      "the alternatives to a token are from 0 to the vocabulary's " + std::to_string(vocab_size));
 }
 
 void search(StepDecoder& decoder, const SearchOptions& options, const HypothesisCallback& on_end,

@@ -40,6 +40,23 @@ struct SearchOptions {
   int top_k = 0;  // 0: off
   double top_p = 1.0;
   uint64_t seed = 0;  // sampling only
+  // How many of the likeliest tokens a ChosenToken tells, and its log-probability with them.
+  int alternatives = 0;
+};
+
+struct TokenProbability {
+  int32_t id = 0;
+  float log_probability = 0;
+};
+
+// A token that greedy search or sampling chose. Log-probabilities are the model's own, before
+// penalties, temperature, top-k and top-p.
+struct ChosenToken {
+  int32_t id = 0;
+  float log_probability = 0;  // 0 for a forced one
+  // SearchOptions::alternatives of the tokens that were allowed in its place, the likeliest first;
+  // none where one was forced.
+  std::vector<TokenProbability> alternatives;
 };
 
 struct Hypothesis {
@@ -51,9 +68,9 @@ struct Hypothesis {
   bool finished = false;  // ended with eos, not by length
 };
 
-// Called for each new id but eos of greedy search or sampling, not of beam search, whose ids are
-// known only at its end. Returning false ends that source.
-using TokenCallback = std::function<bool(int64_t source, int32_t id)>;
+// Called for each new token but eos of greedy search or sampling, not of beam search, whose tokens
+// are known only at its end. Returning false ends that source.
+using TokenCallback = std::function<bool(int64_t source, const ChosenToken& token)>;
 
 // Called once for each source, when its search ends.
 using HypothesisCallback = std::function<void(int64_t source, Hypothesis hypothesis)>;

@@ -44,13 +44,13 @@ class SourceSearch {
   virtual LogitsProcessor& processor() = 0;
 };
 
-// Called with each new id; returning false ends the search.
-using IdCallback = std::function<bool(int32_t id)>;
+// Called with each new token; returning false ends the search.
+using ChosenCallback = std::function<bool(const ChosenToken& token)>;
 
 // Greedy search or sampling: one row. `draw` is which of the seed's streams of random numbers it
 // takes.
 std::unique_ptr<SourceSearch> greedy_source(std::shared_ptr<const SearchOptions> options,
-                                            uint64_t draw, IdCallback on_id);
+                                            uint64_t draw, ChosenCallback on_token);
 
 // Beam search: a row for every beam that can still matter.
 std::unique_ptr<SourceSearch> beamed_source(std::shared_ptr<const SearchOptions> options);

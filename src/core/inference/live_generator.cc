@@ -25,11 +25,12 @@ bool LiveAnswer::is_cancelled() const {
   return is_cancelled_;
 }
 
-void LiveAnswer::grow(std::string text, int64_t tokens) {
+void LiveAnswer::grow(std::string text, const ChosenToken& token) {
   {
     const std::lock_guard lock(mutex_);
+    state_.chosen.push_back({token, state_.text.size()});
     state_.text = std::move(text);
-    state_.tokens = tokens;
+    ++state_.tokens;
   }
   changed_.notify_all();
 }
@@ -90,14 +91,16 @@ std::shared_ptr<LiveAnswer> LiveGenerator::ask(const Prompt& prompt, const Searc
   return answer;
 }
 
-void LiveGenerator::run(const std::function<void(TextGenerator& generator)>& work) {
+bool LiveGenerator::run(const std::function<void(TextGenerator& generator)>& work) {
   Job job{&work, nullptr};
   std::unique_lock lock(mutex_);
   check(!is_ending_, "nobody asks one that ends");
+  if (jobs_.size() >= options_.max_waiting + static_cast<size_t>(options_.places)) return false;
   jobs_.push_back(&job);
   asked_.notify_all();
   job_done_.wait(lock, [&] { return job.is_done; });
   if (job.error) std::rethrow_exception(job.error);
+  return true;
 }
 
 LiveGenerator::Load LiveGenerator::load() const {
@@ -134,8 +137,9 @@ void LiveGenerator::serve() {
   fail_all(std::make_exception_ptr(Error(ExitCode::kInterrupted, "the program ends")));
 }
 
+// Those that wait now: others that come meanwhile have to wait until every answer has grown.
 void LiveGenerator::run_jobs(std::unique_lock<std::mutex>& lock) {
-  while (!jobs_.empty()) {
+  for (size_t left = jobs_.size(); left > 0; --left) {
     Job* job = jobs_.front();
     jobs_.pop_front();
     lock.unlock();
@@ -191,13 +195,12 @@ void LiveGenerator::start(const std::shared_ptr<Question>& question) {
   search_->add(
       question->search, question->draw,
       [this, question](int64_t source, const Hypothesis& hypothesis) { end(source, hypothesis); },
-      [this, question](int64_t, int32_t id) { return extend(*question, id); });
+      [this, question](int64_t, const ChosenToken& token) { return extend(*question, token); });
 }
 
-bool LiveGenerator::extend(Question& question, int32_t id) {
-  question.ids.push_back(id);
-  question.answer->grow(generator_.tokenizer().decode(question.ids),
-                        static_cast<int64_t>(question.ids.size()));
+bool LiveGenerator::extend(Question& question, const ChosenToken& token) {
+  question.ids.push_back(token.id);
+  question.answer->grow(generator_.tokenizer().decode(question.ids), token);
   return true;
 }
 

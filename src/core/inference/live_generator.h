@@ -24,8 +24,13 @@ namespace trivium {
 class LiveAnswer {
  public:
   struct State {
+    struct Token {
+      ChosenToken chosen;
+      size_t begin = 0;  // bytes of the text before it, which later tokens may still change
+    };
     std::string text;              // so far; beam search has none before its end
     int64_t tokens = 0;            // that the text so far has
+    std::vector<Token> chosen;     // those tokens; none in beam search
     std::optional<Answer> answer;  // once it has ended
     int64_t source_tokens = 0;     // of the prompt, as far as it is read
     bool truncated = false;        // the prompt was longer than that
@@ -42,7 +47,7 @@ class LiveAnswer {
   friend class LiveGenerator;
 
   bool is_cancelled() const;
-  void grow(std::string text, int64_t tokens);
+  void grow(std::string text, const ChosenToken& token);
   void end(Answer answer);
   void fail(const std::exception_ptr& error);
 
@@ -75,9 +80,10 @@ class LiveGenerator {
   std::shared_ptr<LiveAnswer> ask(const Prompt& prompt, const SearchOptions& search,
                                   uint64_t draw = 0);
 
-  // Runs `work` between two steps of the batch and returns when it is done; throws what it throws.
-  // For what is short: ranking options, sentence vectors.
-  void run(const std::function<void(TextGenerator& generator)>& work);
+  // Runs `work` between two steps of the batch and returns true when it is done; throws what it
+  // throws. Every answer waits for it meanwhile, so that it is to be short: some options to rank,
+  // some sentence vectors. False where as many wait as may. Error kInterrupted at the end.
+  bool run(const std::function<void(TextGenerator& generator)>& work);
 
   struct Load {
     int64_t active = 0, waiting = 0;  // answers that are decoded, and that wait
@@ -107,7 +113,7 @@ class LiveGenerator {
   std::vector<std::shared_ptr<Question>> take_questions();
   void begin_batch();
   void start(const std::shared_ptr<Question>& question);
-  bool extend(Question& question, int32_t id);
+  bool extend(Question& question, const ChosenToken& token);
   void end(int64_t source, const Hypothesis& hypothesis);
   void cancel_unwanted();
   void decode(const std::vector<std::shared_ptr<Question>>& taken);

@@ -224,8 +224,8 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
   std::vector<Encoded> encoded;
   const auto handle = [&](const std::vector<size_t>&, StepDecoder& decoder) {
     std::vector<int32_t> ids;
-    const auto on_token = [&](int64_t, int32_t id) {
-      ids.push_back(id);
+    const auto on_token = [&](int64_t, const ChosenToken& token) {
+      ids.push_back(token.id);
       return on_text(tokenizer_->decode(ids));
     };
     answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);

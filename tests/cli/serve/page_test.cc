@@ -82,6 +82,7 @@ TEST_F(PageTest, IsServedWithoutAKeyAndTakesNothingFromElsewhere) {
     EXPECT_EQ(text.find("https://"), std::string::npos) << path;
     EXPECT_EQ(text.find("innerHTML"), std::string::npos) << path;
   }
+  EXPECT_EQ(get("/page/other.js", {{"Authorization", "Bearer secret"}})->status, 404);
   EXPECT_FALSE(is_page_path("/page/"));
   EXPECT_FALSE(is_page_path("/v1/models"));
 }

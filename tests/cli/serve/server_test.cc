@@ -1,98 +1,13 @@
-#include "cli/serve/server.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <atomic>
 #include <cstring>
 #include <map>
-#include <thread>
 
-#include "core/base/temporary_folder.h"
-#include "core/checkpoint/tiny_checkpoint.h"
+#include "cli/serve/server_fixture.h"
 
 namespace trivium::cli {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr const char* kJson = "application/json";
-
-// A server of the tiny checkpoint on a port of its own.
-class ServerTest : public ::testing::Test {
- protected:
-  ServerTest() { save_checkpoint(tiny_checkpoint(), folder_); }
-  ~ServerTest() override { stop(); }
-
-  void start(ServerOptions options = {}, const LiveOptions& live = {}) {
-    options.port = 0;
-    service_ = std::make_unique<Service>(LoadedModel(folder_, EngineOptions{}), live);
-    server_ = std::make_unique<Server>(*service_, options);
-    port_ = server_->bind();
-    thread_ = std::thread([this] { server_->run(stop_); });
-  }
-  void stop() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
-  httplib::Client client() const {
-    httplib::Client client("127.0.0.1", port_);
-    client.set_read_timeout(60);
-    return client;
-  }
-  httplib::Result post(const std::string& path, const Json& body) const {
-    return client().Post(path, body.dump(), kJson);
-  }
-  Json get(const std::string& path) const {
-    const auto result = client().Get(path);
-    EXPECT_TRUE(result) << path;
-    EXPECT_EQ(result->status, 200) << path;
-    return Json::parse(result->body);
-  }
-  Json complete(const Json& request) const {
-    const auto result = post("/v1/completions", request);
-    EXPECT_TRUE(result);
-    EXPECT_EQ(result->status, 200) << result->body;
-    return Json::parse(result->body);
-  }
-  // Of a stream: its events, without the last, which says that it was the last.
-  std::vector<Json> stream(Json request) const {
-    request["stream"] = true;
-    const auto result = post("/v1/completions", request);
-    EXPECT_TRUE(result);
-    EXPECT_EQ(result->get_header_value("Content-Type"), "text/event-stream");
-    std::vector<Json> events;
-    std::string rest = result->body;
-    while (!rest.empty()) {
-      const size_t end = rest.find("\n\n");
-      EXPECT_NE(end, std::string::npos) << rest;
-      EXPECT_TRUE(rest.starts_with("data: ")) << rest;
-      const std::string data = rest.substr(6, end - 6);
-      rest.erase(0, end + 2);
-      EXPECT_EQ(data == "[DONE]", rest.empty());
-      if (data != "[DONE]") events.push_back(Json::parse(data));
-    }
-    return events;
-  }
-  static void expect_error(const httplib::Result& result, int status, const std::string& problem) {
-    ASSERT_TRUE(result);
-    EXPECT_EQ(result->status, status) << result->body;
-    EXPECT_EQ(result->get_header_value("Content-Type"), kJson);
-    const Json error = Json::parse(result->body).at("error");
-    EXPECT_THAT(error.at("message").get<std::string>(), HasSubstr(problem));
-    EXPECT_TRUE(error.at("type").is_string());
-  }
-
-  TemporaryFolder temporary_;
-  std::filesystem::path folder_ = temporary_.path() / "tiny";
-  std::unique_ptr<Service> service_;
-  std::unique_ptr<Server> server_;
-  int port_ = 0;
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
 
 TEST_F(ServerTest, CompletionsAreTheAnswersOfGenerate) {
   start();
@@ -265,6 +180,8 @@ TEST_F(ServerTest, TellsWhatItKnows) {
   const Json list = get("/v1/models");
   for (const Json& model : list.at("data")) models.push_back(model.at("id"));
   EXPECT_THAT(models, ElementsAre("tiny:auto", "tiny:sst2", "tiny:mnli", "tiny:gsm8k_answer"));
+  EXPECT_EQ(get("/v1/models/tiny:sst2"), list.at("data").at(1));
+  EXPECT_EQ(get("/v1/models/tiny"), list.at("data").at(0));
   const Json mnli = get("/v1/tasks").at("tasks").at(1);
   EXPECT_EQ(mnli.at("name"), "mnli");
   EXPECT_THAT(mnli.at("fields").get<std::vector<std::string>>(),
@@ -293,6 +210,102 @@ TEST_F(ServerTest, RanksOptions) {
   EXPECT_EQ(scores.at("best"), expected[0] >= expected[1] ? "negative" : "positive");
   expect_error(post("/v1/score", {{"task", "gsm8k_answer"}, {"input", "a"}}), 400,
                "no \"options\"");
+}
+
+// More options than are ranked between two steps of the batch.
+TEST_F(ServerTest, RanksManyOptionsAsGenerateDoes) {
+  start();
+  LoadedModel model(folder_, EngineOptions{});
+  const ResolvedPrompt resolved = model.resolve("sst2", "a film");
+  std::vector<std::string> options;
+  for (int i = 0; i < 70; ++i) options.push_back("the film " + std::string(i, 'a'));
+  const auto expected = model.generator().score({resolved.prompt}, {options}).at(0).log_likelihoods;
+  const Json scores =
+      ask("/v1/score", {{"task", "sst2"}, {"input", "a film"}, {"options", options}});
+  EXPECT_EQ(scores.at("log_likelihoods"), Json(expected));
+}
+
+TEST_F(ServerTest, ARouteCanBeAskedFor) {
+  start();
+  LoadedModel model(folder_, EngineOptions{});
+  ResolvedPrompt resolved = model.resolve("sst2", "a film");
+  const Json own = ask("/v1/route", {{"task", "sst2"}, {"input", "a film"}}).at("route");
+  const int64_t other = own.at("encoder").at(1).get<int64_t>() % 3 + 1;
+  const Json asked = {{"encoder", {nullptr, other}}, {"decoder", {0, nullptr}}};
+  std::vector<float>& weights = resolved.prompt.route.encoder.at(1);
+  weights.assign(3, 0);
+  weights.at(static_cast<size_t>(other - 1)) = 1;
+  const Answer expected =
+      model.generator().generate({resolved.prompt}, model.generator().default_search()).at(0);
+  Json request = {{"model", "tiny:sst2"}, {"prompt", "a film"}, {"route", asked}};
+  const Json choice = complete(request).at("choices").at(0);
+  EXPECT_EQ(choice.at("text"), expected.text);
+  EXPECT_EQ(choice.at("trivium").at("score"), expected.score);
+  EXPECT_EQ(choice.at("trivium").at("route").at("encoder").at(1), other);
+  EXPECT_EQ(choice.at("trivium").at("route").at("decoder"), own.at("decoder"));
+  const Json scored = ask("/v1/score", {{"task", "sst2"}, {"input", "a film"}, {"route", asked}});
+  EXPECT_EQ(
+      scored.at("log_likelihoods"),
+      Json(model.generator().score({resolved.prompt}, {resolved.options}).at(0).log_likelihoods));
+  for (const auto& [bad, problem] : std::vector<std::pair<Json, std::string>>{
+           {{{"encoder", {nullptr, 4}}}, "encoder 2 takes an expert from 1 to 3"},
+           {{{"encoder", {2, nullptr}}}, "encoder 1 takes an expert from 1 to 1"},
+           {{{"encoder", {1}}}, "an entry for each of its 2 layers"},
+           {{{"decoder", {1.5, 1}}}, "decoder 1 takes an expert"},
+           {{{"middle", {1}}}, "unknown key \"middle\""},
+           {3, "\"route\" is not a JSON object"}}) {
+    request["route"] = bad;
+    expect_error(post("/v1/completions", request), 400, problem);
+  }
+}
+
+TEST_F(ServerTest, LogProbabilitiesAreThoseOfTheTokens) {
+  start();
+  const Json request = {{"model", "tiny:sst2"},
+                        {"prompt", "a film"},
+                        {"num_beams", 1},
+                        {"min_tokens", 12},
+                        {"max_tokens", 12},
+                        {"logprobs", 3}};
+  for (const double temperature : {0.0, 1.5}) {
+    Json asked = request;
+    asked["temperature"] = temperature;
+    const Json choice = complete(asked).at("choices").at(0);
+    const Json& logprobs = choice.at("logprobs");
+    const size_t count = logprobs.at("tokens").size();
+    ASSERT_EQ(count, 11u) << "and the end, which is forced";
+    const std::string text = choice.at("text");
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const double own = logprobs.at("token_logprobs").at(i);
+      sum += own;
+      const Json& top = logprobs.at("top_logprobs").at(i);
+      EXPECT_EQ(top.at(logprobs.at("tokens").at(i).get<std::string>()), own);
+      double best = -1e9;
+      for (const auto& [token, value] : top.items()) best = std::max(best, value.get<double>());
+      if (temperature == 0) {
+        EXPECT_EQ(top.size(), 3u);
+        EXPECT_EQ(best, own) << "greedy search takes the best";
+      }
+      EXPECT_LE(logprobs.at("text_offset").at(i), text.size());
+    }
+    EXPECT_EQ(logprobs.at("text_offset").at(0), 0);
+    EXPECT_NEAR(sum, choice.at("trivium").at("score").get<double>(), 1e-5);
+    Json streamed = {{"tokens", Json::array()}, {"token_logprobs", Json::array()}};
+    for (const Json& event : stream(asked)) {
+      const Json& part = event.at("choices").at(0).at("logprobs");
+      for (auto& [key, list] : streamed.items()) {
+        for (const Json& one : part.at(key)) list.push_back(one);
+      }
+    }
+    EXPECT_EQ(streamed.at("tokens"), logprobs.at("tokens"));
+    EXPECT_EQ(streamed.at("token_logprobs"), logprobs.at("token_logprobs"));
+  }
+  Json without = request;
+  without["logprobs"] = 0;
+  EXPECT_TRUE(complete(without).at("choices").at(0).at("logprobs").at("top_logprobs").is_null());
+  without.erase("logprobs");
+  EXPECT_TRUE(complete(without).at("choices").at(0).at("logprobs").is_null());
 }
 
 TEST_F(ServerTest, GivesSentenceVectors) {
@@ -337,126 +350,6 @@ TEST_F(ServerTest, GivesSentenceVectors) {
                           Json{{"input", "a"}, {"dimensions", 7}}}) {
     EXPECT_EQ(post("/v1/embeddings", bad)->status, 400) << bad;
   }
-}
-
-TEST_F(ServerTest, WhatIsWrongIsNamed) {
-  ServerOptions options;
-  options.most_bytes = 1 << 16;
-  start(options);
-  expect_error(post("/v1/completions", {{"model", "other"}, {"prompt", "a"}}), 404,
-               "there is no model \"other\"");
-  expect_error(post("/v1/completions", {{"model", "tiny:sst9"}, {"prompt", "a"}}), 404,
-               "did you mean sst2?");
-  expect_error(
-      post("/v1/completions", {{"prompt", Json{{"premise", "a"}}}, {"model", "tiny:mnli"}}), 400,
-      "hypothesis");
-  expect_error(client().Post("/v1/completions", "{", kJson), 400, "malformed JSON");
-  expect_error(client().Post("/v1/completions", "\xff\xfe{", kJson), 400, "UTF-16");
-  expect_error(client().Post("/v1/completions", R"({"prompt":"a"})", "text/plain"), 415,
-               "application/json");
-  expect_error(client().Get("/v1/completions"), 404, "there is no /v1/completions");
-  expect_error(client().Get("/nothing"), 404, "there is no /nothing");
-  expect_error(post("/v1/completions", {{"prompt", std::string(1 << 17, 'a')}}), 413, "too large");
-}
-
-TEST_F(ServerTest, OnlyThoseWithTheKeyAreAnswered) {
-  ServerOptions options;
-  options.api_key = "secret";
-  start(options);
-  EXPECT_EQ(get("/health").at("status"), "ok");
-  expect_error(client().Get("/v1/models"), 401, "Authorization: Bearer");
-  for (const char* key : {"Bearer secre", "Bearer secretx", "secret", "Bearer "}) {
-    expect_error(client().Get("/v1/models", {{"Authorization", key}}), 401, "the key");
-  }
-  const auto result = client().Get("/v1/models", {{"Authorization", "Bearer secret"}});
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->status, 200);
-}
-
-// A page of another site whose name was made to lead here.
-TEST_F(ServerTest, AnotherServersNameIsRefused) {
-  start();
-  for (const char* host : {"evil.example:80", "127.evil.com", "127.0.0.1.evil.com:80", "127."}) {
-    expect_error(client().Get("/v1/models", {{"Host", host}}), 403, "Host");
-  }
-  const auto result = client().Get("/v1/models", {{"Host", "LocalHost:" + std::to_string(port_)}});
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->status, 200);
-}
-
-TEST_F(ServerTest, TooManyAreToldToComeAgain) {
-  start({}, {.places = 1, .max_waiting = 0});
-  expect_error(post("/v1/completions", {{"model", "tiny:sst2"}, {"prompt", {"a film", "a war"}}}),
-               400, "this asks for 2 answers; the server takes 1 at once");
-  const Json one = {{"model", "tiny:sst2"}, {"prompt", "a film"}};
-  std::thread first([&] {
-    Json whole = one;
-    whole["min_tokens"] = whole["max_tokens"] = 199;
-    whole["num_beams"] = 16;
-    EXPECT_EQ(post("/v1/completions", whole)->status, 200);
-  });
-  while (service_->load().active == 0) std::this_thread::yield();
-  const auto result = post("/v1/completions", one);
-  first.join();
-  expect_error(result, 429, "ask again");
-  EXPECT_EQ(result->get_header_value("Retry-After"), "1");
-  EXPECT_EQ(complete(one).at("choices").size(), 1u);
-}
-
-TEST_F(ServerTest, ManyAtOnceGetTheSame) {
-  start({}, {.places = 4});
-  const Json request = {{"model", "tiny:sst2"}, {"prompt", {"a film", "a dull war"}}};
-  const Json expected = complete(request).at("choices");
-  std::vector<std::thread> askers;
-  for (int asker = 0; asker < 6; ++asker) {
-    askers.emplace_back([&] {
-      for (int i = 0; i < 3; ++i) EXPECT_EQ(complete(request).at("choices"), expected);
-    });
-  }
-  for (std::thread& asker : askers) asker.join();
-  const auto metrics = client().Get("/metrics");
-  ASSERT_TRUE(metrics);
-  EXPECT_THAT(metrics->body,
-              HasSubstr("trivium_requests_total{path=\"/v1/completions\",status=\"200\"} 19\n"));
-  EXPECT_THAT(metrics->body, HasSubstr("trivium_prompts_total{task=\"sst2\"} 38\n"));
-  EXPECT_THAT(metrics->body, HasSubstr("trivium_answers_total 38\n"));
-  EXPECT_THAT(metrics->body, HasSubstr("trivium_answers_active 0\n"));
-  EXPECT_THAT(metrics->body,
-              HasSubstr("trivium_request_seconds_count{path=\"/v1/completions\"} 19\n"));
-}
-
-// One who leaves long before the end, of a reply that is not streamed and of one that is.
-TEST_F(ServerTest, WhoLeavesGivesTheirPlacesAway) {
-  start({}, {.places = 1});
-  const Json many(std::vector<std::string>(60, "a film"));
-  LiveGenerator::Load load;
-  for (const bool streams : {false, true}) {
-    httplib::Client impatient("127.0.0.1", port_);
-    impatient.set_read_timeout(0, 50000);
-    const Json request = {{"model", "tiny:sst2"}, {"prompt", many},    {"stream", streams},
-                          {"num_beams", 1},       {"max_tokens", 199}, {"min_tokens", 199}};
-    impatient.Post("/v1/completions", request.dump(), kJson);
-    load = service_->load();
-    for (int tries = 0; tries < 600 && load.active + load.waiting > 0; ++tries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      load = service_->load();
-    }
-  }
-  EXPECT_EQ(load.active + load.waiting, 0);
-  EXPECT_LT(load.answers, 60) << "of 120";
-  const auto metrics = client().Get("/metrics");
-  ASSERT_TRUE(metrics);
-  EXPECT_THAT(metrics->body,
-              HasSubstr("trivium_requests_total{path=\"/v1/completions\",status=\"499\"} 2\n"));
-}
-
-TEST_F(ServerTest, APortThatIsTakenIsAnError) {
-  start();
-  Service other(LoadedModel(folder_, EngineOptions{}), {});
-  ServerOptions options;
-  options.port = port_;
-  Server second(other, options);
-  EXPECT_THAT(error_of([&] { second.bind(); }), HasSubstr("69: cannot listen on 127.0.0.1 port"));
 }
 
 }  // namespace

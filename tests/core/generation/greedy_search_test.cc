@@ -38,11 +38,51 @@ TEST(GreedySearch, TakesTheMostProbableTokenOfEachStep) {
 TEST(GreedySearch, StreamsTheIdsOfTheResult) {
   ToyDecoder decoder({.seed = 5, .eos_bonus = 1});
   std::map<int64_t, std::vector<int32_t>> streamed;
-  const auto hypotheses = search(decoder, SearchOptions(), [&](int64_t source, int32_t id) {
-    streamed[source].push_back(id);
-    return true;
-  });
+  const auto hypotheses =
+      search(decoder, SearchOptions(), [&](int64_t source, const ChosenToken& token) {
+        streamed[source].push_back(token.id);
+        return true;
+      });
   for (int source = 0; source < 3; ++source) EXPECT_EQ(streamed[source], hypotheses[source].ids);
+}
+
+// Greedy and sampled, with and without a penalty and other sources beside that ask for more.
+TEST(GreedySearch, TellsTheLikeliestTokensOfEachPlace) {
+  for (const bool samples : {false, true}) {
+    for (const double penalty : {1.0, 1.5}) {
+      SearchOptions options;
+      options.max_length = 10;
+      options.min_length = 10;
+      options.alternatives = 3;
+      options.sample = samples;
+      options.temperature = 2;
+      options.repetition_penalty = penalty;
+      ToyDecoder decoder({.seed = 5}), reference({.seed = 5});
+      std::map<int64_t, std::vector<int32_t>> ids;
+      const auto on_token = [&](int64_t source, const ChosenToken& token) {
+        std::vector<int32_t>& before = ids.try_emplace(source, 1, options.start_id).first->second;
+        const auto expected = [&](int32_t id) {
+          return reference.log_probability(static_cast<int>(source), before, id);
+        };
+        EXPECT_NEAR(token.log_probability, expected(token.id), 1e-5);
+        EXPECT_EQ(token.alternatives.size(), 3u);
+        std::vector<int32_t> order;
+        for (int32_t id = 0; id < 12; ++id) {
+          if (id != options.eos_id) order.push_back(id);  // banned before min_length
+        }
+        std::stable_sort(order.begin(), order.end(),
+                         [&](int32_t a, int32_t b) { return expected(a) > expected(b); });
+        for (size_t i = 0; i < 3; ++i) {
+          EXPECT_EQ(token.alternatives[i].id, order[i]);
+          EXPECT_NEAR(token.alternatives[i].log_probability, expected(order[i]), 1e-5);
+        }
+        before.push_back(token.id);
+        return true;
+      };
+      search(decoder, options, on_token);
+      EXPECT_EQ(ids.size(), 3u);
+    }
+  }
 }
 
 TEST(GreedySearch, TheCallbackEndsItsSourceOnly) {
@@ -50,7 +90,7 @@ TEST(GreedySearch, TheCallbackEndsItsSourceOnly) {
   SearchOptions options;
   options.max_length = 10;
   const auto hypotheses =
-      search(decoder, options, [](int64_t source, int32_t) { return source != 1; });
+      search(decoder, options, [](int64_t source, const ChosenToken&) { return source != 1; });
   EXPECT_EQ(hypotheses[0].ids.size(), 9u);
   EXPECT_EQ(hypotheses[1].ids.size(), 1u);
   EXPECT_EQ(hypotheses[2].ids.size(), 9u);
