@@ -196,7 +196,7 @@ class Checks:
         others = browser.js("""[...document.querySelectorAll('.lane-a .node:not(.lit)')]
             .map((node) => node.getAttribute('aria-label'))""")
         changed = False
-        for label in others:
+        for label in reversed(others):
             layer, expert = label.split(", ")[0], int(label.split(", ")[1].split(" ")[1])
             browser.click(f'.lane-a .node[aria-label^="{layer}, expert {expert}"]')
             self.ended()
@@ -287,6 +287,7 @@ class Checks:
         browser.click("#go")
         error = browser.wait("document.querySelector('#error').innerText", "an error is shown")
         expect("no_task" in error and "\n" not in error, f"no task: {error}")
+        expect(browser.js("!document.querySelector('.lane-a figure').checkVisibility()"), "no route is shown then")
         browser.js("document.querySelector('#fields textarea').select()")
         self.write("")
         browser.js("""document.querySelector('#fields textarea').dispatchEvent(new Event('input'))""")

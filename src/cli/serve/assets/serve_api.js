@@ -44,7 +44,8 @@ async function send(path, body, signal) {
   try {
     response = await fetch(path, {
       method: body ? 'POST' : 'GET', headers: headers(body), signal,
-      body: body ? JSON.stringify(body) : undefined, cache: 'no-store', credentials: 'omit', redirect: 'error'});
+      body: body ? JSON.stringify(body) : undefined,
+      cache: 'no-store', credentials: 'omit', redirect: 'error'});
   } catch (error) {
     throw lost(error, gone);
   }
@@ -84,7 +85,9 @@ export async function* stream(body, signal, onBegin) {
       isWhole = data === '[DONE]';
       if (isWhole) break;
       const part = JSON.parse(data);
-      if (part.error) throw new ApiError(503, part.error.message);
+      if (part.error) {
+        throw new ApiError(part.error.type === 'server_error' ? 500 : 503, part.error.message);
+      }
       yield part;
     }
   } catch (error) {

@@ -4,6 +4,8 @@ import {RoutePicture} from '/page/picture.js';
 import {flat, layersOf, make, pinnedRoute, withPins} from '/page/route.js';
 import {sharesOf, showShares} from '/page/shares.js';
 
+const sentence = (words) => `${words.replace(/^./, (first) => first.toUpperCase())}.`;
+
 // What a finished answer has besides its text.
 function factsOf(choice, tokens, begun) {
   const seconds = ((performance.now() - begun) / 1000).toFixed(2);
@@ -11,6 +13,28 @@ function factsOf(choice, tokens, begun) {
   if (choice.finish_reason === 'length') facts.push('cut at the most tokens');
   if (choice.trivium.truncated) facts.push('the prompt was too long: its end was not read');
   return facts.join(' · ');
+}
+
+// The words of a text, of which those that another text does not have in this order are marked.
+function marked(text, other) {
+  const words = text.split(/(?<=\s)/), others = other.split(/(?<=\s)/);
+  const same = (i, j) => words[i].trim() === others[j].trim();
+  // The most words that both have, from the i-th and the j-th on.
+  const most = Array.from({length: words.length + 1}, () => new Array(others.length + 1).fill(0));
+  for (let i = words.length - 1; i >= 0; --i) {
+    for (let j = others.length - 1; j >= 0; --j) {
+      most[i][j] = same(i, j) ? most[i + 1][j + 1] + 1 : Math.max(most[i + 1][j], most[i][j + 1]);
+    }
+  }
+  let j = 0;
+  return words.flatMap((word, i) => {
+    while (j < others.length && !same(i, j) && most[i][j + 1] === most[i][j]) ++j;
+    if (j < others.length && same(i, j)) {
+      ++j;
+      return [word];
+    }
+    return [make('mark', '', word.trim()), word.slice(word.trimEnd().length)];
+  });
 }
 
 export class Lane {
@@ -48,8 +72,8 @@ export class Lane {
       const found = await ask('/v1/route', task ? {input, task} : {input}, signal);
       this.take(found);
       if (!found.fits) {
-        this.picture.clear();
-        throw Object.assign(new Error(`No task fits (no_task): ${found.reason}. Choose one.`), {status: 0});
+        throw new Error('No task that the model knows is like this prompt (no_task): ' +
+            'choose one, or write more.');
       }
       await this.answer(signal);
     });
@@ -84,14 +108,16 @@ export class Lane {
   }
 
   take(found) {
-    if (found.task !== this.task) this.pins.clear();
-    this.task = found.task;
+    const task = found.fits ? found.task : null;
+    if (task !== this.task) this.pins.clear();
+    this.task = task;
     this.options = found.options;
     this.route = found.route ? flat(found.route) : [];
     this.layers = layersOf(found.route ?? {}, this.page.places);
-    this.find('.task').textContent = found.task ?? 'no task';
+    this.find('.task').textContent = task ?? 'no task fits';
     this.find('.reason').textContent = found.task_source === 'named'
-        ? this.page.describe(found.task) : `Chosen by auto. ${found.reason.replace(/^./, (first) => first.toUpperCase())}.`;
+        ? this.page.describe(found.task) : `${task ? 'Chosen by auto. ' : ''}${sentence(found.reason)}`;
+    this.find('.body').hidden = !task;
     this.find('figure').hidden = !this.layers.some((layer) => layer.isPool);
     this.draw();
   }
@@ -185,6 +211,7 @@ export class Lane {
   judge(text) {
     const pins = this.pins.size === 1 ? 'The pinned expert' : 'The pinned experts';
     const [changes, leaves] = this.pins.size === 1 ? ['changes', 'leaves'] : ['change', 'leave'];
+    this.find('.answer').replaceChildren(...marked(text, this.own.text));
     this.find('.verdict').textContent = text === this.own.text
         ? `${pins} ${leaves} the answer as it was.` : `${pins} ${changes} the answer.`;
   }

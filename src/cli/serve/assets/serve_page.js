@@ -142,7 +142,7 @@ function showAnswers() {
 // Which layers two tasks take different experts in, in words and in both pictures.
 function compare() {
   const [a, b] = shownLanes();
-  if (!b || a.isBusy || b.isBusy || !a.route || !b.route) return;
+  if (!b || !a.task || !b.task || !a.text || !b.text) return;
   const pools = a.layers.map((layer, i) => i).filter((i) => a.layers[i].isPool);
   const differing = pools.filter((i) => a.taken[i] !== b.taken[i]);
   a.picture.mark(new Set(differing));
@@ -182,8 +182,9 @@ async function begin() {
     page.experts = routes.experts;
     page.places = routes.places;
     examples = tasks.filter((task) => task.fields.length === 1 && task.example);
-    byId('model').textContent = `${page.model}: ${tasks.length} tasks, ${routes.places.length} layers with ` +
-        `pools of ${routes.experts} experts, a route for every task.`;
+    const pools = routes.places.length === 0 ? 'no pools of experts'
+        : `${routes.places.length} layers with pools of ${routes.experts} experts, a route for every task`;
+    byId('model').textContent = `${page.model}: ${tasks.length} tasks, ${pools}.`;
     document.title = `${page.model} · Trivium`;
     fillPicker(byId('task'), 'auto: find it by the text');
     fillPicker(byId('other'), 'no other task');
