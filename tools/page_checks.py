@@ -339,6 +339,14 @@ class Checks:
         expect(browser.js("sessionStorage.length === 1 && localStorage.length === 0 && document.cookie === ''"),
                "the key is kept for the tab alone")
 
+    def dense(self):
+        self.browser.wait("document.querySelector('#task').options.length > 1", "the tasks are there")
+        self.write("a gorgeous, witty film")
+        self.press_ask()
+        expect(self.shown() == "positive", "a dense model answers")
+        for part in (".lane-a figure", "#map"):
+            expect(self.browser.js(f"!document.querySelector('{part}').checkVisibility()"), f"{part} is not shown")
+
     # --- What holds for all of it.
 
     def names(self):

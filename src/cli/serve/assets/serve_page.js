@@ -148,10 +148,11 @@ function compare() {
   a.picture.mark(new Set(differing));
   b.picture.mark(new Set(differing));
   const where = differing.map((i) => a.layers[i].name).join(', ');
-  byId('comparison').textContent = (differing.length === 0
-      ? `A and B take the same expert in every layer, ${pools.length} of ${pools.length}`
-      : `A and B take different experts in ${differing.length} of ${pools.length} layers (≠): ${where}`) +
-      (a.text === b.text ? '; the answers are the same.' : '; the answers differ.');
+  const answers = a.text === b.text ? 'the answers are the same.' : 'the answers differ.';
+  byId('comparison').textContent = pools.length === 0 ? `A and B: ${answers}`
+      : differing.length === 0 ? `A and B take the same expert in every layer; ${answers}`
+      : `A and B take different experts in ${differing.length} of ${pools.length} layers (≠): ` +
+        `${where}; ${answers}`;
 }
 
 function changed() {
@@ -171,11 +172,21 @@ function pick(task) {
 
 // --- The beginning.
 
+// A dense model has no routes, and the server refuses to show some.
+async function askRoutes() {
+  try {
+    return await ask('/v1/routes');
+  } catch (error) {
+    if (error.status !== 400) throw error;
+    return {experts: 0, places: [], tasks: []};
+  }
+}
+
 async function begin() {
   again = begin;
   try {
     const [models, {tasks}, routes] =
-        await Promise.all([ask('/v1/models'), ask('/v1/tasks'), ask('/v1/routes')]);
+        await Promise.all([ask('/v1/models'), ask('/v1/tasks'), askRoutes()]);
     page.model = models.data[0].id.split(':')[0];
     page.tasks = new Map(tasks.map((task) => [task.name, task]));
     page.describe = (name) => page.tasks.get(name)?.description ?? '';
