@@ -50,7 +50,7 @@ std::string read_body(const httplib::Request& request, const httplib::ContentRea
 
 bool discard_body(const httplib::Request& request, const httplib::ContentReader& read) {
   if (!is_chunked(request)) {
-    if (!request.has_header("Content-Length")) return true;
+    if (!request.has_header("Content-Length")) return false;
     if (declared_length(request) > kMostDiscarded) return false;
   }
   const auto end = Clock::now() + kPatienceForRest;

@@ -14,7 +14,7 @@ std::string read_body(const httplib::Request& request, const httplib::ContentRea
                       size_t most);
 
 // Reads on to the body's end, if that is not far, and keeps nothing: one who is still sending may
-// not read the reply. False where it is far.
+// not read the reply. False where it is far, or nothing says where it is.
 bool discard_body(const httplib::Request& request, const httplib::ContentReader& read);
 
 }  // namespace trivium::cli

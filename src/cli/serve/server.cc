@@ -13,6 +13,7 @@
 #include "cli/serve/api_error.h"
 #include "cli/serve/completion_reply.h"
 #include "cli/serve/completion_request.h"
+#include "cli/serve/openapi_asset.h"
 #include "cli/serve/page.h"
 #include "cli/serve/request_body.h"
 #include "core/base/logging.h"
@@ -30,6 +31,7 @@ constexpr const char* kJson = "application/json";
 constexpr const char* kEvents = "text/event-stream";
 constexpr const char* kCompletions = "/v1/completions";
 constexpr const char* kHealth = "/health";
+constexpr const char* kOpenapi = "/openapi.json";
 
 void reply_json(httplib::Response& response, const Json& body) {
   response.set_content(to_json_line(body) + "\n", kJson);
@@ -93,9 +95,12 @@ Server::Server(Service& service, ServerOptions options)
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
-  // What the library itself finds wrong.
-  http_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+  // What the library itself finds wrong: a method that it does not know, among others, for which
+  // it has not read the path yet.
+  http_.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;
+    const std::string path = request.target.substr(0, request.target.find('?'));
+    if (path.starts_with("/") && refuse_unknown(request.method, path, response)) return;
     reply_error(response,
                 ApiError(response.status, "invalid_request_error", "the request cannot be read"));
   });
@@ -107,8 +112,9 @@ Server::Server(Service& service, ServerOptions options)
   });
   http_.set_pre_routing_handler(
       [this](const httplib::Request& request, httplib::Response& response) {
-        return refuse_unknown(request, response) ? httplib::Server::HandlerResponse::Handled
-                                                 : httplib::Server::HandlerResponse::Unhandled;
+        return refuse_unknown(request.method, request.path, response)
+                   ? httplib::Server::HandlerResponse::Handled
+                   : httplib::Server::HandlerResponse::Unhandled;
       });
   add_paths();
 }
@@ -180,6 +186,9 @@ void Server::add_paths() {
   post("/v1/embeddings", &Service::embeddings);
   post("/v1/score", &Service::score);
   add_post(kCompletions, [this](const Exchange& exchange) { complete(exchange); });
+  add_get(kOpenapi, kOpenapi, [](const Exchange& exchange) {
+    exchange.response.set_content(kOpenapiJson.data(), kOpenapiJson.size(), kJson);
+  });
   add_get("/metrics", "/metrics", [this](const Exchange& exchange) {
     exchange.response.set_content(metrics_.text(service_.load()), "text/plain; version=0.0.4");
   });
@@ -203,20 +212,21 @@ void Server::add_post(const std::string& path, Work work) {
 }
 
 // The library reads the whole body of what it has no path for, however long it is.
-bool Server::refuse_unknown(const httplib::Request& request, httplib::Response& response) const {
-  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+bool Server::refuse_unknown(const std::string& asked_method, const std::string& path,
+                            httplib::Response& response) const {
+  const std::string method = asked_method == "HEAD" ? "GET" : asked_method;
   std::string allowed;
   for (const auto& [known, pattern] : paths_) {
-    if (!std::regex_match(request.path, std::regex(pattern))) continue;
+    if (!std::regex_match(path, std::regex(pattern))) continue;
     if (known == method) return false;
     allowed += (allowed.empty() ? "" : ", ") + known;
   }
   if (allowed.empty()) {
-    reply_error(response, ApiError(404, "not_found_error", "there is no " + request.path));
+    reply_error(response, ApiError(404, "not_found_error", "there is no " + path));
   } else {
     response.set_header("Allow", allowed);
     reply_error(response, ApiError(405, "invalid_request_error",
-                                   request.path + " takes " + allowed + ", not " + request.method));
+                                   path + " takes " + allowed + ", not " + asked_method));
   }
   response.set_header("Connection", "close");
   return true;
@@ -257,8 +267,10 @@ void Server::answer(const std::string& name, const httplib::Request& request,
 // A page of another site that a browser shows may send requests here: one that says it is JSON has
 // to ask first, which nobody allows, and one under another site's name is not for this server.
 void Server::check_asker(const httplib::Request& request) const {
-  // Whoever starts servers can see without a key that this one lives.
-  if (!options_.api_key.empty() && request.path != kHealth && !is_page_path(request.path) &&
+  // Whoever starts servers can see without a key that this one lives, and what it is.
+  const bool is_open =
+      request.path == kHealth || request.path == kOpenapi || is_page_path(request.path);
+  if (!options_.api_key.empty() && !is_open &&
       !equal_secrets(bearer_of(request), options_.api_key)) {
     throw ApiError(401, "authentication_error",
                    "the key is missing or wrong; send Authorization: Bearer KEY");

@@ -34,6 +34,8 @@ class Server {
 
   // Takes the address; returns the port. Error kUnavailable where it is taken.
   int bind();
+  // Method and pattern of everything that it answers.
+  const std::set<std::pair<std::string, std::string>>& paths() const { return paths_; }
   // Answers until `stop`, then lets the replies that are on their way end, for up to 10 seconds.
   void run(const std::atomic<bool>& stop);
 
@@ -53,7 +55,8 @@ class Server {
   void add_get(const std::string& pattern, const std::string& name, Work work);
   void add_post(const std::string& path, Work work);
   // Refuses what has no path here, before anything of it is read.
-  bool refuse_unknown(const httplib::Request& request, httplib::Response& response) const;
+  bool refuse_unknown(const std::string& asked_method, const std::string& path,
+                      httplib::Response& response) const;
   // Checks the asker, reads the body, turns errors into replies, and counts.
   void answer(const std::string& name, const httplib::Request& request,
               const httplib::ContentReader* reader, httplib::Response& response, const Work& work);

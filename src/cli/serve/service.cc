@@ -240,6 +240,8 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     throw bad_request("this asks for " + std::to_string(wanted) + " answers; the server takes " +
                       std::to_string(most) + " at once: part the request");
   }
+  if (!request.route.is_null())
+    asked_route(model_.route(-1), request.route);  // of skipped prompts too
   std::vector<LiveChoice> choices;
   for (const Json& prompt : request.prompts) {
     LiveChoice choice;

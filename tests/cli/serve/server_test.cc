@@ -212,6 +212,20 @@ TEST_F(ServerTest, RanksOptions) {
                "no \"options\"");
 }
 
+// Nothing is answered that the document does not have, and the other way round.
+TEST_F(ServerTest, TheDocumentHasEveryPath) {
+  start();
+  std::set<std::pair<std::string, std::string>> described;
+  const Json document = get("/openapi.json");
+  for (const auto& [path, methods] : document.at("paths").items()) {
+    const std::string pattern = path == "/v1/models/{model}" ? "/v1/models/(.+)" : path;
+    for (const auto& [method, operation] : methods.items()) {
+      described.emplace(method == "get" ? "GET" : "POST", pattern);
+    }
+  }
+  EXPECT_EQ(server_->paths(), described);
+}
+
 // More options than are ranked between two steps of the batch.
 TEST_F(ServerTest, RanksManyOptionsAsGenerateDoes) {
   start();
@@ -255,18 +269,17 @@ TEST_F(ServerTest, ARouteCanBeAskedFor) {
            {{{"middle", {1}}}, "unknown key \"middle\""},
            {3, "\"route\" is not a JSON object"}}) {
     request["route"] = bad;
-    expect_error(post("/v1/completions", request), 400, problem);
+    for (const char* prompt : {"a film", ""}) {
+      request["prompt"] = prompt;
+      expect_error(post("/v1/completions", request), 400, problem);
+    }
   }
 }
 
 TEST_F(ServerTest, LogProbabilitiesAreThoseOfTheTokens) {
   start();
-  const Json request = {{"model", "tiny:sst2"},
-                        {"prompt", "a film"},
-                        {"num_beams", 1},
-                        {"min_tokens", 12},
-                        {"max_tokens", 12},
-                        {"logprobs", 3}};
+  const Json request = {{"model", "tiny:sst2"}, {"prompt", "a film"}, {"num_beams", 1},
+                        {"min_tokens", 12},     {"max_tokens", 12},   {"logprobs", 3}};
   for (const double temperature : {0.0, 1.5}) {
     Json asked = request;
     asked["temperature"] = temperature;
