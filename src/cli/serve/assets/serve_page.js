@@ -195,7 +195,7 @@ async function begin() {
     examples = tasks.filter((task) => task.fields.length === 1 && task.example);
     const pools = routes.places.length === 0 ? 'no pools of experts'
         : `${routes.places.length} layers with pools of ${routes.experts} experts, a route for every task`;
-    byId('model').textContent = `${page.model}: ${tasks.length} tasks, ${pools}.`;
+    byId('model').textContent = `${page.model}: ${tasks.length === 1 ? 'one task' : `${tasks.length} tasks`}, ${pools}.`;
     document.title = `${page.model} · Trivium`;
     fillPicker(byId('task'), 'auto: find it by the text');
     fillPicker(byId('other'), 'no other task');
