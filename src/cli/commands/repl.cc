@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
 #include "cli/program/model_flags.h"
+#include "cli/repl/repl_completion.h"
 #include "cli/repl/repl_session.h"
 #include "cli/terminal/line_editor.h"
 #include "core/base/error.h"
@@ -44,6 +45,15 @@ bool run_guarded(ReplSession& session, const std::string& line, const std::strin
   return false;
 }
 
+// Opens what /teach made as `flags` say.
+ModelLoader loader_of(const ModelFlags& flags, const GeneratorOptions& options) {
+  return [flags, options](const std::filesystem::path& folder) {
+    ModelFlags taught = flags;
+    taught.checkpoint = folder.string();
+    return load_model(taught, options);
+  };
+}
+
 // Each line of standard input is a prompt or a command. kBadData when one of them failed.
 ExitCode run_piped(const ReplFlags& flags) {
   choose_broken_pipe(BrokenPipe::kEndsQuietly);
@@ -52,7 +62,8 @@ ExitCode run_piped(const ReplFlags& flags) {
   const std::atomic<bool> never{false};
   const LineHistory history("");
   const TerminalStyle style = style_of_standard_output(/*interactive=*/false);
-  ReplSession session(model, history, style, /*streams=*/false, never, out);
+  ReplSession session(model, loader_of(flags.model, {}), history, style, ReplSession::Reader::kPipe,
+                      never, out);
   session.choose_task(flags.task);
   LineReader reader(std::cin, "stdin", kMaxLineBytes + 1);
   bool all_well = true;
@@ -62,38 +73,52 @@ ExitCode run_piped(const ReplFlags& flags) {
     const std::string where = "line " + std::to_string(line->number) + ": ";
     all_well = run_guarded(session, line->text, where, out) && all_well;
   }
+  session.end_input();
   return all_well ? ExitCode::kOk : ExitCode::kBadData;
 }
 
-// kInterrupted when the user left with Ctrl-C.
-ExitCode run_interactive(const ReplFlags& flags) {
-  InterruptWatch interrupts;
-  LoadedModel model = load_model(flags.model, {.stop = &interrupts.interrupted()});
-  OutputStream out;
-  LineHistory history(flags.no_history ? "" : LineHistory::default_file());
-  TerminalStyle style = style_of_standard_output(/*interactive=*/true);
-  ReplSession session(model, history, style, /*streams=*/true, interrupts.interrupted(), out);
-  session.choose_task(flags.task);
-  const std::vector<std::string> names = model.tasks().names();
-  LineEditor editor(
-      interrupts, history, [&](std::string_view line) { return complete_repl_line(line, names); },
-      style);
-  if (interrupts.interrupted().load()) return ExitCode::kInterrupted;
-  out << session.banner() << std::flush;
-  if (!history.problem().empty()) spdlog::warn("{}", history.problem());
+// Reads lines from the terminal until the user leaves. kInterrupted where that was by Ctrl-C.
+ExitCode converse(ReplSession& session, LineEditor& editor, TerminalStyle& style,
+                  OutputStream& out) {
   bool asked_to_leave = false;
   while (!session.wants_to_quit()) {
-    out << std::endl;
+    if (!session.has_begun()) out << '\n';
+    out << std::flush;
     const LineEditor::Result line = editor.read_line(session.prompt());
     style = style_of_standard_output(/*interactive=*/true);  // the window may have another width
     if (line.outcome == LineEditor::Outcome::kEnd) break;
-    const bool leaves = line.outcome == LineEditor::Outcome::kInterrupted && line.text.empty();
+    if (line.outcome == LineEditor::Outcome::kLine) {
+      asked_to_leave = false;
+      run_guarded(session, line.text, "", out);
+      continue;
+    }
+    const bool leaves = line.text.empty() && !session.has_begun();
+    session.drop_begun();
     if (leaves && asked_to_leave) return ExitCode::kInterrupted;
     if (leaves) out << "Ctrl-C again leaves; so do Ctrl-D and /quit" << std::endl;
     asked_to_leave = leaves;
-    if (line.outcome == LineEditor::Outcome::kLine) run_guarded(session, line.text, "", out);
   }
   return ExitCode::kOk;
+}
+
+ExitCode run_interactive(const ReplFlags& flags) {
+  InterruptWatch interrupts;
+  const GeneratorOptions options = {.stop = &interrupts.interrupted()};
+  LoadedModel model = load_model(flags.model, options);
+  OutputStream out;
+  LineHistory history(flags.no_history ? "" : LineHistory::default_file());
+  TerminalStyle style = style_of_standard_output(/*interactive=*/true);
+  ReplSession session(model, loader_of(flags.model, options), history, style,
+                      ReplSession::Reader::kPerson, interrupts.interrupted(), out);
+  session.choose_task(flags.task);
+  const Completer completer = [&](std::string_view line) {
+    return complete_repl_line(line, session.task_names());
+  };
+  LineEditor editor(interrupts, history, completer, style, &session.background());
+  if (interrupts.interrupted().load()) return ExitCode::kInterrupted;
+  out << session.banner() << std::flush;
+  if (!history.problem().empty()) spdlog::warn("{}", history.problem());
+  return converse(session, editor, style, out);
 }
 
 }  // namespace

@@ -64,16 +64,19 @@ bool asks_for_train_command(const std::vector<std::string>& arguments) {
   return false;
 }
 
-void start_train_program(const std::vector<std::string>& arguments) {
+std::filesystem::path train_program() {
   const char* named = std::getenv("TRIVIUM_TRAIN");
   const std::filesystem::path program =
       named != nullptr && *named != '\0' ? named : program_folder() / "trivium-train";
-  if (!std::filesystem::exists(program)) {
-    throw Error(ExitCode::kUnavailable,
-                "this needs trivium-train, which is not beside the program; in the source tree "
-                "tools/trivium builds it (cmake -DTRIVIUM_LEARNING=ON), on Debian the package "
-                "trivium-train holds it");
-  }
+  if (std::filesystem::exists(program)) return program;
+  throw Error(ExitCode::kUnavailable,
+              "this needs trivium-train, which is not beside the program; in the source tree "
+              "tools/trivium builds it (cmake -DTRIVIUM_LEARNING=ON), on Debian the package "
+              "trivium-train holds it");
+}
+
+void start_train_program(const std::vector<std::string>& arguments) {
+  const std::filesystem::path program = train_program();
   std::vector<char*> pointers = {const_cast<char*>("trivium")};
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));

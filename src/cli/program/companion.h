@@ -2,6 +2,7 @@
 // command: `trivium train` starts `trivium-train train`.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,13 @@ const char* help_of_train_command(const std::string& parent, const std::string& 
 // Whether `arguments` (without the program's name) ask for one of them, or for LibTorch's engine.
 bool asks_for_train_command(const std::vector<std::string>& arguments);
 
-// Replaces this program by trivium-train with the same arguments: the one that the environment
-// variable TRIVIUM_TRAIN names (tools/trivium sets it to what builds trivium-train first), else the
-// one beside this program. Returns only by throwing: Error kUnavailable, which says what builds it,
-// where it is not there; kIo.
+// Where trivium-train is: what the environment variable TRIVIUM_TRAIN names (tools/trivium sets it
+// to what builds trivium-train first), else the one beside this program. Error kUnavailable, which
+// says what builds it, where it is not there.
+std::filesystem::path train_program();
+
+// Replaces this program by trivium-train with the same arguments. Returns only by throwing: Error
+// as train_program; kIo.
 [[noreturn]] void start_train_program(const std::vector<std::string>& arguments);
 
 }  // namespace trivium::cli

@@ -2,80 +2,86 @@
 #pragma once
 
 #include <atomic>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
-#include "cli/repl/repl_language.h"
-#include "cli/repl/route_picture.h"
+#include "cli/repl/answerer.h"
+#include "cli/repl/conversation.h"
+#include "cli/repl/route_commands.h"
+#include "cli/repl/screen.h"
+#include "cli/repl/several_lines.h"
+#include "cli/repl/slash_commands.h"
+#include "cli/repl/task_commands.h"
+#include "cli/repl/teaching.h"
 #include "cli/terminal/line_history.h"
-#include "cli/terminal/terminal_text.h"
 #include "core/inference/loaded_model.h"
 
 namespace trivium::cli {
 
 class ReplSession {
  public:
-  // All must outlive the session; `style` may change between lines (a resized terminal). `streams`:
-  // print an answer as it grows, or whole at its end. An answer ends where `stop` becomes true.
-  ReplSession(LoadedModel& model, const LineHistory& history, const TerminalStyle& style,
-              bool streams, const std::atomic<bool>& stop, std::ostream& out);
+  // Who is at the other end.
+  enum class Reader {
+    kPerson,  // answers are printed as they grow, and a task is taught while the person goes on
+    kPipe,    // answers are printed whole, and the next line waits until a task is taught
+  };
+
+  // All must outlive the session; `style` may change between lines (a resized terminal), and a task
+  // that is taught changes `model`. An answer ends where `stop` becomes true.
+  ReplSession(LoadedModel& model, ModelLoader loader, const LineHistory& history,
+              const TerminalStyle& style, Reader reader, const std::atomic<bool>& stop,
+              std::ostream& out);
+  ReplSession(const ReplSession&) = delete;
+  ReplSession& operator=(const ReplSession&) = delete;
 
   // Every prompt from now on is for this task; "" stands for the nearest. Error kMissingInput for
   // an unknown one.
-  void choose_task(const std::string& name);
+  void choose_task(const std::string& name) { tasks_.choose(name); }
 
   // Model, tasks, experts, and how to get help.
   std::string banner() const;
-  // "sst2 › "
+  // "sst2 › "; another one where a line goes on.
   std::string prompt() const;
 
   // Answers a prompt or obeys a slash-command; an empty line does nothing. Throws Error for what
   // the user can mend; the session can go on after any exception.
   void run_line(const std::string& line);
+  // The user gave up what was begun: a prompt of several lines, examples.
+  void drop_begun();
+  // Whether something is begun, so that the next line goes on with it.
+  bool has_begun() const { return lines_.goes_on() || teaching_.collects(); }
+  // Error kBadData where the input ends within something that was begun.
+  void end_input() const;
   bool wants_to_quit() const { return quits_; }
+
+  // What goes on while lines are edited.
+  Background& background() { return teaching_; }
+  std::vector<std::string> task_names() const { return conversation_.model.tasks().names(); }
 
  private:
   using Arguments = std::vector<std::string>;
-  enum class RouteDisplay { kOff, kBrief, kFull };
 
-  void run_command(const std::string& command, const Arguments& arguments);
-  void answer(const std::string& text);
-  Answer generate(const TaskRoute& route);
-  Answer rank_options(const Prompt& prompt);
-  void say(std::string_view text, Ink ink);
-  void show_route(RouteDisplay display);
-  void show_change(const std::vector<Pin>& pins_before);
-  // The route of the last prompt, or of the chosen task, without pins; nullptr where there is none.
-  const TaskRoute* route_at_hand() const;
-  void require_experts() const;
+  void run_command(const ReplLine& line);
+  void ask(const std::string& text);
+  void teach(const ReplLine& line);
 
-  void do_task(const Arguments& arguments);
-  void do_tasks(const Arguments& arguments);
-  void do_route(const Arguments& arguments);
-  void do_pin(const Arguments& arguments);
-  void do_set(const Arguments& arguments);
-  void do_why();
-  void do_gates();
-  void do_compare(const Arguments& arguments);
-  void do_history();
-  void describe_task(const TaskEntry& entry);
+  void set(const Arguments& arguments);
+  void show();
+  void save(const std::string& file, bool over);
+  void load(const std::string& file);
+  void list_history();
+  void clear();
 
-  LoadedModel& model_;
   const LineHistory& history_;
-  const TerminalStyle& style_;
-  bool streams_;
-  const std::atomic<bool>& stop_;
-  std::ostream& out_;
-  SearchOptions search_;
-  std::string task_;  // "": the nearest
-  RouteDisplay display_ = RouteDisplay::kBrief;
-  std::vector<Pin> pins_;
-  std::optional<ResolvedPrompt> last_;
-  std::string last_text_;    // the last prompt as it was typed
-  std::string last_answer_;  // what the model wrote
-  bool legend_shown_ = false;
+  Reader reader_;
+  Screen screen_;
+  Conversation conversation_;
+  Answerer answerer_;
+  RouteCommands routes_;
+  TaskCommands tasks_;
+  Teaching teaching_;
+  SeveralLines lines_;
   bool quits_ = false;
 };
 

@@ -13,6 +13,7 @@
 #include <exception>
 
 #include "cli/output/output.h"
+#include "cli/terminal/external_editor.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -20,6 +21,7 @@ namespace trivium::cli {
 namespace {
 
 constexpr int kHistoryLines = 2000;
+constexpr int kTick = 1000;  // milliseconds after which the status of what goes on is read again
 constexpr size_t kMaxPaste = size_t{1} << 20;
 constexpr wchar_t kReplacement = 0xFFFD;
 // What a terminal puts around a paste, behind ESC.
@@ -58,6 +60,13 @@ std::wstring mark_escapes(std::string_view prompt) {
   return marked;
 }
 
+// What may be pasted or edited, on one line.
+void put_on_one_line(std::wstring& text) {
+  for (wchar_t& character : text) {
+    if (character < L' ' || character == 0x7F) character = L' ';
+  }
+}
+
 std::string common_prefix(const std::vector<std::string>& words) {
   std::string prefix = words.front();
   for (const std::string& word : words) {
@@ -71,15 +80,17 @@ std::string common_prefix(const std::vector<std::string>& words) {
 
 struct LineEditor::Impl {
   Impl(InterruptWatch& interrupts, LineHistory& history, Completer completer,
-       const TerminalStyle& style);
+       const TerminalStyle& style, Background* background);
   ~Impl();
 
   // libedit's callbacks, which find the Impl in its client data.
   static Impl& of(EditLine* editor);
   static wchar_t* prompt_text(EditLine* editor) { return of(editor).prompt.data(); }
+  static wchar_t* status_text(EditLine* editor) { return of(editor).status.data(); }
   static int read_character(EditLine* editor, wchar_t* c) { return of(editor).read(c); }
   static unsigned char complete(EditLine* editor, int) { return of(editor).complete_at_cursor(); }
   static unsigned char paste(EditLine* editor, int) { return of(editor).insert_paste(); }
+  static unsigned char edit(EditLine* editor, int) { return of(editor).open_editor(); }
 
   enum class Input { kByte, kEnd, kInterrupt, kNothingYet };
   int read(wchar_t* c);
@@ -90,6 +101,11 @@ struct LineEditor::Impl {
   bool takes_paste_mark(std::string_view mark);
   unsigned char complete_at_cursor();
   unsigned char insert_paste();
+  unsigned char open_editor();
+  unsigned char enter_lines(const std::string& text);
+  bool show_news();
+  void read_status();
+  std::string to_line_begin() const;
   bool show(const std::string& text);
   void remember(const std::string& line);
   void leave_terminal() { el_wset(editor, EL_PREP_TERM, 0); }
@@ -102,9 +118,12 @@ struct LineEditor::Impl {
   LineHistory& history;
   Completer completer;
   const TerminalStyle& style;
+  Background* background;  // or nullptr
   EditLine* editor = nullptr;
   HistoryW* lines = nullptr;
-  std::wstring prompt;
+  std::string plain_prompt;
+  std::wstring prompt, status;
+  std::string several_lines;     // what an editor left, where that is no single line
   std::string partial;           // the bytes of a character that has begun
   std::string ahead;             // bytes that were read too early
   bool in_search_paste = false;  // what comes is pasted into the search for a line
@@ -114,8 +133,12 @@ struct LineEditor::Impl {
 };
 
 LineEditor::Impl::Impl(InterruptWatch& interrupts, LineHistory& history, Completer completer,
-                       const TerminalStyle& style)
-    : interrupts(interrupts), history(history), completer(std::move(completer)), style(style) {
+                       const TerminalStyle& style, Background* background)
+    : interrupts(interrupts),
+      history(history),
+      completer(std::move(completer)),
+      style(style),
+      background(background) {
   // libedit asks the locale which characters it can show, and how wide they are. What is typed is
   // read as UTF-8, so that a locale of another character set, as containers have, would lose it.
   const bool chosen = std::setlocale(LC_CTYPE, "") != nullptr;
@@ -131,15 +154,18 @@ LineEditor::Impl::Impl(InterruptWatch& interrupts, LineHistory& history, Complet
   for (const std::string& line : history.lines()) remember(line);
   el_wset(editor, EL_CLIENTDATA, this);
   el_wset(editor, EL_PROMPT_ESC, &Impl::prompt_text, kEscapeMark);
+  el_wset(editor, EL_RPROMPT_ESC, &Impl::status_text, kEscapeMark);
   el_wset(editor, EL_EDITOR, L"emacs");
   el_wset(editor, EL_HIST, history_w, lines);
   el_wset(editor, EL_GETCFN, &Impl::read_character);
   el_wset(editor, EL_ADDFN, L"trivium-complete", L"completes a command or name", &Impl::complete);
   el_wset(editor, EL_ADDFN, L"trivium-paste", L"inserts pasted text", &Impl::paste);
+  el_wset(editor, EL_ADDFN, L"trivium-edit", L"opens an editor on the line", &Impl::edit);
   const wchar_t* const bindings[][2] = {
-      {L"^I", L"trivium-complete"},    {L"^R", L"em-inc-search-prev"},
-      {L"\\e[200~", L"trivium-paste"}, {L"\\e[1;5D", L"ed-prev-word"},
-      {L"\\e[1;5C", L"em-next-word"},  {L"\\e[3~", L"ed-delete-next-char"}};
+      {L"^I", L"trivium-complete"},       {L"^R", L"em-inc-search-prev"},
+      {L"^G", L"trivium-edit"},           {L"\\e[200~", L"trivium-paste"},
+      {L"\\e[1;5D", L"ed-prev-word"},     {L"\\e[1;5C", L"em-next-word"},
+      {L"\\e[3~", L"ed-delete-next-char"}};
   for (const auto& [key, function] : bindings) {
     el_wset(editor, EL_BIND, key, function, static_cast<wchar_t*>(nullptr));
   }
@@ -172,8 +198,16 @@ LineEditor::Impl::Input LineEditor::Impl::next_byte(unsigned char& byte, int mil
     return Input::kByte;
   }
   for (;;) {
-    pollfd ready[] = {{STDIN_FILENO, POLLIN, 0}, {interrupts.descriptor(), POLLIN, 0}};
-    const int count = ::poll(ready, 2, milliseconds);
+    // News would be drawn over the search for a line: it waits until that has ended.
+    const int news = background != nullptr && !is_searching() ? background->descriptor() : -1;
+    pollfd ready[] = {
+        {STDIN_FILENO, POLLIN, 0}, {interrupts.descriptor(), POLLIN, 0}, {news, POLLIN, 0}};
+    const bool ticks = news >= 0 && milliseconds < 0;
+    const int count = ::poll(ready, 3, ticks ? kTick : milliseconds);
+    if (count == 0 && ticks) {
+      if (!show_news()) return Input::kEnd;
+      continue;
+    }
     if (count == 0) return Input::kNothingYet;
     if (count < 0) {
       if (errno == EINTR) continue;
@@ -183,6 +217,10 @@ LineEditor::Impl::Input LineEditor::Impl::next_byte(unsigned char& byte, int mil
       const int signal = interrupts.next_signal();
       if (signal != 0 && !act_on(signal)) return Input::kInterrupt;
       continue;
+    }
+    if (ready[2].revents != 0) {
+      if (!show_news()) return Input::kEnd;
+      if (ready[0].revents == 0) continue;
     }
     const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
     if (got < 0 && errno == EINTR) continue;
@@ -281,7 +319,11 @@ unsigned char LineEditor::Impl::complete_at_cursor() {
   if (completion.choices.empty()) return CC_REFRESH_BEEP;
   const std::string typed = before.substr(before.size() - completion.replaced);
   const bool unique = completion.choices.size() == 1;
-  const std::string text = common_prefix(completion.choices) + (unique ? " " : "");
+  std::string text = common_prefix(completion.choices);
+  // Behind a folder, a stack or a setting's name more of the same word follows.
+  if (unique && !text.empty() && std::string_view("/=.").find(text.back()) == std::string::npos) {
+    text += ' ';
+  }
   if (!unique && text.size() <= typed.size()) {
     return show('\n' + in_columns(completion.choices, style)) ? CC_REDISPLAY : CC_EOF;
   }
@@ -315,16 +357,75 @@ unsigned char LineEditor::Impl::insert_paste() {
     if (text.size() > kMaxPaste) text.erase(kMaxPaste - end.size(), 1);
   }
   if (is_whole) text.erase(text.size() - end.size());
-  for (wchar_t& character : text) {
-    if (character < L' ' || character == 0x7F) character = L' ';
-  }
+  put_on_one_line(text);
   el_winsertstr(editor, text.c_str());
   return is_whole ? CC_REFRESH : CC_EOF;
 }
 
+unsigned char LineEditor::Impl::open_editor() {
+  const LineInfoW* line = el_wline(editor);
+  const std::string before = narrow({line->buffer, line->lastchar});
+  std::string after = before, problem;
+  leave_terminal();
+  if (brackets_paste && !show("\x1b[?2004l")) return CC_EOF;
+  try {
+    after = edit_in_editor(before);
+  } catch (const Error& e) {
+    problem = std::string("\nerror: ") + e.what() + '\n';
+  }
+  el_wset(editor, EL_PREP_TERM, 1);
+  if (!show((brackets_paste ? "\x1b[?2004h" : "") + sanitise(problem))) return CC_EOF;
+  if (after.find('\n') != std::string::npos) return enter_lines(after);
+  std::wstring text = widen(after);
+  put_on_one_line(text);
+  el_wreplacestr(editor, text.c_str());
+  el_cursor(editor, static_cast<int>(text.size()));
+  return problem.empty() ? CC_REFRESH : CC_REDISPLAY;
+}
+
+// Ends the line with a text that it cannot hold.
+unsigned char LineEditor::Impl::enter_lines(const std::string& text) {
+  several_lines = text;
+  std::string shown = to_line_begin() + plain_prompt;
+  for (const char c : sanitise(text)) shown += c == '\n' ? "\n... " : std::string(1, c);
+  return show(shown + '\n') ? CC_NEWLINE : CC_EOF;
+}
+
+// Takes the cursor to where the prompt begins, and clears what is there and below.
+std::string LineEditor::Impl::to_line_begin() const {
+  if (!brackets_paste) return "\n";  // a terminal without escape sequences
+  const LineInfoW* line = el_wline(editor);
+  std::wstring visible;
+  bool escape = false;
+  for (const wchar_t c : prompt) {
+    if (c == kEscapeMark) escape = !escape;
+    if (c != kEscapeMark && !escape) visible += c;
+  }
+  visible.append(line->buffer, line->cursor);
+  const size_t rows = display_width(narrow(visible)) / std::max<size_t>(1, style.width);
+  return (rows > 0 ? "\x1b[" + std::to_string(rows) + 'A' : "") + "\r\x1b[J";
+}
+
+// Prints what is new above the line, and the line anew. Returns as show().
+bool LineEditor::Impl::show_news() {
+  const std::string news = background->news();
+  read_status();
+  if (news.empty() && !brackets_paste) return true;
+  if (!show(to_line_begin() + news)) return false;
+  el_wset(editor, EL_REFRESH);
+  return true;
+}
+
+void LineEditor::Impl::read_status() {
+  status.clear();
+  if (background == nullptr || !brackets_paste) return;
+  const std::string text = cut(sanitise(background->status()), style.width / 2, style);
+  if (!text.empty()) status = mark_escapes(paint(text, Ink::kDim, style));
+}
+
 LineEditor::LineEditor(InterruptWatch& interrupts, LineHistory& history, Completer completer,
-                       const TerminalStyle& style)
-    : impl_(std::make_unique<Impl>(interrupts, history, std::move(completer), style)) {}
+                       const TerminalStyle& style, Background* background)
+    : impl_(std::make_unique<Impl>(interrupts, history, std::move(completer), style, background)) {}
 
 LineEditor::~LineEditor() = default;
 
@@ -335,7 +436,10 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
   impl.interrupted = false;
   impl.partial.clear();
   impl.in_search_paste = false;
+  impl.plain_prompt = prompt;
   impl.prompt = mark_escapes(prompt);
+  impl.several_lines.clear();
+  impl.read_status();
   impl.failure = nullptr;
   if (impl.brackets_paste) write_output("\x1b[?2004h");
   int length = 0;
@@ -347,11 +451,17 @@ LineEditor::Result LineEditor::read_line(const std::string& prompt) {
   if (impl.brackets_paste) write_output("\x1b[?2004l");
   Result result;
   if (text != nullptr) {
-    result = {Outcome::kLine, narrow({text, static_cast<size_t>(length)})};
-    while (!result.text.empty() && result.text.back() == '\n') result.text.pop_back();
-    if (!trim(result.text).empty()) {
-      impl.remember(result.text);
-      impl.history.add(result.text);
+    std::wstring line(text, static_cast<size_t>(length));
+    while (!line.empty() && line.back() == L'\n') line.pop_back();
+    result = {Outcome::kLine, narrow(line)};
+    if (!impl.several_lines.empty()) {
+      result.text = impl.several_lines;
+      line = widen(result.text);
+      put_on_one_line(line);
+    }
+    if (const std::string kept = narrow(line); !trim(kept).empty()) {
+      impl.remember(kept);
+      impl.history.add(kept);
     }
   } else if (impl.interrupted) {
     const LineInfoW* line = el_wline(impl.editor);

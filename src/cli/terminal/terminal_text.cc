@@ -47,8 +47,8 @@ TerminalStyle style_of_standard_output(bool interactive) {
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
-  style.colour = interactive && (no_colour == nullptr || *no_colour == '\0') &&
-                 terminal != nullptr && std::string_view(terminal) != "dumb";
+  style.moves = interactive && terminal != nullptr && std::string_view(terminal) != "dumb";
+  style.colour = style.moves && (no_colour == nullptr || *no_colour == '\0');
   return style;
 }
 

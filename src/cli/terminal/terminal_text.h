@@ -15,11 +15,12 @@ struct TerminalStyle {
   size_t width = 80;    // columns
   bool utf8 = false;    // else trivium's own signs are plain ASCII
   bool colour = false;  // escape sequences for colour
+  bool moves = false;   // escape sequences that move the cursor and clear
 };
 
-// The style of standard output: colour only where it is `interactive`, NO_COLOR is not set and TERM
-// is not "dumb"; UTF-8 where the locale that the environment names says so; 80 columns where it has
-// no width.
+// The style of standard output: escape sequences only where it is `interactive` and TERM is not
+// "dumb", for colour only where NO_COLOR is not set; UTF-8 where the locale that the environment
+// names says so; 80 columns where it has no width.
 TerminalStyle style_of_standard_output(bool interactive);
 
 enum class Ink { kPlain, kDim, kBold, kAccent, kWarning };

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/logging.h"
 #include "core/base/text.h"
 #include "core/data/jsonl_records.h"
+#include "core/data/table_file.h"
 
 namespace trivium {
 namespace {
@@ -78,6 +80,26 @@ const EnumNames<Split>& scored_split_names() {
   return names;
 }
 
+Task load_example_file(const fs::path& path, const std::string& task, size_t limit) {
+  const std::string ending = to_lower_ascii(path.extension().string());
+  if (!fs::is_regular_file(path)) {
+    throw Error(ExitCode::kMissingInput, "there is no file " + path.string());
+  }
+  if (ending == ".csv" || ending == ".tsv") return load_table_task(path, task, limit);
+  if (ending != ".jsonl") {
+    throw Error(ExitCode::kUsage,
+                path.string() +
+                    " is none of .csv, .tsv and .jsonl; pandas writes those: "
+                    "read_parquet(FILE), read_excel(FILE) or read_json(FILE), then "
+                    ".to_csv(\"mine.csv\", index=False)");
+  }
+  const std::vector<Record> first = read_jsonl_records(path, {}, 1);
+  const bool is_p3 = !first.empty() && (first[0].fields.contains("inputs") ||
+                                        first[0].fields.contains("inputs_pretokenized"));
+  return is_p3 || first.empty() ? load_p3_task(path, task, limit)
+                                : load_table_task(path, task, limit);
+}
+
 bool is_plain_name(const std::string& name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -86,8 +108,8 @@ bool is_plain_name(const std::string& name) {
 }
 
 Gym::Gym(const fs::path& folder) : folder_(folder) {
-  if (fs::is_regular_file(folder) && folder.extension() == ".jsonl") {
-    add_plain(Form::kP3, folder, folder.stem().string());
+  if (fs::is_regular_file(folder)) {
+    add_file(folder);
   } else if (!fs::is_directory(folder)) {
     throw Error(ExitCode::kMissingInput, "there is no gym folder " + folder.string());
   } else {
@@ -120,6 +142,18 @@ void Gym::add_folder(const fs::path& folder) {
   if (samples.empty() && may_be_task && fs::exists(folder / "train.jsonl", unreadable)) {
     add_plain(Form::kP3, folder, name);
   }
+}
+
+void Gym::add_file(const fs::path& path) {
+  std::string name;  // "my_data" of "my data.csv"
+  for (const char c : path.stem().string()) name += is_plain_name(std::string(1, c)) ? c : '_';
+  add_plain(Form::kFile, path, name);
+  Task task = load_example_file(path, name);
+  size_t count = 0;
+  for (const auto& [split, records] : task.records) count += records.size();
+  spdlog::info("{}: task {} of {} examples: {}", path.string(), name, count, table_task_text(task));
+  task.records.clear();
+  sources_.at(name).description = std::move(task);
 }
 
 void Gym::add_plain(Form form, const fs::path& path, const std::string& name) {
@@ -191,8 +225,14 @@ const Task& Gym::describe(const std::string& name) const { return source_of(name
 Task Gym::load_task(const std::string& name, size_t limit) const {
   const Source& source = source_of(name);
   if (source.form == Form::kCrossFit) return load_crossfit_task(source.path, name, limit);
-  if (source.form == Form::kP3) {
-    Task task = load_p3_task(source.path, name, limit);
+  if (source.form == Form::kP3 || source.form == Form::kFile) {
+    Task task = source.form == Form::kP3 ? load_p3_task(source.path, name, limit)
+                                         : load_example_file(source.path, name, limit);
+    // Read in part, a table may lack some labels.
+    if (source.form == Form::kFile) {
+      task.labels = source.description.labels;
+      task.metric = source.description.metric;
+    }
     hold_out(task);
     return task;
   }

@@ -12,8 +12,8 @@ namespace trivium {
 
 // A folder of tasks, in any of the forms that docs/data.md describes: per task a folder with
 // task.json and train/dev/test.jsonl, beside a split.json that names parts of the tasks; CrossFit's
-// TSV files, in the folder or in one a task; P3-style JSONL, a folder a task, one folder or one
-// file.
+// TSV files, in the folder or in one a task; P3-style JSONL, a folder a task or one folder; or one
+// file of examples, which says in the log what was found out of it.
 class Gym {
  public:
   // Reads split.json, where there is one, and every task.json; records are read by load_task.
@@ -41,13 +41,14 @@ class Gym {
   const Task& describe(const std::string& name) const;
 
  private:
-  enum class Form { kGym, kCrossFit, kP3 };
+  enum class Form { kGym, kCrossFit, kP3, kFile };
   struct Source {
     Form form = Form::kGym;
     std::filesystem::path path;
     Task description;
   };
   void add_folder(const std::filesystem::path& folder);
+  void add_file(const std::filesystem::path& path);
   void add_plain(Form form, const std::filesystem::path& path, const std::string& name);
   void read_parts(const std::filesystem::path& path);
   const Source& source_of(const std::string& name) const;
@@ -78,6 +79,11 @@ std::vector<std::string> crossfit_tasks(const std::filesystem::path& folder);
 Task load_p3_task(const std::filesystem::path& path, const std::string& task, size_t limit = 0);
 // A task of these fields, without records.
 Task plain_task(const std::string& name);
+
+// The task of one file of examples: P3-style JSONL where its first line has those keys, else a
+// table (table_file.h). Error kUsage for a file of another kind says what converts it.
+Task load_example_file(const std::filesystem::path& path, const std::string& task,
+                       size_t limit = 0);
 
 // Whether files and template variables may bear the name: letters, digits, "_" and "-".
 bool is_plain_name(const std::string& name);

@@ -105,8 +105,9 @@ TemplateSpec template_at(const toml::node& node,
   return spec;
 }
 
-// "field: value" lines, or the value alone where there is but one field.
-TemplateSpec plain_spec(const Task& task) {
+}  // namespace
+
+TemplateSpec plain_template(const Task& task) {
   TemplateSpec spec;
   spec.name = "plain";
   for (const std::string& field : task.inputs) {
@@ -117,8 +118,6 @@ TemplateSpec plain_spec(const Task& task) {
   }
   return spec;
 }
-
-}  // namespace
 
 PromptLibrary::File PromptLibrary::read_file(const fs::path& path) {
   File file;
@@ -161,7 +160,7 @@ std::vector<std::shared_ptr<const PromptTemplate>> PromptLibrary::templates_of(
     const Task& task) const {
   const auto found = files_.find(task.name);
   if (found == files_.end()) {
-    return {std::make_shared<PromptTemplate>(plain_spec(task), task, "task " + task.name)};
+    return {std::make_shared<PromptTemplate>(plain_template(task), task, "task " + task.name)};
   }
   const File& file = found->second;
   std::vector<std::shared_ptr<const PromptTemplate>> templates;

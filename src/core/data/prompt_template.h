@@ -65,6 +65,10 @@ class PromptTemplate {
   std::vector<std::string> fixed_options_;
 };
 
+// The template of a task that nobody wrote one for: "field: value" lines, or the value alone where
+// it has but one input.
+TemplateSpec plain_template(const Task& task);
+
 // All templates of a prompts/ folder: one <task>.toml a task, with one or more templates in it.
 class PromptLibrary {
  public:

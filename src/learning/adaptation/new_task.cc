@@ -145,15 +145,13 @@ Checkpoint with_task(const Checkpoint& routed, const TaskEntry& entry,
   return result;
 }
 
-TaskEntry plain_entry(const std::string& name, const std::string& description) {
+TaskEntry plain_entry(const Task& task, const std::string& description) {
   TaskEntry entry;
-  entry.task.name = name;
-  entry.task.inputs = {"input"};
-  entry.task.target = "target";
+  entry.task = task;
+  entry.task.records.clear();
   entry.description = description;
   entry.example = Json::object();
-  entry.prompt = std::make_shared<PromptTemplate>(TemplateSpec{"plain", "{{input}}", "", {}},
-                                                  entry.task, name);
+  entry.prompt = std::make_shared<PromptTemplate>(plain_template(task), task, task.name);
   return entry;
 }
 

@@ -45,7 +45,7 @@ VectorTuning tune_vector(const Checkpoint& routed, const torch::Tensor& start,
 // new task is taken by name. Error kExists where the name is known already.
 Checkpoint with_task(const Checkpoint& routed, const TaskEntry& entry, const torch::Tensor& vector);
 
-// A task whose prompts are plain texts, as the catalog knows it.
-TaskEntry plain_entry(const std::string& name, const std::string& description);
+// A task that nobody wrote a template for (plain_template), as the catalog knows it.
+TaskEntry plain_entry(const Task& task, const std::string& description);
 
 }  // namespace trivium::learning

@@ -34,7 +34,7 @@ constexpr const char* kAdaptFooter =
     "docs/data.md has every form of --gym.\n"
     "Examples:\n"
     "  trivium adapt checkpoints/trivium-small --gym ../shared/gym --task cb --samples 1\n"
-    "  trivium adapt checkpoints/trivium-small --gym mine.jsonl --task mine --samples 1";
+    "  trivium adapt checkpoints/trivium-small --gym mine.csv --task mine --samples 1";
 
 struct AdaptFlags {
   std::string checkpoint, gym, start, vectors, base, bars, device = "cpu";

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/data/gym.h"
+#include "core/data/table_file.h"
 #include "core/evaluation/answer_text.h"
 #include "core/evaluation/evaluator.h"
 #include "learning/adaptation/new_task.h"
@@ -126,7 +127,7 @@ std::string route_text(const TaskRoute& route) {
   return text;
 }
 
-// The records of a JSONL file, as texts for the finder and as examples to learn from.
+// The records of a file of examples, as texts for the finder and as examples to learn from.
 struct NewExamples {
   std::vector<std::string> texts;
   std::vector<EncodedExample> encoded;
@@ -174,13 +175,16 @@ void check_flags(const AddFlags& flags) {
 void run_add(const AddFlags& flags) {
   check_flags(flags);
   set_threads(flags.threads);
-  std::optional<Task> task;
-  if (!flags.examples.empty()) task = load_p3_task(flags.examples, flags.name);
+  Task task = plain_task(flags.name);
+  if (!flags.examples.empty()) {
+    task = load_example_file(flags.examples, flags.name);
+    spdlog::info("{}: {}", flags.examples, table_task_text(task));
+  }
   spdlog::info("reading {}", flags.checkpoint);
   const Checkpoint checkpoint = load_checkpoint(flags.checkpoint);
-  const TaskEntry entry = plain_entry(flags.name, flags.description);
+  const TaskEntry entry = plain_entry(task, flags.description);
   NewExamples examples;
-  if (task) examples = encode_examples(flags, *task, entry, checkpoint);
+  if (!flags.examples.empty()) examples = encode_examples(flags, task, entry, checkpoint);
   warn_of_indistinguishable(flags.name, examples.indistinguishable);
   std::vector<std::string> texts = examples.texts;
   if (!flags.description.empty()) texts.push_back(flags.description);
@@ -254,7 +258,7 @@ void add_add(CLI::App& task) {
   command->add_option("--output", flags->output, "checkpoint folder to write")->required();
   command->add_option("--description", flags->description, "what the task is, in a sentence");
   command->add_option("--examples", flags->examples,
-                      "JSONL file with \"inputs\" and \"targets\": tunes the vector on them");
+                      "CSV, TSV or JSONL file: tunes the vector on them");
   command->add_option("--steps", flags->optimiser.steps, "of the tuning")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
@@ -266,10 +270,11 @@ void add_add(CLI::App& task) {
   command->footer(
       "The vector begins as a mixture of the nearest known tasks' vectors; all else stays as it\n"
       "is. The new task is found by its name (--task, /task) only: what guesses the task of a\n"
-      "prompt without a name is not trained again, since that needs all tasks' texts. A line of\n"
-      "--examples is {\"inputs\": TEXT, \"targets\": TEXT}; docs/data.md has the other forms.\n"
+      "prompt without a name is not trained again, since that needs all tasks' texts. The\n"
+      "columns of --examples that are asked and the one with the answer are found out by their\n"
+      "names; docs/data.md says how.\n"
       "Example:\n"
-      "  trivium task add tone --checkpoint checkpoints/trivium-small --examples tone.jsonl\n"
+      "  trivium task add tone --checkpoint checkpoints/trivium-small --examples tone.csv\n"
       "      --description 'whether a message is friendly' --output runs/with_tone");
   command->callback([flags] { run_add(*flags); });
 }

@@ -56,6 +56,15 @@ TEST_F(ReplTest, ALineThatFailsIsReportedAndTheRestGoesOn) {
   EXPECT_THAT(outcome.out, HasSubstr("route of sst2"));
 }
 
+TEST_F(ReplTest, SeveralLinesOfAPipeMayBeOnePrompt) {
+  const Outcome outcome = repl("\"\"\"\n/quit\na witty film\"\"\"\n/score a | \\\nb\n/show\n");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("log-lik."), HasSubstr("/quit\na witty film\n")));
+  const Outcome unended = repl("\"\"\"\na witty film\n");
+  EXPECT_EQ(unended.code, 65);
+  EXPECT_THAT(unended.err, HasSubstr("the input ends within a prompt of several lines"));
+}
+
 TEST_F(ReplTest, QuitEndsBeforeTheRest) {
   const Outcome outcome = repl("/quit\n/rute\n");
   EXPECT_EQ(outcome.code, 0);

@@ -59,7 +59,9 @@ class ReplSessionTest : public ::testing::Test {
   TerminalStyle style_{.width = 80, .utf8 = true, .colour = false};
   std::atomic<bool> stop_{false};
   std::ostringstream out_;
-  ReplSession session_{*model_, history_, style_, /*streams=*/true, stop_, out_};
+  ModelLoader loader_ = [](const fs::path& folder) { return LoadedModel(folder, EngineOptions{}); };
+  ReplSession session_{*model_, loader_, history_, style_, ReplSession::Reader::kPerson,
+                       stop_,   out_};
 };
 
 TEST_F(ReplSessionTest, AnswersShowsTheRouteAndSaysWhichTaskItTook) {
@@ -200,6 +202,49 @@ TEST_F(ReplSessionTest, ComparesRoutes) {
   EXPECT_THAT(error_of("/compare sst2 mnlj"), HasSubstr("did you mean mnli"));
 }
 
+TEST_F(ReplSessionTest, ComparesAnswersToTheLastPrompt) {
+  say("/route off");
+  say("a witty film");
+  const std::string text = say("/compare sst2 gsm8k_answer");
+  const Answer answer = model_->generator()
+                            .generate({model_->resolve("gsm8k_answer", "a witty film").prompt},
+                                      model_->generator().default_search())
+                            .at(0);
+  EXPECT_THAT(
+      text, AllOf(HasSubstr("same expert in all 3"), HasSubstr("sst2:"), HasSubstr("gsm8k_answer:"),
+                  HasSubstr("negative (-"), HasSubstr(sanitise(answer.text.substr(0, 5)))));
+}
+
+TEST_F(ReplSessionTest, ScoresTextsAsAnswers) {
+  EXPECT_THAT(error_of("/score a | b"), HasSubstr("no prompt yet"));
+  say("a witty film");
+  const Prompt prompt = model_->resolve("sst2", "a witty film").prompt;
+  const std::vector<double> scores =
+      model_->generator().score({prompt}, {{"a b", "c"}}).at(0).log_likelihoods;
+  const std::string text = say("/score a b | c");
+  char likelihood[32];
+  std::snprintf(likelihood, sizeof likelihood, "%.2f  a b\n", scores[0]);
+  EXPECT_THAT(text, HasSubstr(likelihood));
+  EXPECT_EQ(text.find("a b") < text.find("  c\n"), scores[0] >= scores[1]) << "the likeliest first";
+}
+
+TEST_F(ReplSessionTest, DrawsAnewBySeed) {
+  say("/route off");
+  say("/task gsm8k_answer");
+  say("/set sample=true max_length=30");
+  say("how many pens are left");
+  const std::string again = say("/regen");
+  EXPECT_THAT(again, HasSubstr("(seed=1)"));
+  SearchOptions search = model_->generator().default_search();
+  search.num_beams = 1;
+  search.sample = true;
+  search.max_length = 30;
+  search.seed = 1;
+  const ResolvedPrompt resolved = model_->resolve("gsm8k_answer", "how many pens are left");
+  const Answer answer = model_->generator().generate({resolved.prompt}, search).at(0);
+  EXPECT_THAT(again, HasSubstr(shown(answer)));
+}
+
 TEST_F(ReplSessionTest, ChangesTheSearchOrNothing) {
   EXPECT_THAT(say("/set max_length=3 sample=true"),
               AllOf(HasSubstr("max_length=3 "), HasSubstr("sample=true")));
@@ -243,7 +288,7 @@ TEST_F(ReplSessionTest, ShowsWhichExpertEachTokenTook) {
   EXPECT_THAT(error_of("/gates"), HasSubstr("has no token gates"));
   save_checkpoint(tiny_checkpoint(TinyModel::kTokenGates), folder_ / "gated");
   LoadedModel model(folder_ / "gated", EngineOptions{});
-  ReplSession session(model, history_, style_, /*streams=*/false, stop_, out_);
+  ReplSession session(model, loader_, history_, style_, ReplSession::Reader::kPipe, stop_, out_);
   EXPECT_THROW(session.run_line("/gates"), Error);  // no prompt yet
   session.run_line("/task sst2");
   session.run_line("ab c");

@@ -61,7 +61,7 @@ TEST(NewTaskTest, AVectorThatGetsNoBetterStays) {
 TEST(NewTaskTest, ASavedCheckpointAnswersForTheTask) {
   Checkpoint checkpoint = tiny_checkpoint();
   const torch::Tensor vector = torch::linspace(-1, 1, 8);
-  const Checkpoint more = with_task(checkpoint, plain_entry("riddles", "Guess."), vector);
+  const Checkpoint more = with_task(checkpoint, plain_entry(plain_task("riddles"), "Guess."), vector);
   EXPECT_EQ(checkpoint.tasks.entries().size(), 3u);
   const TemporaryFolder temporary;
   save_checkpoint(more, temporary.path() / "model");
@@ -72,7 +72,7 @@ TEST(NewTaskTest, ASavedCheckpointAnswersForTheTask) {
   EXPECT_EQ(prompt.prompt.route, route_of_vector(checkpoint.model, vector, 1.0));
   EXPECT_EQ(loaded.tasks().find("riddles").description, "Guess.");
   EXPECT_EQ(loaded.route(1), route_of_task(checkpoint.model, 1, 1.0));
-  EXPECT_THROW(with_task(more, plain_entry("riddles", ""), vector), Error);
+  EXPECT_THROW(with_task(more, plain_entry(plain_task("riddles"), ""), vector), Error);
 }
 
 TEST(NewTaskTest, NeedsARouterAndKnownTasks) {

@@ -1,4 +1,4 @@
-#include "cli/repl/repl_language.h"
+#include "cli/repl/slash_commands.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 TerminalStyle plain(size_t width = 80) { return {.width = width, .utf8 = true, .colour = false}; }
 
@@ -32,12 +31,13 @@ TEST(ReplLineTest, TellsPromptsFromCommands) {
   EXPECT_EQ(parse_repl_line("//etc/passwd").prompt, "/etc/passwd");
   EXPECT_EQ(parse_repl_line("a /task").prompt, "a /task");
   const ReplLine line = parse_repl_line("/pin  enc.1=2\tdec.1=3 ");
-  EXPECT_EQ(line.command, "/pin");
+  EXPECT_EQ(line.command, ReplCommand::kPin);
   EXPECT_THAT(line.arguments, ElementsAre("enc.1=2", "dec.1=3"));
+  EXPECT_EQ(line.rest, "enc.1=2\tdec.1=3");
   EXPECT_EQ(line.prompt, "");
   for (const char* empty : {"", "   ", "\t\r"}) {
     EXPECT_EQ(parse_repl_line(empty).prompt, "");
-    EXPECT_EQ(parse_repl_line(empty).command, "");
+    EXPECT_EQ(parse_repl_line(empty).command, std::nullopt);
   }
   EXPECT_EQ(parse_repl_line("a\xFFz").prompt, "a\xEF\xBF\xBDz");
 }
@@ -95,56 +95,6 @@ TEST_F(PinTest, SaysWhatTheModelHas) {
     EXPECT_THAT(error_of(text), HasSubstr("is no pin; write enc.3=2")) << text;
   }
   EXPECT_THAT(error_of(std::string(100000, 'e')), HasSubstr("is no pin"));
-}
-
-TEST(SearchSettingTest, ChangesOneAndChecksIt) {
-  SearchOptions search;
-  change_search(search, "max_length=12");
-  change_search(search, "temperature=0.7");
-  change_search(search, "seed=7");
-  change_search(search, "sample=true");
-  EXPECT_EQ(search.max_length, 12);
-  EXPECT_EQ(search.temperature, 0.7);
-  EXPECT_EQ(search.seed, 7u);
-  EXPECT_TRUE(search.sample);
-  const auto error = [&](const char* text) {
-    return usage_error([&] { change_search(search, text); });
-  };
-  EXPECT_THAT(error("max_length=1"), HasSubstr("max_length is a whole number from 2 to 4096"));
-  EXPECT_THAT(error("max_length=4.5"), HasSubstr("whole number"));
-  EXPECT_THAT(error("top_p=nan"), HasSubstr("top_p is a number"));
-  EXPECT_THAT(error("top_p=0.5x"), HasSubstr("top_p is a number"));
-  EXPECT_THAT(error("sample=yes"), HasSubstr("true or false"));
-  EXPECT_THAT(error("num_beam=2"), HasSubstr("did you mean num_beams"));
-  EXPECT_THAT(error("num_beams"), HasSubstr("write KEY=VALUE"));
-  EXPECT_EQ(search.max_length, 12);
-  EXPECT_THAT(search_text(search, plain()), HasSubstr("max_length=12"));
-}
-
-TEST(SearchSettingTest, SamplingAndBeamsExcludeEachOther) {
-  SearchOptions search;
-  change_search(search, "sample=true");
-  change_search(search, "num_beams=4");
-  EXPECT_FALSE(search.sample);
-  change_search(search, "sample=true");
-  EXPECT_EQ(search.num_beams, 1);
-}
-
-TEST(CompletionTest, CompletesCommandsAndTheirArguments) {
-  const std::vector<std::string> tasks = {"mnli", "mrpc", "sst2"};
-  EXPECT_THAT(complete_repl_line("/ta", tasks).choices, ElementsAre("/task", "/tasks"));
-  EXPECT_EQ(complete_repl_line("/ta", tasks).replaced, 3u);
-  EXPECT_THAT(complete_repl_line("/task m", tasks).choices, ElementsAre("mnli", "mrpc"));
-  EXPECT_EQ(complete_repl_line("/task m", tasks).replaced, 1u);
-  EXPECT_THAT(complete_repl_line("/task ", tasks).choices,
-              ElementsAre("auto", "mnli", "mrpc", "sst2"));
-  EXPECT_THAT(complete_repl_line("/compare mnli s", tasks).choices, ElementsAre("sst2"));
-  EXPECT_THAT(complete_repl_line("/set num", tasks).choices, ElementsAre("num_beams="));
-  EXPECT_THAT(complete_repl_line("/route f", tasks).choices, ElementsAre("full"));
-  EXPECT_THAT(complete_repl_line("/help /p", tasks).choices, ElementsAre("/pin"));
-  for (const char* text : {"", "m", "a film", "//ta", "/quit ", "/nothing x", " "}) {
-    EXPECT_THAT(complete_repl_line(text, tasks).choices, IsEmpty()) << text;
-  }
 }
 
 }  // namespace
