@@ -14,6 +14,7 @@
 #include "cli/serve/completion_reply.h"
 #include "cli/serve/completion_request.h"
 #include "cli/serve/openapi_asset.h"
+#include "cli/serve/page.h"
 #include "cli/serve/request_body.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
@@ -173,6 +174,8 @@ void Server::add_paths() {
     });
   };
   get(kHealth, [] { return Json{{"status", "ok"}}; });
+  add_get(kPagePattern, "/",
+          [](const Exchange& exchange) { reply_page(exchange.request.path, exchange.response); });
   get("/v1/models", [this] { return service_.models(); });
   add_get("/v1/models/(.+)", "/v1/models/{model}", [this](const Exchange& exchange) {
     reply_json(exchange.response, service_.model(exchange.request.matches[1]));
@@ -265,7 +268,8 @@ void Server::answer(const std::string& name, const httplib::Request& request,
 // to ask first, which nobody allows, and one under another site's name is not for this server.
 void Server::check_asker(const httplib::Request& request) const {
   // Whoever starts servers can see without a key that this one lives, and what it is.
-  const bool is_open = request.path == kHealth || request.path == kOpenapi;
+  const bool is_open =
+      request.path == kHealth || request.path == kOpenapi || is_page_path(request.path);
   if (!options_.api_key.empty() && !is_open &&
       !equal_secrets(bearer_of(request), options_.api_key)) {
     throw ApiError(401, "authentication_error",
