@@ -22,6 +22,8 @@ entry a task, NAME:TASK, and NAME:auto, which finds the task by the prompt). Bes
   POST /v1/score {"input", "options"?, "task"?}   options ranked
   POST /v1/embeddings                  the encoder's sentence vectors, as OpenAI's
   GET /health, /metrics                for those who watch over it (Prometheus)
+  GET /openapi.json                    all of this, for programs
+  GET /                                a page to try the model out in a browser
 All who ask share one continuous batch; the answers are those of generate. Ctrl-C or SIGTERM ends
 it: no new request is taken, and those on their way have 10 seconds.
 Example:

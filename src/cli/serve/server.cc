@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <regex>
 #include <thread>
 #include <utility>
 
@@ -194,8 +193,14 @@ void Server::add_paths() {
   });
 }
 
+std::set<std::pair<std::string, std::string>> Server::paths() const {
+  std::set<std::pair<std::string, std::string>> paths;
+  for (const auto& [path, pattern] : paths_) paths.insert(path);
+  return paths;
+}
+
 void Server::add_get(const std::string& pattern, const std::string& name, Work work) {
-  paths_.emplace("GET", pattern);
+  paths_[{"GET", pattern}] = std::regex(pattern);
   http_.Get(pattern, [this, name, work = std::move(work)](const httplib::Request& request,
                                                           httplib::Response& response) {
     answer(name, request, nullptr, response, work);
@@ -203,7 +208,7 @@ void Server::add_get(const std::string& pattern, const std::string& name, Work w
 }
 
 void Server::add_post(const std::string& path, Work work) {
-  paths_.emplace("POST", path);
+  paths_[{"POST", path}] = std::regex(path);
   http_.Post(path, [this, path, work = std::move(work)](const httplib::Request& request,
                                                         httplib::Response& response,
                                                         const httplib::ContentReader& reader) {
@@ -217,9 +222,9 @@ bool Server::refuse_unknown(const std::string& asked_method, const std::string& 
   const std::string method = asked_method == "HEAD" ? "GET" : asked_method;
   std::string allowed;
   for (const auto& [known, pattern] : paths_) {
-    if (!std::regex_match(path, std::regex(pattern))) continue;
-    if (known == method) return false;
-    allowed += (allowed.empty() ? "" : ", ") + known;
+    if (!std::regex_match(path, pattern)) continue;
+    if (known.first == method) return false;
+    allowed += (allowed.empty() ? "" : ", ") + known.first;
   }
   if (allowed.empty()) {
     reply_error(response, ApiError(404, "not_found_error", "there is no " + path));

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <regex>
 #include <set>
 #include <string>
 
@@ -35,7 +37,7 @@ class Server {
   // Takes the address; returns the port. Error kUnavailable where it is taken.
   int bind();
   // Method and pattern of everything that it answers.
-  const std::set<std::pair<std::string, std::string>>& paths() const { return paths_; }
+  std::set<std::pair<std::string, std::string>> paths() const;
   // Answers until `stop`, then lets the replies that are on their way end, for up to 10 seconds.
   void run(const std::atomic<bool>& stop);
 
@@ -71,7 +73,7 @@ class Server {
   ServerOptions options_;
   Metrics metrics_;
   Connections connections_;
-  std::set<std::pair<std::string, std::string>> paths_;  // method and pattern
+  std::map<std::pair<std::string, std::string>, std::regex> paths_;  // by method and pattern
   int port_ = 0;
   std::atomic<int> on_their_way_{0};    // requests, streams among them until their end
   std::atomic<bool> is_ending_{false};  // no new request is taken

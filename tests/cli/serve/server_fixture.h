@@ -51,9 +51,7 @@ class ServerTest : public ::testing::Test {
     EXPECT_EQ(result->status, 200) << path;
     return Json::parse(result->body);
   }
-  Json complete(const Json& request) const {
-    return ask("/v1/completions", request);
-  }
+  Json complete(const Json& request) const { return ask("/v1/completions", request); }
   // Of a stream: its events, without the last, which says that it was the last.
   std::vector<Json> stream(Json request) const {
     request["stream"] = true;
