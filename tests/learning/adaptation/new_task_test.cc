@@ -61,7 +61,8 @@ TEST(NewTaskTest, AVectorThatGetsNoBetterStays) {
 TEST(NewTaskTest, ASavedCheckpointAnswersForTheTask) {
   Checkpoint checkpoint = tiny_checkpoint();
   const torch::Tensor vector = torch::linspace(-1, 1, 8);
-  const Checkpoint more = with_task(checkpoint, plain_entry(plain_task("riddles"), "Guess."), vector);
+  const Checkpoint more =
+      with_task(checkpoint, plain_entry(plain_task("riddles"), "Guess."), vector);
   EXPECT_EQ(checkpoint.tasks.entries().size(), 3u);
   const TemporaryFolder temporary;
   save_checkpoint(more, temporary.path() / "model");
