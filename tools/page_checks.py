@@ -112,6 +112,7 @@ class Checks:
         return reply["choices"][0]
 
     def fits_the_screen(self):
+        self.browser.wait("document.getAnimations().length === 0", "the page to be still")
         wide = self.browser.js(WIDE)
         expect(not wide, f"wider than the screen: {wide}")
         expect(self.browser.js("document.scrollingElement.scrollWidth <= innerWidth"), "the page scrolls sideways")
