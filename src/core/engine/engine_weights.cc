@@ -146,6 +146,20 @@ bool is_loaded(const Expert& expert) {
   return expert.qkv.weights.columns() > 0;
 }
 
+// Packs `rows` [columns, depth] by all threads: a group of columns touches no other's memory.
+void set_all_columns(PackedMatrix& matrix, const float* rows, ThreadPool* threads) {
+  const int64_t columns = matrix.columns(), depth = matrix.depth();
+  const auto set_groups = [&](int, int64_t begin, int64_t end) {
+    const int64_t first = begin * kBlock, last = std::min(end * kBlock, columns);
+    matrix.set_columns(first, last - first, rows + first * depth, depth);
+  };
+  if (threads == nullptr) {
+    set_groups(0, 0, matrix.num_groups());
+  } else {
+    threads->for_ranges(matrix.num_groups(), columns * depth, set_groups);
+  }
+}
+
 // Places for the experts of every layer.
 template <typename Expert, typename IsPool>
 std::vector<std::vector<Expert>> empty_layers(int64_t layers, int64_t num_experts,
@@ -179,14 +193,14 @@ float FeedForwardWeights::factor(float probability) const {
 }
 
 EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType compute,
-                             TensorReader read)
-    : config(model_config), type(compute), read_(std::move(read)) {
+                             TensorReader read, ThreadPool* threads)
+    : config(model_config), type(compute), read_(std::move(read)), threads_(threads) {
   const int64_t d_model = config.d_model, num_experts = config.routing.num_experts;
   {
     const LayerReader top(read_, type, "");
     const HostTensor table = top.tensor("shared.weight", {config.vocab_size, d_model});
     tokens = PackedMatrix(type, config.vocab_size, d_model);
-    tokens.set_columns(0, config.vocab_size, table.values.get(), d_model);
+    set_all_columns(tokens, table.values.get(), threads_);
     const HostTensor bias = top.tensor("final_logits_bias", {1, config.vocab_size});
     std::copy_n(bias.values.get(), config.vocab_size,
                 logits_bias.reserve(tokens.num_groups() * kBlock));
@@ -202,24 +216,49 @@ EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType comput
                                         [&](int64_t l) { return config.encoder_layer_is_pool(l); });
   decoder = empty_layers<DecoderExpert>(config.decoder_layers, num_experts,
                                         [&](int64_t l) { return config.decoder_layer_is_pool(l); });
+  std::vector<Place> ordinary;
   for (size_t l = 0; l < encoder.size(); ++l) {
-    if (encoder[l].size() == 1) load_encoder(l, 0);
+    if (encoder[l].size() == 1) ordinary.push_back({false, l, 0});
   }
   for (size_t l = 0; l < decoder.size(); ++l) {
-    if (decoder[l].size() == 1) load_decoder(l, 0);
+    if (decoder[l].size() == 1) ordinary.push_back({true, l, 0});
+  }
+  load(ordinary);
+}
+
+void EngineWeights::load(const std::vector<Place>& places) {
+  std::vector<Place> missing;
+  for (const Place& place : places) {
+    const bool is_there = place.in_decoder ? is_loaded(decoder[place.layer].at(place.expert))
+                                           : is_loaded(encoder[place.layer].at(place.expert));
+    if (!is_there) missing.push_back(place);
+  }
+  const auto load_range = [&](int, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Place& place = missing[static_cast<size_t>(i)];
+      if (place.in_decoder) {
+        load_decoder(place.layer, place.expert);
+      } else {
+        load_encoder(place.layer, place.expert);
+      }
+    }
+  };
+  const auto count = static_cast<int64_t>(missing.size());
+  if (threads_ == nullptr) {
+    load_range(0, 0, count);
+  } else {
+    threads_->for_ranges(count, count * 12 * config.d_model * config.d_model, load_range);
   }
 }
 
 void EngineWeights::load_encoder(size_t layer, size_t expert) {
   EncoderExpert& place = encoder[layer].at(expert);
-  if (is_loaded(place)) return;
   const std::string prefix = prefix_of("encoder", layer, expert, encoder[layer].size());
   place = read_encoder_expert(LayerReader(read_, type, prefix), config, gate_embeddings_);
 }
 
 void EngineWeights::load_decoder(size_t layer, size_t expert) {
   DecoderExpert& place = decoder[layer].at(expert);
-  if (is_loaded(place)) return;
   const std::string prefix = prefix_of("decoder", layer, expert, decoder[layer].size());
   place = read_decoder_expert(LayerReader(read_, type, prefix), config, gate_embeddings_);
 }
@@ -227,27 +266,31 @@ void EngineWeights::load_decoder(size_t layer, size_t expert) {
 void EngineWeights::load(const TaskRoute& route, float expert_threshold) {
   check(route.encoder.size() == encoder.size() && route.decoder.size() == decoder.size(),
         "the route is of another model");
+  std::vector<Place> places;
   for (size_t l = 0; l < encoder.size(); ++l) {
     check(route.encoder[l].size() <= encoder[l].size(), "the route is of another model");
     for (const ActiveExpert& active : active_experts(route.encoder[l], expert_threshold)) {
-      load_encoder(l, static_cast<size_t>(active.expert));
+      places.push_back({false, l, static_cast<size_t>(active.expert)});
     }
   }
   for (size_t l = 0; l < decoder.size(); ++l) {
     check(route.decoder[l].size() <= decoder[l].size(), "the route is of another model");
     for (const ActiveExpert& active : active_experts(route.decoder[l], expert_threshold)) {
-      load_decoder(l, static_cast<size_t>(active.expert));
+      places.push_back({true, l, static_cast<size_t>(active.expert)});
     }
   }
+  load(places);
 }
 
 void EngineWeights::load_all() {
+  std::vector<Place> places;
   for (size_t l = 0; l < encoder.size(); ++l) {
-    for (size_t e = 0; e < encoder[l].size(); ++e) load_encoder(l, e);
+    for (size_t e = 0; e < encoder[l].size(); ++e) places.push_back({false, l, e});
   }
   for (size_t l = 0; l < decoder.size(); ++l) {
-    for (size_t e = 0; e < decoder[l].size(); ++e) load_decoder(l, e);
+    for (size_t e = 0; e < decoder[l].size(); ++e) places.push_back({true, l, e});
   }
+  load(places);
 }
 
 int64_t EngineWeights::step_bytes() const {

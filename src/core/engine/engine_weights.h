@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/host_tensor.h"
+#include "core/base/thread_pool.h"
 #include "core/config/model_config.h"
 #include "core/kernels/packed_matrix.h"
 #include "core/routes/task_route.h"
@@ -67,9 +68,11 @@ struct StackEmbedding {
 // a program that answers for a few tasks holds, and waits for, their experts only.
 class EngineWeights {
  public:
-  // `read` is kept for the experts. Error kBadModel when a tensor has another shape than `config`
-  // asks for; what `read` throws.
-  EngineWeights(const ModelConfig& config, ComputeType type, TensorReader read);
+  // `read` is kept for the experts, and so is `threads`, which outlives this: its threads read and
+  // pack layers side by side, and call `read` at the same time; without it the caller alone does.
+  // Error kBadModel when a tensor has another shape than `config` asks for; what `read` throws.
+  EngineWeights(const ModelConfig& config, ComputeType type, TensorReader read,
+                ThreadPool* threads = nullptr);
 
   // Reads the experts that a route's active ones (active_experts) are, where they are not there
   // yet. A route of another model is a bug; errors as above.
@@ -91,10 +94,18 @@ class EngineWeights {
   int64_t step_bytes() const;
 
  private:
+  // An ordinary layer has one expert, 0.
+  struct Place {
+    bool in_decoder = false;
+    size_t layer = 0, expert = 0;
+  };
+  // Those of `places` that are not there yet.
+  void load(const std::vector<Place>& places);
   void load_encoder(size_t layer, size_t expert);
   void load_decoder(size_t layer, size_t expert);
 
   TensorReader read_;
+  ThreadPool* threads_;
   HostTensor gate_embeddings_;  // of gates made from embeddings
 };
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string>
@@ -103,6 +106,58 @@ TEST(EngineWeightsTest, AsksForEachTensorOnce) {
     for (const auto& [name, times] : asked) EXPECT_EQ(times, 1) << name;
     EXPECT_EQ(asked.count("gate_embeddings.weight"), experts == 1 ? 1u : 0u);
   }
+}
+
+// By several threads, more than there are layers among them, every byte is the same.
+TEST(EngineWeightsTest, ThreadsPackTheSame) {
+  ModelConfig config = engine_config(3);
+  config.vocab_size = 1001;
+  const TensorReader read = random_weights(config);
+  EngineWeights alone(config, ComputeType::kInt8, read);
+  alone.load_all();
+  const auto expect_equal = [](const PackedMatrix& a, const PackedMatrix& b) {
+    ASSERT_EQ(a.num_groups(), b.num_groups());
+    const auto bytes = static_cast<size_t>(a.num_groups() * a.group_bytes());
+    EXPECT_EQ(std::memcmp(a.group(0), b.group(0), bytes), 0);
+    EXPECT_TRUE(std::equal(a.scales(), a.scales() + a.columns(), b.scales()));
+    EXPECT_TRUE(std::equal(a.column_sums(), a.column_sums() + a.columns(), b.column_sums()));
+  };
+  for (const int count : {2, 3, 20}) {
+    ThreadPool threads(count);
+    EngineWeights together(config, ComputeType::kInt8, read, &threads);
+    together.load_all();
+    expect_equal(together.tokens, alone.tokens);
+    for (size_t layer = 0; layer < alone.decoder.size(); ++layer) {
+      for (size_t expert = 0; expert < alone.decoder[layer].size(); ++expert) {
+        expect_equal(together.decoder[layer][expert].qkv.weights,
+                     alone.decoder[layer][expert].qkv.weights);
+        expect_equal(together.decoder[layer][expert].cross_key_value.weights,
+                     alone.decoder[layer][expert].cross_key_value.weights);
+      }
+    }
+    for (size_t expert = 0; expert < 3; ++expert) {
+      expect_equal(together.encoder[1][expert].feed_forward.experts[0].fc2.weights,
+                   alone.encoder[1][expert].feed_forward.experts[0].fc2.weights);
+    }
+  }
+}
+
+// What a thread cannot read is the caller's error, and can be asked for again.
+TEST(EngineWeightsTest, AThreadsErrorIsTheCallers) {
+  const ModelConfig config = engine_config(3);
+  std::atomic<bool> is_damaged{true};
+  const TensorReader read = [&, inner = random_weights(config)](const std::string& name) {
+    if (is_damaged && name.starts_with("decoder.layers.2.experts.2.")) {
+      throw Error(ExitCode::kBadModel, name + " is damaged");
+    }
+    return inner(name);
+  };
+  ThreadPool threads(3);
+  EngineWeights weights(config, ComputeType::kFloat32, read, &threads);
+  EXPECT_THAT(error_of([&] { weights.load_all(); }), testing::HasSubstr("is damaged"));
+  is_damaged = false;
+  weights.load_all();
+  EXPECT_GT(weights.decoder[2][2].qkv.weights.columns(), 0);
 }
 
 TEST(EngineWeightsTest, AGateIsThatOfItsRow) {

@@ -13,8 +13,8 @@ namespace trivium {
 CpuEngine::CpuEngine(const ModelConfig& config, const EngineOptions& options,
                      const TensorReader& read)
     : options_(options),
-      weights_(config, options.type, read),
       threads_(options.threads),
+      weights_(config, options.type, read, &threads_),
       context_{&threads_, &block_kernels(options.instructions)},
       scratch_(options.type, *context_.blocks, options.threads) {}
 

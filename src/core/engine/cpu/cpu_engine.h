@@ -52,8 +52,8 @@ class CpuEngine : public Engine {
                    std::span<const Segment> segments);
 
   EngineOptions options_;
-  EngineWeights weights_;
   ThreadPool threads_;
+  EngineWeights weights_;
   CpuContext context_;
   LayerScratch scratch_;
   BatchRows rows_;  // of the encoder
