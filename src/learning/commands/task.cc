@@ -10,6 +10,7 @@
 #include "cli/program/home.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/checkpoint/stored_kind.h"
 #include "core/data/gym.h"
 #include "core/data/table_file.h"
 #include "core/evaluation/answer_text.h"
@@ -206,7 +207,9 @@ void run_add(const AddFlags& flags) {
   result.model->eval();
   const TaskRoute route =
       route_of_task(result.model, row, result.config().routing.selection_temperature);
-  save_checkpoint(result, flags.output);
+  SaveOptions options;
+  options.storage = stored_kind(flags.checkpoint);  // and so all other weights keep their bytes
+  save_checkpoint(result, flags.output, options);
   print(report + "\nroute: " + route_text(route) + "\nwrote " + flags.output +
         "; ask it with --task " + flags.name + "\n");
 }

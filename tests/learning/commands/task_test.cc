@@ -4,6 +4,7 @@
 #include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
+#include "core/checkpoint/stored_kind.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
@@ -38,6 +39,26 @@ TEST_F(TaskTest, AddsATaskByItsDescription) {
       {"generate", "--checkpoint", out_, "--task", "riddles", "--threads", "1"}, "what is it\n");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(add({"--description", "x"}).code, 73);
+}
+
+// A table's labels are what the new task is ranked by; weights lie on the disk as they did.
+TEST_F(TaskTest, AddsATaskByATable) {
+  SaveOptions options;
+  options.storage = StorageKind::kBFloat16;
+  save_checkpoint(tiny_checkpoint(), model_, options);
+  const fs::path file = temporary_.path() / "tone.csv";
+  write_file_atomically(file,
+                        "Message text,Label\nthank you,friendly\ngo away,hostile\n"
+                        "well done,friendly\n\"no, never\",hostile\n");
+  const Outcome outcome = add({"--examples", file.string(), "--steps", "2"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("Message_text -> Label (friendly, hostile)"));
+  EXPECT_EQ(stored_kind(out_), StorageKind::kBFloat16);
+  const Outcome scores =
+      run_program({"score", "--checkpoint", out_, "--task", "riddles", "--threads", "1"},
+                  "{\"input\": \"thanks\"}\n");
+  ASSERT_EQ(scores.code, 0) << scores.err;
+  EXPECT_THAT(scores.out, HasSubstr("\"options\":[\"friendly\",\"hostile\"]"));
 }
 
 TEST_F(TaskTest, AddsATaskByItsExamples) {
