@@ -50,7 +50,7 @@ void CompletionReply::look(size_t choice, std::chrono::milliseconds patience) {
   const LiveAnswer::State state = answer.wait(progress.tokens, patience);
   progress.text = state.text;
   progress.tokens = state.tokens;
-  progress.chosen = state.chosen;
+  if (request_.logprobs) progress.chosen = answer.tokens();
   progress.source_tokens = state.source_tokens;
   progress.truncated = state.truncated;
   const size_t stop = find_stop(progress.text, request_.stops);

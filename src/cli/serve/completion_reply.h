@@ -42,8 +42,9 @@ class CompletionReply {
     std::string text;  // so far, without what a stop cut off
     size_t sent = 0;   // bytes of it that are in events
     int64_t tokens = 0, source_tokens = 0;
-    std::vector<LiveAnswer::State::Token> chosen;  // whose text begins before a stop
-    size_t chosen_sent = 0;                        // of them, in events
+    std::vector<LiveAnswer::Token>
+        chosen;              // where they are asked for; whose text begins before a stop
+    size_t chosen_sent = 0;  // of them, in events
     bool truncated = false;
     std::optional<double> score;  // of an answer that ended by itself
     std::string finish;           // "" while it goes on

@@ -52,6 +52,8 @@ bool is_stream(const httplib::Response& response) {
   return response.get_header_value("Content-Type") == kEvents;
 }
 
+Peer peer_of(const httplib::Request& request) { return {request.remote_addr, request.remote_port}; }
+
 // KEY of "Authorization: Bearer KEY".
 std::string bearer_of(const httplib::Request& request) {
   const std::string value = request.get_header_value("Authorization");
@@ -106,7 +108,7 @@ Server::Server(Service& service, ServerOptions options)
   // Called when a reply is sent: what follows a body that was not read is no request.
   http_.set_logger([](const httplib::Request& request, const httplib::Response& response) {
     if (response.get_header_value("Connection") == "close") {
-      ClientWatch({request.remote_addr, request.remote_port}).stop_reading();
+      ClientWatch(peer_of(request)).stop_reading();
     }
   });
   http_.set_pre_routing_handler(
@@ -241,7 +243,7 @@ void Server::answer(const std::string& name, const httplib::Request& request,
                     const httplib::ContentReader* reader, httplib::Response& response,
                     const Work& work) {
   const auto begun = Clock::now();
-  const Peer peer(request.remote_addr, request.remote_port);
+  const Peer peer = peer_of(request);
   connections_.begin(peer);
   ++on_their_way_;
   bool is_read = reader == nullptr;
@@ -291,7 +293,7 @@ void Server::check_asker(const httplib::Request& request) const {
 }
 
 StillWanted Server::wanted_by(const Exchange& exchange) const {
-  const ClientWatch client({exchange.request.remote_addr, exchange.request.remote_port});
+  const ClientWatch client(peer_of(exchange.request));
   return [this, client, begun = exchange.begun] {
     const bool is_gone = client.is_gone();
     if (!is_gone && !is_over(begun)) return;
@@ -327,7 +329,7 @@ void Server::complete(const Exchange& exchange) {
 }
 
 void Server::stream(const std::shared_ptr<CompletionReply>& reply, const Exchange& exchange) {
-  const Peer peer(exchange.request.remote_addr, exchange.request.remote_port);
+  const Peer peer = peer_of(exchange.request);
   const Clock::time_point begun = exchange.begun;
   httplib::Response& response = exchange.response;
   response.set_header("Cache-Control", "no-store");

@@ -15,6 +15,11 @@ LiveAnswer::State LiveAnswer::wait(int64_t seen, std::chrono::milliseconds patie
   return state_;
 }
 
+std::vector<LiveAnswer::Token> LiveAnswer::tokens() const {
+  const std::lock_guard lock(mutex_);
+  return tokens_;
+}
+
 void LiveAnswer::cancel() {
   const std::lock_guard lock(mutex_);
   is_cancelled_ = true;
@@ -28,7 +33,7 @@ bool LiveAnswer::is_cancelled() const {
 void LiveAnswer::grow(std::string text, const ChosenToken& token) {
   {
     const std::lock_guard lock(mutex_);
-    state_.chosen.push_back({token, state_.text.size()});
+    tokens_.push_back({token, state_.text.size()});
     state_.text = std::move(text);
     ++state_.tokens;
   }

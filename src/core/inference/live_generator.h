@@ -23,14 +23,13 @@ namespace trivium {
 // An answer on its way. All may be called from any thread.
 class LiveAnswer {
  public:
+  struct Token {
+    ChosenToken chosen;
+    size_t begin = 0;  // bytes of the text before it, which later tokens may still change
+  };
   struct State {
-    struct Token {
-      ChosenToken chosen;
-      size_t begin = 0;  // bytes of the text before it, which later tokens may still change
-    };
     std::string text;              // so far; beam search has none before its end
     int64_t tokens = 0;            // that the text so far has
-    std::vector<Token> chosen;     // those tokens; none in beam search
     std::optional<Answer> answer;  // once it has ended
     int64_t source_tokens = 0;     // of the prompt, as far as it is read
     bool truncated = false;        // the prompt was longer than that
@@ -39,6 +38,9 @@ class LiveAnswer {
   // Waits until the text has more than `seen` tokens, the answer has ended, or `patience` is over,
   // and says how it stands. Throws what ended it: Error kBadModel for a damaged model.
   State wait(int64_t seen, std::chrono::milliseconds patience) const;
+
+  // The text's tokens so far, maybe more than wait() has told; none in beam search.
+  std::vector<Token> tokens() const;
 
   // Nobody wants it any longer: its place goes to another.
   void cancel();
@@ -54,6 +56,7 @@ class LiveAnswer {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   State state_;
+  std::vector<Token> tokens_;
   std::exception_ptr error_;
   bool is_cancelled_ = false;
 };
