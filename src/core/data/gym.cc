@@ -145,8 +145,7 @@ void Gym::add_folder(const fs::path& folder) {
 }
 
 void Gym::add_file(const fs::path& path) {
-  std::string name;  // "my_data" of "my data.csv"
-  for (const char c : path.stem().string()) name += is_plain_name(std::string(1, c)) ? c : '_';
+  const std::string name = made_plain(path.stem().string());
   add_plain(Form::kFile, path, name);
   Task task = load_example_file(path, name);
   size_t count = 0;

@@ -47,13 +47,6 @@ std::string row_place(const fs::path& path, size_t row) {
   return path.string() + " row " + std::to_string(row);
 }
 
-// "Review_text" of "Review text": names become template variables.
-std::string plain_name(const std::string& name) {
-  std::string plain;
-  for (const char c : name) plain += is_plain_name(std::string(1, c)) ? c : '_';
-  return plain;
-}
-
 std::vector<std::string> column_names(const std::vector<std::string>& header,
                                       const std::string& path) {
   std::vector<std::string> names;
@@ -64,7 +57,7 @@ std::vector<std::string> column_names(const std::vector<std::string>& header,
                          std::to_string(name.size()) + " bytes");
     }
     // A table that pandas wrote has its row numbers in a first column without a name.
-    names.push_back(!name.empty() ? plain_name(name)
+    names.push_back(!name.empty() ? made_plain(name)
                     : i == 0      ? "index"
                                   : "column_" + std::to_string(i + 1));
     if (std::count(names.begin(), names.end(), names.back()) > 1) {
@@ -292,6 +285,12 @@ Table read_table(const fs::path& path, size_t limit) {
 }
 
 }  // namespace
+
+std::string made_plain(const std::string& name) {
+  std::string plain;
+  for (const char c : name) plain += is_plain_name(std::string(1, c)) ? c : '_';
+  return plain;
+}
 
 Task load_table_task(const fs::path& path, const std::string& name, size_t limit) {
   Table table = read_table(path, limit);

@@ -18,6 +18,9 @@ namespace trivium {
 // Error kBadData names the file and row, kMissingInput a file that cannot be read.
 Task load_table_task(const std::filesystem::path& path, const std::string& name, size_t limit = 0);
 
+// A name that is_plain_name takes: "Review_text" of "Review text".
+std::string made_plain(const std::string& name);
+
 // What was found out, for people: "text -> label (negative or positive), scored by accuracy".
 std::string table_task_text(const Task& task);
 
