@@ -1,5 +1,6 @@
 // trivium export: a checkpoint written anew, smaller or in shards, without its training state, or a
 // dense model for other programs.
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "cli/program/given_paths.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/checkpoint/added_task.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/hugging_face_folder.h"
 #include "core/checkpoint/squeeze.h"
@@ -30,28 +32,49 @@ struct ExportFlags {
   int64_t shard_megabytes = 4096;
 };
 
-// The names that the exported model has, and what they are called in `open`. With --task an
-// ordinary dense model of that task alone, from the experts that its route takes.
-std::map<std::string, std::string> exported_names(const ExportFlags& flags,
+// Makes `info` that of an ordinary dense model of the task alone, and returns its tensors.
+std::map<std::string, HostTensor> tensors_of_task(const ExportFlags& flags,
                                                   const OpenCheckpoint& open,
                                                   CheckpointInfo& info) {
-  const std::vector<std::string> names = open.files->names();
-  if (flags.task.empty()) {
-    std::map<std::string, std::string> same;
-    for (const std::string& name : names) same[name] = name;
-    return same;
+  const AddedTasks added(flags.checkpoint, open);
+  const auto found =
+      std::find_if(added.tasks().begin(), added.tasks().end(),
+                   [&](const auto& task) { return task->entry.task.name == flags.task; });
+  const bool is_added = found != added.tasks().end();
+  if (!is_added && added.problems().contains(flags.task)) {
+    throw Error(ExitCode::kBadModel, added.problems().at(flags.task));
   }
-  if (!info.routes) {
+  if (!is_added && !info.routes) {
     throw Error(ExitCode::kUsage,
                 "--task takes a task's experts out of a routed checkpoint, but "
                 "this one is dense");
   }
-  const TaskEntry entry = open.info.tasks.find(flags.task);
-  const auto row = static_cast<int64_t>(open.info.tasks.index_of(flags.task));
+  const TaskEntry entry = is_added ? (*found)->entry : open.info.tasks.find(flags.task);
+  const TaskRoute route =
+      is_added ? (*found)->base
+               : open.route(static_cast<int64_t>(open.info.tasks.index_of(flags.task)));
   know_only(info, entry);
   info.config.routing = RoutingConfig{};
   info.routes.reset();
-  return squeezed_names(names, open.route(row));
+  const TensorReader read = open.reader(flags.checkpoint);
+  std::map<std::string, HostTensor> tensors;
+  for (const auto& [name, original] : squeezed_names(open.files->names(), route)) {
+    tensors[name] =
+        is_added && (*found)->route.own ? (*found)->route.own->read(name) : read(original);
+  }
+  return tensors;
+}
+
+std::map<std::string, HostTensor> all_tensors(const ExportFlags& flags,
+                                              const OpenCheckpoint& open) {
+  const size_t added = AddedTasks(flags.checkpoint, open).tasks().size();
+  if (added > 0) {
+    spdlog::warn("tasks that were added stay behind ({}); export each with --task", added);
+  }
+  const TensorReader read = open.reader(flags.checkpoint);
+  std::map<std::string, HostTensor> tensors;
+  for (const std::string& name : open.files->names()) tensors[name] = read(name);
+  return tensors;
 }
 
 void run_export(const ExportFlags& flags) {
@@ -60,12 +83,9 @@ void run_export(const ExportFlags& flags) {
     throw Error(ExitCode::kExists, flags.output + " is there; name another --output");
   }
   const OpenCheckpoint open = open_checkpoint(flags.checkpoint, Verify::kHashes);
-  const TensorReader read = open.reader(flags.checkpoint);
   CheckpointInfo info = open.info;
-  std::map<std::string, HostTensor> tensors;
-  for (const auto& [name, original] : exported_names(flags, open, info)) {
-    tensors[name] = read(original);
-  }
+  std::map<std::string, HostTensor> tensors =
+      flags.task.empty() ? all_tensors(flags, open) : tensors_of_task(flags, open, info);
   const int64_t max_file_bytes = flags.shard_megabytes * 1'000'000;
   if (flags.format == ExportFormat::kHuggingFace) {
     write_hugging_face_folder(info, std::move(tensors), flags.output,

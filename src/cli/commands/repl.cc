@@ -45,15 +45,6 @@ bool run_guarded(ReplSession& session, const std::string& line, const std::strin
   return false;
 }
 
-// Opens what /teach made as `flags` say.
-ModelLoader loader_of(const ModelFlags& flags, const GeneratorOptions& options) {
-  return [flags, options](const std::filesystem::path& folder) {
-    ModelFlags taught = flags;
-    taught.checkpoint = folder.string();
-    return load_model(taught, options);
-  };
-}
-
 // Each line of standard input is a prompt or a command. kBadData when one of them failed.
 ExitCode run_piped(const ReplFlags& flags) {
   choose_broken_pipe(BrokenPipe::kEndsQuietly);
@@ -62,8 +53,7 @@ ExitCode run_piped(const ReplFlags& flags) {
   const std::atomic<bool> never{false};
   const LineHistory history("");
   const TerminalStyle style = style_of_standard_output(/*interactive=*/false);
-  ReplSession session(model, loader_of(flags.model, {}), history, style, ReplSession::Reader::kPipe,
-                      never, out);
+  ReplSession session(model, history, style, ReplSession::Reader::kPipe, never, out);
   session.choose_task(flags.task);
   LineReader reader(std::cin, "stdin", kMaxLineBytes + 1);
   bool all_well = true;
@@ -108,8 +98,8 @@ ExitCode run_interactive(const ReplFlags& flags) {
   OutputStream out;
   LineHistory history(flags.no_history ? "" : LineHistory::default_file());
   TerminalStyle style = style_of_standard_output(/*interactive=*/true);
-  ReplSession session(model, loader_of(flags.model, options), history, style,
-                      ReplSession::Reader::kPerson, interrupts.interrupted(), out);
+  ReplSession session(model, history, style, ReplSession::Reader::kPerson, interrupts.interrupted(),
+                      out);
   session.choose_task(flags.task);
   const Completer completer = [&](std::string_view line) {
     return complete_repl_line(line, session.task_names());

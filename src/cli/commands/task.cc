@@ -1,4 +1,4 @@
-// trivium task list, show: what a checkpoint knows of tasks.
+// trivium task list, show, remove: what a checkpoint knows of tasks.
 #include <memory>
 
 #include "cli/batch/batch.h"
@@ -7,6 +7,7 @@
 #include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "core/checkpoint/added_task.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/text/display_text.h"
 #include "core/text/table.h"
@@ -26,19 +27,33 @@ const char* routes_of(const ModelConfig& config) {
   return config.routing.route_source == RouteSource::kRouter ? "router" : "table";
 }
 
+// A checkpoint and the tasks that were added to it. Says which of those cannot be used.
+struct KnownTasks {
+  explicit KnownTasks(const std::string& folder)
+      : open(open_checkpoint(folder)), added(folder, open) {
+    for (const auto& [name, problem] : added.problems()) spdlog::warn("{}", problem);
+  }
+  OpenCheckpoint open;
+  AddedTasks added;
+};
+
 void run_list(const ListFlags& flags) {
-  const CheckpointInfo info = open_checkpoint(checkpoint_folder(flags.checkpoint)).info;
-  const char* routes = routes_of(info.config);
+  const KnownTasks known(checkpoint_folder(flags.checkpoint));
+  const char* routes = routes_of(known.open.info.config);
   Json tasks = Json::array();
   Table table({{"task"}, {"family"}, {"metric"}, {"description"}});
-  for (const TaskEntry& entry : info.tasks.entries()) {
+  const auto add = [&](const TaskEntry& entry, bool was_added) {
     tasks.push_back({{"task", entry.task.name},
                      {"family", entry.task.family},
                      {"metric", entry.task.metric},
                      {"labels", entry.task.labels},
-                     {"description", entry.description}});
-    table.add({entry.task.name, entry.task.family, entry.task.metric, entry.description});
-  }
+                     {"description", entry.description},
+                     {"added", was_added}});
+    table.add({entry.task.name, was_added ? "(added)" : entry.task.family, entry.task.metric,
+               entry.description});
+  };
+  for (const TaskEntry& entry : known.open.info.tasks.entries()) add(entry, false);
+  for (const auto& task : known.added.tasks()) add(task->entry, true);
   write_output(flags.json ? to_json_line({{"routes", routes}, {"tasks", tasks}}) + "\n"
                           : fmt::format("{} tasks; routes: {}\n\n{}", tasks.size(), routes,
                                         table.to_text()));
@@ -59,11 +74,16 @@ Json described(const TaskEntry& entry) {
 }
 
 void run_show(const ShowFlags& flags) {
-  const OpenCheckpoint open = open_checkpoint(checkpoint_folder(flags.checkpoint));
-  const TaskCatalog& tasks = open.info.tasks;
+  const KnownTasks known(checkpoint_folder(flags.checkpoint));
+  TaskCatalog tasks = known.open.info.tasks;
+  const auto trained = static_cast<int64_t>(tasks.entries().size());
+  for (const auto& task : known.added.tasks()) tasks.add(task->entry);
+  const auto row = static_cast<int64_t>(tasks.index_of(flags.name));
   Json json = described(tasks.find(flags.name));
-  const TaskRoute route = open.route(static_cast<int64_t>(tasks.index_of(flags.name)));
-  json["route"] = route_summary(route);
+  json["route"] = route_summary(
+      row < trained ? known.open.route(row)
+                    : known.added.tasks().at(static_cast<size_t>(row - trained))->route);
+  json["added"] = row >= trained;
   if (flags.json) return write_output(to_json_line(json) + "\n");
   std::string text;
   for (const auto& [key, value] : json.items()) {
@@ -95,14 +115,33 @@ void add_show(CLI::App& task) {
   command->callback([flags] { run_show(*flags); });
 }
 
+// --- trivium task remove
+
+void add_remove(CLI::App& task) {
+  auto flags = std::make_shared<ShowFlags>();
+  CLI::App* command =
+      task.add_subcommand("remove", "take away a task that was added to a checkpoint");
+  command->add_option("name", flags->name, "the task")->required();
+  add_checkpoint_flag(*command, flags->checkpoint);
+  command->footer(
+      "All other tasks stay as they are. Programs that answer meanwhile do so to their end; a\n"
+      "server knows the task no longer.\nExample:\n  trivium task remove tone");
+  command->callback([flags] {
+    const std::string folder = checkpoint_folder(flags->checkpoint);
+    remove_added_task(folder, flags->name);
+    write_output("took " + flags->name + " away from " + folder + "\n");
+  });
+}
+
 }  // namespace
 
 void add_task_command(CLI::App& app) {
   CLI::App* task = app.add_subcommand(
-      "task", "list and show tasks, find a prompt's task, make task vectors, add a task");
+      "task", "list, show, add and remove tasks, find a prompt's task, make task vectors");
   task->require_subcommand(1);
   add_list(*task);
   add_show(*task);
+  add_remove(*task);
   add_task_finder_command(*task);
   task->footer("Example:\n  trivium task show sst2");
 }

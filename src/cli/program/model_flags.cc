@@ -6,6 +6,7 @@
 #include "cli/program/choice.h"
 #include "cli/program/home.h"
 #include "core/base/error.h"
+#include "core/base/logging.h"
 
 namespace trivium::cli {
 namespace {
@@ -85,7 +86,9 @@ int cpu_threads(int asked) {
 
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options) {
   if (flags.engine == EngineKind::kFast) {
-    return LoadedModel(checkpoint_folder(flags.checkpoint), engine_options(flags), options);
+    LoadedModel model(checkpoint_folder(flags.checkpoint), engine_options(flags), options);
+    for (const auto& [name, problem] : model.unusable_tasks()) spdlog::warn("{}", problem);
+    return model;
   }
   if (flags.compute != ComputeType::kFloat32 || flags.expert_threshold != 0) {
     throw Error(ExitCode::kUsage,

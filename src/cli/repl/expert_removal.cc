@@ -8,20 +8,6 @@
 namespace trivium::cli {
 namespace {
 
-// The weights at temperature 1 of a task's layer: how likely it is to take each expert.
-std::vector<float> likely_weights(const LoadedModel& model, int64_t row, const LayerPlace& place) {
-  const RouteDump dump = model.route_dump();
-  const std::string task = model.tasks().entries().at(static_cast<size_t>(row)).task.name;
-  const auto found = std::find_if(dump.tasks.begin(), dump.tasks.end(),
-                                  [&](const RouteRow& each) { return each.task == task; });
-  const auto pool = std::find(dump.places.begin(), dump.places.end(), place);
-  check(found != dump.tasks.end() && pool != dump.places.end(), "a task's pool");
-  const auto begin =
-      found->likely.begin() +
-      static_cast<int64_t>(dump.column(static_cast<size_t>(pool - dump.places.begin()), 0));
-  return {begin, begin + static_cast<int64_t>(dump.num_experts)};
-}
-
 void share_out(std::vector<float>& weights, size_t expert) {
   weights[expert] = 0;
   const float rest = std::accumulate(weights.begin(), weights.end(), 0.0f);
@@ -49,7 +35,8 @@ TaskRoute route_without(const LoadedModel& model, int64_t row, TaskRoute route,
     share_out(weights, removed.expert);
     return route;
   }
-  std::vector<float> likely = row < 0 ? weights : likely_weights(model, row, removed.place);
+  std::vector<float> likely =
+      row < 0 ? weights : weights_at(model.likely_route(row), removed.place);
   likely.at(removed.expert) = 0;
   const auto next = std::max_element(likely.begin(), likely.end());
   if (*next <= 0) {

@@ -30,9 +30,8 @@ void require_file(const std::string& file, const std::string& command) {
 
 }  // namespace
 
-ReplSession::ReplSession(LoadedModel& model, ModelLoader loader, const LineHistory& history,
-                         const TerminalStyle& style, Reader reader, const std::atomic<bool>& stop,
-                         std::ostream& out)
+ReplSession::ReplSession(LoadedModel& model, const LineHistory& history, const TerminalStyle& style,
+                         Reader reader, const std::atomic<bool>& stop, std::ostream& out)
     : history_(history),
       reader_(reader),
       screen_{out, style},
@@ -41,7 +40,7 @@ ReplSession::ReplSession(LoadedModel& model, ModelLoader loader, const LineHisto
       answerer_(conversation_, screen_, reader == Reader::kPerson, stop),
       routes_(conversation_, answerer_, screen_),
       tasks_(conversation_, screen_),
-      teaching_(conversation_, screen_, std::move(loader)) {}
+      teaching_(conversation_, screen_) {}
 
 std::string ReplSession::banner() const {
   const LoadedModel& model = conversation_.model;

@@ -29,9 +29,8 @@ class ReplSession {
 
   // All must outlive the session; `style` may change between lines (a resized terminal), and a task
   // that is taught changes `model`. An answer ends where `stop` becomes true.
-  ReplSession(LoadedModel& model, ModelLoader loader, const LineHistory& history,
-              const TerminalStyle& style, Reader reader, const std::atomic<bool>& stop,
-              std::ostream& out);
+  ReplSession(LoadedModel& model, const LineHistory& history, const TerminalStyle& style,
+              Reader reader, const std::atomic<bool>& stop, std::ostream& out);
   ReplSession(const ReplSession&) = delete;
   ReplSession& operator=(const ReplSession&) = delete;
 

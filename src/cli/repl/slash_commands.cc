@@ -52,10 +52,9 @@ constexpr SlashCommand kCommands[] = {
      "two tasks' routes, and their answers to the last prompt", ""},
     {ReplCommand::kTeach, "/teach", "NAME [FILE] | off", "teach the model a new task from examples",
      "FILE is a table of examples: CSV, TSV or JSONL. Without a file, "
-     "type each as INPUT => ANSWER; an empty line ends them. The task gets a vector, and so a "
-     "route, by trivium task add, while you go on asking; the model with it is written to "
-     "runs/NAME and takes the place of this one. Without an argument it says how far it is; off "
-     "stops it, and so does leaving."},
+     "type each as INPUT => ANSWER; an empty line ends them. The task gets experts of its own, by "
+     "trivium task add, while you go on asking; all other tasks answer as before. Without an "
+     "argument it says how far it is; off stops it, and so does leaving."},
     {ReplCommand::kSet, "/set", "[KEY=VALUE...]", "how to search for an answer",
      "Without an argument it lists the settings and their values."},
     {ReplCommand::kShow, "/show", "", "model, task, settings and pins at hand", ""},

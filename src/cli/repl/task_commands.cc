@@ -113,6 +113,13 @@ void TaskCommands::why() {
     screen_.say("the checkpoint knows no tasks: the prompt went to the model as it is");
   }
   if (!asked.fits || asked.row < 0 || num_experts(asked.prompt.route) == 1) return;
+  if (model.is_added(asked.row)) {
+    return screen_.say(asked.prompt.route.own
+                           ? asked.task +
+                                 " was added, and answers with experts of its own: the "
+                                 "last of each layer that has one (/route shows them)"
+                           : asked.task + " was added, and takes the route of its nearest tasks");
+  }
   screen_.out << route_reasons(model.route_dump(), asked.task,
                                home_folder() / "configs" / "task_features.toml", screen_.style);
 }

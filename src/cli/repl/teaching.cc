@@ -45,8 +45,8 @@ std::string without_stamp(const std::string& message) {
 
 }  // namespace
 
-Teaching::Teaching(Conversation& conversation, const Screen& screen, ModelLoader loader)
-    : conversation_(conversation), screen_(screen), loader_(std::move(loader)) {}
+Teaching::Teaching(Conversation& conversation, const Screen& screen)
+    : conversation_(conversation), screen_(screen) {}
 
 Teaching::~Teaching() {
   process_.reset();
@@ -71,9 +71,6 @@ void Teaching::check_name(const std::string& name) const {
   }
   if (conversation_.model.tasks().has(name)) {
     throw Error(ExitCode::kUsage, "the model knows a task " + name + " already; name another");
-  }
-  if (const fs::path output = fs::path("runs") / name; fs::exists(output)) {
-    throw Error(ExitCode::kExists, output.string() + " exists; name another task, or move it away");
   }
   train_program();
 }
@@ -128,12 +125,10 @@ void Teaching::add_example(const std::string& line) {
 
 void Teaching::start(const std::string& task, const fs::path& examples) {
   task_ = task;
-  output_ = fs::path("runs") / task;
-  fs::create_directories(output_.parent_path());
   begin_ = std::chrono::steady_clock::now();
   process_ = std::make_unique<TrainProcess>(std::vector<std::string>{
       "task", "add", task, "--checkpoint=" + conversation_.model.folder().string(),
-      "--examples=" + examples.string(), "--output=" + output_.string()});
+      "--examples=" + examples.string()});
   screen_.say("teaching " + task + "; go on asking meanwhile", Ink::kDim);
 }
 
@@ -161,7 +156,7 @@ std::string Teaching::finish() {
                                         " is not learned: " + without_stamp(ended->last_message()) +
                                         " (exit code " + std::to_string(*ended->code()) + ")");
   }
-  conversation_.model = loader_(output_);
+  conversation_.model.refresh_tasks();
   std::string text;
   for (const std::string& line : split(trim(ended->output()), '\n')) {
     text += paint(wrap(sanitise(line), screen_.style, 2), Ink::kDim, screen_.style) + '\n';

@@ -17,13 +17,11 @@
 namespace trivium::cli {
 
 // Opens another checkpoint folder as the conversation's model was opened.
-using ModelLoader = std::function<LoadedModel(const std::filesystem::path& folder)>;
-
-// `trivium task add` in a process of its own; its model takes the place of the conversation's.
+// `trivium task add` in a process of its own; the conversation's model knows the task afterwards.
 class Teaching : public Background {
  public:
   // All must outlive it.
-  Teaching(Conversation& conversation, const Screen& screen, ModelLoader loader);
+  Teaching(Conversation& conversation, const Screen& screen);
   ~Teaching() override;  // ends what goes on
 
   // /teach and its arguments; `rest` as typed. Error kUsage, kExists, kUnavailable.
@@ -39,7 +37,7 @@ class Teaching : public Background {
   void drop_examples() { collected_.reset(); }
 
   // Waits for its end. Returns what there is to say; "" where nothing goes on. Error kBadData where
-  // the task was not learned, and the errors of the loader.
+  // the task was not learned.
   std::string wait();
 
   int descriptor() const override { return process_ ? process_->descriptor() : -1; }
@@ -58,10 +56,8 @@ class Teaching : public Background {
 
   Conversation& conversation_;
   const Screen& screen_;
-  ModelLoader loader_;
   std::optional<Collected> collected_;
   std::string task_;
-  std::filesystem::path output_;
   std::chrono::steady_clock::time_point begin_;
   std::filesystem::path typed_file_;  // of typed examples, removed when they are learned
   std::unique_ptr<TrainProcess> process_;

@@ -23,6 +23,7 @@ constexpr size_t kOptionsAtOnce = 32;
 constexpr size_t kEmbeddedAtOnce = 8;
 constexpr size_t kLongestName = 256;  // bytes of a model's
 constexpr const char* kAuto = "auto";
+constexpr std::chrono::seconds kBetweenLooks(1);  // at the folder of added tasks
 
 std::vector<const TaskRoute*> routes_of(const LoadedModel& model) {
   std::vector<const TaskRoute*> routes = {&model.route(-1)};
@@ -55,10 +56,24 @@ ApiError too_many() {
 
 Service::Service(LoadedModel model, const LiveOptions& options)
     : model_(std::move(model)),
+      latest_(model_),
+      shared_latest_(std::make_shared<const LoadedModel>(model_)),
+      looked_(std::chrono::steady_clock::now()),
       options_(options),
       name_(folder_name(model_.folder())),
+      generator_(latest_.generator()),
       created_(unix_seconds()),
-      live_(model_.generator(), routes_of(model_), options) {}
+      live_(generator_, routes_of(model_), options) {}
+
+std::shared_ptr<const LoadedModel> Service::model_for(const std::string& task) const {
+  const std::lock_guard lock(tasks_);
+  const auto now = std::chrono::steady_clock::now();
+  const bool is_known = task.empty() || latest_.tasks().has(task);
+  if (is_known && now - looked_ < kBetweenLooks) return shared_latest_;
+  looked_ = now;
+  if (latest_.refresh_tasks()) shared_latest_ = std::make_shared<const LoadedModel>(latest_);
+  return shared_latest_;
+}
 
 CompletionLimits Service::limits() const {
   CompletionLimits limits;
@@ -75,7 +90,7 @@ Json Service::entry_of(const std::string& task) const {
 
 Json Service::models() const {
   Json list = Json::array({entry_of(kAuto)});
-  for (const std::string& name : model_.tasks().names()) list.push_back(entry_of(name));
+  for (const std::string& name : model_for("")->tasks().names()) list.push_back(entry_of(name));
   return {{"object", "list"}, {"data", list}};
 }
 
@@ -86,14 +101,16 @@ Json Service::model(const std::string& id) const {
 
 Json Service::tasks() const {
   Json list = Json::array();
-  for (const TaskEntry& entry : model_.tasks().entries()) {
+  const std::shared_ptr<const LoadedModel> model = model_for("");
+  for (const TaskEntry& entry : model->tasks().entries()) {
     list.push_back({{"name", entry.task.name},
                     {"family", entry.task.family},
                     {"metric", entry.task.metric},
                     {"fields", entry.prompt->input_fields()},
                     {"options", entry.prompt->fixed_options()},
                     {"description", entry.description},
-                    {"example", entry.example}});
+                    {"example", entry.example},
+                    {"added", model->is_added(std::ssize(list))}});
   }
   return {{"tasks", list}};
 }
@@ -101,9 +118,10 @@ Json Service::tasks() const {
 Json Service::routes() const { return to_json(model_.route_dump()); }
 
 ResolvedPrompt Service::resolve(const Json& input, const std::string& task) const {
+  const std::shared_ptr<const LoadedModel> model = model_for(task);
   const std::lock_guard lock(templates_);
-  return input.is_string() ? model_.resolve(task, input.get<std::string>())
-                           : model_.resolve_fields(task, input);
+  return input.is_string() ? model->resolve(task, input.get<std::string>())
+                           : model->resolve_fields(task, input);
 }
 
 Json Service::route(const std::string& body, const StillWanted& /*wanted*/) {
@@ -188,12 +206,13 @@ Json Service::embeddings(const std::string& body, const StillWanted& wanted) {
   reader.get<std::string>("user");  // whose request it is changes nothing
   reader.refuse_others();
   const std::string task = task_of(model);
-  const int64_t row = task.empty() ? -1 : static_cast<int64_t>(model_.tasks().index_of(task));
+  const std::shared_ptr<const LoadedModel> known = model_for(task);
+  const int64_t row = task.empty() ? -1 : static_cast<int64_t>(known->tasks().index_of(task));
   std::vector<Prompt> prompts;
   int64_t tokens = 0;
   for (const std::string& text : *texts) {
-    prompts.push_back({text, model_.route(row)});
-    tokens += static_cast<int64_t>(model_.generator().encode(text).ids.size());
+    prompts.push_back({text, known->route(row)});
+    tokens += static_cast<int64_t>(generator_.encode(text).ids.size());
   }
   std::vector<std::vector<float>> vectors;
   run_in_parts(prompts.size(), kEmbeddedAtOnce, wanted,
@@ -228,7 +247,7 @@ std::string Service::task_of(const std::string& model) const {
                        ":auto\" and one a task");
   }
   if (task == kAuto || task.empty()) return "";
-  model_.tasks().index_of(task);
+  model_for(task)->tasks().index_of(task);
   return task;
 }
 
@@ -240,8 +259,11 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     throw bad_request("this asks for " + std::to_string(wanted) + " answers; the server takes " +
                       std::to_string(most) + " at once: part the request");
   }
-  if (!request.route.is_null())
-    asked_route(model_.route(-1), request.route);  // of skipped prompts too
+  if (!request.route.is_null()) {  // of skipped prompts too
+    const std::shared_ptr<const LoadedModel> model = model_for(task);
+    const int64_t row = task.empty() ? -1 : static_cast<int64_t>(model->tasks().index_of(task));
+    asked_route(model->route(row), request.route);
+  }
   std::vector<LiveChoice> choices;
   for (const Json& prompt : request.prompts) {
     LiveChoice choice;

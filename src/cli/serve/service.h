@@ -1,6 +1,7 @@
 // A loaded model as what its HTTP interface talks about: models, tasks, routes, scores, answers.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,8 @@ struct LiveChoice {
 using StillWanted = std::function<void()>;
 
 // All may be called from any thread. ApiErrors name what the asker can do; 429: too many wait.
+// Tasks that are added to the checkpoint, or taken away, while it serves come and go with their
+// folders.
 class Service {
  public:
   Service(LoadedModel model, const LiveOptions& options);
@@ -33,8 +36,8 @@ class Service {
   // "trivium-small": what models are called by, with a task behind a colon.
   const std::string& name() const { return name_; }
   CompletionLimits limits() const;
-  SearchOptions default_search() { return model_.generator().default_search(); }
-  const Tokenizer& tokenizer() { return model_.generator().tokenizer(); }
+  SearchOptions default_search() { return generator_.default_search(); }
+  const Tokenizer& tokenizer() { return generator_.tokenizer(); }
   LiveGenerator::Load load() const { return live_.load(); }
 
   // OpenAI's list of models: one a task ("trivium-small:sst2"), and "trivium-small:auto", which
@@ -42,9 +45,10 @@ class Service {
   Json models() const;
   // The entry of one of them. ApiError 404 where there is none.
   Json model(const std::string& id) const;
-  // {"tasks": [{"name", "family", "metric", "fields", "options", "description", "example"}]}
+  // {"tasks": [{"name", "family", "metric", "fields", "options", "description", "example",
+  // "added": whether it was added to the checkpoint}]}
   Json tasks() const;
-  // Every task's route, as `routes show --json` has it.
+  // The route of every task that the checkpoint was trained on, as `routes show --json` has it.
   Json routes() const;
   // Of {"input", "task"?}: {"task", "task_source", "fits", "reason", "prompt", "options", "route"}.
   Json route(const std::string& body, const StillWanted& wanted);
@@ -60,6 +64,9 @@ class Service {
   std::vector<LiveChoice> ask(const CompletionRequest& request);
 
  private:
+  // The model with the tasks of now, as they stay while the caller has it. The folder is looked at
+  // once a second at most, and at once for a task that is not known so far.
+  std::shared_ptr<const LoadedModel> model_for(const std::string& task) const;
   // The task that a model's name asks for; "" for the nearest known.
   std::string task_of(const std::string& model) const;
   ResolvedPrompt resolve(const Json& input, const std::string& task) const;
@@ -68,9 +75,14 @@ class Service {
   using PartWork = std::function<void(TextGenerator& generator, size_t begin, size_t end)>;
   void run_in_parts(size_t count, size_t most, const StillWanted& wanted, const PartWork& work);
 
-  LoadedModel model_;
+  const LoadedModel model_;   // with the tasks of the beginning
+  mutable std::mutex tasks_;  // of the next three
+  mutable LoadedModel latest_;
+  mutable std::shared_ptr<const LoadedModel> shared_latest_;  // a copy
+  mutable std::chrono::steady_clock::time_point looked_;
   LiveOptions options_;
   std::string name_;
+  TextGenerator& generator_;      // the model's
   int64_t created_;               // when the program began, in seconds of Unix time
   mutable std::mutex templates_;  // rendering a template is not for two threads at once
   LiveGenerator live_;

@@ -76,6 +76,7 @@ OpenCheckpoint open_files(const fs::path& folder, const CheckpointManifest& mani
                                        config_file.string());
   refuse_encoder_alone(info.config, where);
   open.files = std::make_shared<TensorFiles>(folder, manifest.tensors);
+  open.weights_id = manifest.weights_id;
   refuse_oversized(info.config, open.files->elements(), where);
   refuse_other_shapes(info.config, shapes_of(*open.files), where);
   info.tokenizer = load_tokenizer(folder);

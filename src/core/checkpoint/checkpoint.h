@@ -35,6 +35,7 @@ struct CheckpointInfo {
 struct OpenCheckpoint {
   CheckpointInfo info;
   std::shared_ptr<const TensorFiles> files;
+  std::string weights_id;  // CheckpointManifest's
 
   // The route of row `row` of the task vectors (or token gates); -1 gives that of a prompt without
   // a task.

@@ -272,11 +272,14 @@ CheckpointManifest verify_checkpoint_folder(const fs::path& folder, Verify verif
                 folder.string() + " has no " + kManifestFile +
                     ": it is not a checkpoint (trivium import makes one of a Hugging Face folder)");
   }
-  CheckpointManifest found{read_file(manifest), {}};
+  CheckpointManifest found{read_file(manifest), {}, {}};
+  std::string hashes;
   for (const ManifestFile& file : parse_manifest(found.text, manifest.string())) {
     verify_file(folder / file.name, file, verify);
     if (file.tensors) found.tensors[file.name] = *file.tensors;
+    if (holds_tensors(file.name)) hashes += file.name + ' ' + file.sha256 + '\n';
   }
+  found.weights_id = checksum_text(checksum_of(hashes));
   return found;
 }
 

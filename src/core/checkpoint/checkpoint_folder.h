@@ -28,6 +28,7 @@ using ChecksumsByFile = std::map<std::string, SafetensorsChecksums>;
 struct CheckpointManifest {
   std::string text;
   ChecksumsByFile tensors;  // of the files of tensors
+  std::string weights_id;   // of their bytes: another where any weight is another
 };
 
 // Lets `write` fill a new folder beside `folder`, adds the manifest, flushes all to the disk, and

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/engine/expert_plan.h"
 
 namespace trivium {
 namespace {
@@ -135,10 +134,11 @@ StackEmbedding read_embedding(const LayerReader& reader, const ModelConfig& conf
           reader.norm("layernorm_embedding", d_model)};
 }
 
-// What stands before the names of an expert's tensors.
-std::string prefix_of(const char* stack, size_t layer, size_t expert, size_t num_experts) {
-  const std::string prefix = std::string(stack) + ".layers." + std::to_string(layer) + ".";
-  return num_experts == 1 ? prefix : prefix + "experts." + std::to_string(expert) + ".";
+const char* stack_name(const LayerPlace& place) { return place.in_decoder ? "decoder" : "encoder"; }
+
+// What stands before the names of a layer's tensors.
+std::string layer_prefix(const LayerPlace& place) {
+  return std::string(stack_name(place)) + ".layers." + std::to_string(place.layer) + ".";
 }
 
 template <typename Expert>
@@ -162,9 +162,9 @@ void set_all_columns(PackedMatrix& matrix, const float* rows, ThreadPool* thread
 
 // Places for the experts of every layer.
 template <typename Expert, typename IsPool>
-std::vector<std::vector<Expert>> empty_layers(int64_t layers, int64_t num_experts,
-                                              const IsPool& is_pool) {
-  std::vector<std::vector<Expert>> result;
+std::vector<std::deque<Expert>> empty_layers(int64_t layers, int64_t num_experts,
+                                             const IsPool& is_pool) {
+  std::vector<std::deque<Expert>> result;
   for (int64_t l = 0; l < layers; ++l) {
     result.emplace_back(static_cast<size_t>(is_pool(l) ? num_experts : 1));
   }
@@ -217,31 +217,67 @@ EngineWeights::EngineWeights(const ModelConfig& model_config, ComputeType comput
   decoder = empty_layers<DecoderExpert>(config.decoder_layers, num_experts,
                                         [&](int64_t l) { return config.decoder_layer_is_pool(l); });
   std::vector<Place> ordinary;
-  for (size_t l = 0; l < encoder.size(); ++l) {
-    if (encoder[l].size() == 1) ordinary.push_back({false, l, 0});
+  for (const LayerPlace& place : places_of(dense_route(config))) {
+    if (shared_experts(place) == 1) ordinary.push_back({place, 0});
   }
-  for (size_t l = 0; l < decoder.size(); ++l) {
-    if (decoder[l].size() == 1) ordinary.push_back({true, l, 0});
-  }
-  load(ordinary);
+  load(ordinary, nullptr);
 }
 
-void EngineWeights::load(const std::vector<Place>& places) {
+size_t EngineWeights::shared_experts(const LayerPlace& place) const {
+  const auto layer = static_cast<int64_t>(place.layer);
+  const bool is_pool =
+      place.in_decoder ? config.decoder_layer_is_pool(layer) : config.encoder_layer_is_pool(layer);
+  return is_pool ? static_cast<size_t>(config.routing.num_experts) : 1;
+}
+
+int64_t EngineWeights::number_of(const OwnExperts* own) const {
+  const auto found = std::find_if(owners_.begin(), owners_.end(), [own](const Owner& owner) {
+    return owner.experts == own && !owner.held.expired();
+  });
+  return found == owners_.end() ? -1 : found - owners_.begin();
+}
+
+void EngineWeights::make_room_for(const std::shared_ptr<const OwnExperts>& own) {
+  if (number_of(own.get()) >= 0) return;
+  const auto free = std::find_if(owners_.begin(), owners_.end(),
+                                 [](const Owner& owner) { return owner.experts == nullptr; });
+  if (free != owners_.end()) {
+    *free = {own.get(), own};
+    return;
+  }
+  owners_.push_back({own.get(), own});
+  for (size_t l = 0; l < encoder.size(); ++l) {
+    encoder[l].resize(shared_experts({false, l}) + owners_.size());
+  }
+  for (size_t l = 0; l < decoder.size(); ++l) {
+    decoder[l].resize(shared_experts({true, l}) + owners_.size());
+  }
+}
+
+void EngineWeights::forget_unused() {
+  for (size_t number = 0; number < owners_.size(); ++number) {
+    Owner& owner = owners_[number];
+    if (owner.experts == nullptr || !owner.held.expired()) continue;
+    owner = {};
+    for (size_t l = 0; l < encoder.size(); ++l) {
+      encoder[l][shared_experts({false, l}) + number] = {};
+    }
+    for (size_t l = 0; l < decoder.size(); ++l) {
+      decoder[l][shared_experts({true, l}) + number] = {};
+    }
+  }
+}
+
+void EngineWeights::load(const std::vector<Place>& places, const OwnExperts* own) {
   std::vector<Place> missing;
   for (const Place& place : places) {
-    const bool is_there = place.in_decoder ? is_loaded(decoder[place.layer].at(place.expert))
-                                           : is_loaded(encoder[place.layer].at(place.expert));
+    const LayerPlace& at = place.layer;
+    const bool is_there = at.in_decoder ? is_loaded(decoder[at.layer].at(place.expert))
+                                        : is_loaded(encoder[at.layer].at(place.expert));
     if (!is_there) missing.push_back(place);
   }
   const auto load_range = [&](int, int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Place& place = missing[static_cast<size_t>(i)];
-      if (place.in_decoder) {
-        load_decoder(place.layer, place.expert);
-      } else {
-        load_encoder(place.layer, place.expert);
-      }
-    }
+    for (int64_t i = begin; i < end; ++i) load(missing[static_cast<size_t>(i)], own);
   };
   const auto count = static_cast<int64_t>(missing.size());
   if (threads_ == nullptr) {
@@ -251,46 +287,53 @@ void EngineWeights::load(const std::vector<Place>& places) {
   }
 }
 
-void EngineWeights::load_encoder(size_t layer, size_t expert) {
-  EncoderExpert& place = encoder[layer].at(expert);
-  const std::string prefix = prefix_of("encoder", layer, expert, encoder[layer].size());
-  place = read_encoder_expert(LayerReader(read_, type, prefix), config, gate_embeddings_);
+void EngineWeights::load(const Place& place, const OwnExperts* own) {
+  const size_t shared = shared_experts(place.layer);
+  std::string prefix = layer_prefix(place.layer);
+  const bool is_own = place.expert >= shared;
+  if (!is_own && shared > 1) prefix += "experts." + std::to_string(place.expert) + ".";
+  const LayerReader reader(is_own ? own->read : read_, type, prefix);
+  const size_t layer = place.layer.layer;
+  if (place.layer.in_decoder) {
+    decoder[layer].at(place.expert) = read_decoder_expert(reader, config, gate_embeddings_);
+  } else {
+    encoder[layer].at(place.expert) = read_encoder_expert(reader, config, gate_embeddings_);
+  }
 }
 
-void EngineWeights::load_decoder(size_t layer, size_t expert) {
-  DecoderExpert& place = decoder[layer].at(expert);
-  const std::string prefix = prefix_of("decoder", layer, expert, decoder[layer].size());
-  place = read_decoder_expert(LayerReader(read_, type, prefix), config, gate_embeddings_);
+std::vector<ActiveExpert> EngineWeights::active(const TaskRoute& route, const LayerPlace& place,
+                                                float expert_threshold) const {
+  std::vector<ActiveExpert> experts = active_experts(weights_at(route, place), expert_threshold);
+  const auto shared = static_cast<int64_t>(shared_experts(place));
+  for (ActiveExpert& expert : experts) {
+    if (expert.expert < shared) continue;
+    const int64_t number = number_of(route.own.get());
+    check(expert.expert == shared && number >= 0, "the route is of another model");
+    expert.expert = shared + number;
+  }
+  return experts;
 }
 
 void EngineWeights::load(const TaskRoute& route, float expert_threshold) {
   check(route.encoder.size() == encoder.size() && route.decoder.size() == decoder.size(),
         "the route is of another model");
+  forget_unused();
+  if (route.own) make_room_for(route.own);
   std::vector<Place> places;
-  for (size_t l = 0; l < encoder.size(); ++l) {
-    check(route.encoder[l].size() <= encoder[l].size(), "the route is of another model");
-    for (const ActiveExpert& active : active_experts(route.encoder[l], expert_threshold)) {
-      places.push_back({false, l, static_cast<size_t>(active.expert)});
+  for (const LayerPlace& place : places_of(route)) {
+    for (const ActiveExpert& expert : active(route, place, expert_threshold)) {
+      places.push_back({place, static_cast<size_t>(expert.expert)});
     }
   }
-  for (size_t l = 0; l < decoder.size(); ++l) {
-    check(route.decoder[l].size() <= decoder[l].size(), "the route is of another model");
-    for (const ActiveExpert& active : active_experts(route.decoder[l], expert_threshold)) {
-      places.push_back({true, l, static_cast<size_t>(active.expert)});
-    }
-  }
-  load(places);
+  load(places, route.own.get());
 }
 
 void EngineWeights::load_all() {
   std::vector<Place> places;
-  for (size_t l = 0; l < encoder.size(); ++l) {
-    for (size_t e = 0; e < encoder[l].size(); ++e) places.push_back({false, l, e});
+  for (const LayerPlace& place : places_of(dense_route(config))) {
+    for (size_t e = 0; e < shared_experts(place); ++e) places.push_back({place, e});
   }
-  for (size_t l = 0; l < decoder.size(); ++l) {
-    for (size_t e = 0; e < decoder[l].size(); ++e) places.push_back({true, l, e});
-  }
-  load(places);
+  load(places, nullptr);
 }
 
 int64_t EngineWeights::step_bytes() const {

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <vector>
 
 #include "core/base/host_tensor.h"
 #include "core/base/thread_pool.h"
 #include "core/config/model_config.h"
+#include "core/engine/expert_plan.h"
 #include "core/kernels/packed_matrix.h"
+#include "core/routes/layer_place.h"
 #include "core/routes/task_route.h"
 
 namespace trivium {
@@ -74,10 +78,16 @@ class EngineWeights {
   EngineWeights(const ModelConfig& config, ComputeType type, TensorReader read,
                 ThreadPool* threads = nullptr);
 
-  // Reads the experts that a route's active ones (active_experts) are, where they are not there
-  // yet. A route of another model is a bug; errors as above.
+  // Reads the experts that a route runs, where they are not there yet, and lets go of those that
+  // only routes nobody holds any longer had for themselves. A route of another model is a bug;
+  // errors as above.
   void load(const TaskRoute& route, float expert_threshold);
   void load_all();
+
+  // The experts of a layer that a route runs, by their places in `encoder` and `decoder`. An expert
+  // of the task's own has been loaded.
+  std::vector<ActiveExpert> active(const TaskRoute& route, const LayerPlace& place,
+                                   float expert_threshold) const;
 
   ModelConfig config;
   ComputeType type;
@@ -85,9 +95,11 @@ class EngineWeights {
   PackedMatrix tokens;  // [vocab_size, d_model]
   AlignedBuffer<float> logits_bias;
   StackEmbedding encoder_embedding, decoder_embedding;
-  // [encoder_layers][num_experts or 1]; an expert that was not read yet is empty.
-  std::vector<std::vector<EncoderExpert>> encoder;
-  std::vector<std::vector<DecoderExpert>> decoder;
+  // [encoder_layers][num_experts or 1]; an expert that was not read yet is empty. Behind them each
+  // layer has places for the experts that single tasks have for themselves (TaskRoute::own): a
+  // task's are at the same place in all layers. An expert stays where it is in memory.
+  std::vector<std::deque<EncoderExpert>> encoder;
+  std::vector<std::deque<DecoderExpert>> decoder;
 
   // Bytes of weights that one decoding step of a row along a one-hot route reads: the physical
   // limit of decoding one row at a time is the memory's bandwidth over this.
@@ -96,16 +108,28 @@ class EngineWeights {
  private:
   // An ordinary layer has one expert, 0.
   struct Place {
-    bool in_decoder = false;
-    size_t layer = 0, expert = 0;
+    LayerPlace layer;
+    size_t expert = 0;
   };
-  // Those of `places` that are not there yet.
-  void load(const std::vector<Place>& places);
-  void load_encoder(size_t layer, size_t expert);
-  void load_decoder(size_t layer, size_t expert);
+  // Experts of a layer that all tasks may take.
+  size_t shared_experts(const LayerPlace& place) const;
+  // The number of a task among those with experts of their own; -1 where it was not loaded.
+  int64_t number_of(const OwnExperts* own) const;
+  void make_room_for(const std::shared_ptr<const OwnExperts>& own);
+  void forget_unused();
+  // Those of `places` that are not there yet; `own` are the experts of the task that asks.
+  void load(const std::vector<Place>& places, const OwnExperts* own);
+  void load(const Place& place, const OwnExperts* own);
 
   TensorReader read_;
   ThreadPool* threads_;
+  // By the number of a task with experts of its own: whose the places are. What has expired, or is
+  // null, is free.
+  struct Owner {
+    const OwnExperts* experts = nullptr;
+    std::weak_ptr<const OwnExperts> held;
+  };
+  std::vector<Owner> owners_;
   HostTensor gate_embeddings_;  // of gates made from embeddings
 };
 

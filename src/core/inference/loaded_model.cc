@@ -46,13 +46,36 @@ const char* name_of(TaskSource source) {
 LoadedModel::LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
                          std::shared_ptr<Engine> engine, const GeneratorOptions& options)
     : folder_(folder),
-      tasks_(open.info.tasks),
-      generator_(std::make_unique<TextGenerator>(std::move(engine), open.info.tokenizer, options)),
+      trained_tasks_(open.info.tasks),
+      trained_rows_(std::ssize(trained_tasks_.entries())),
+      generator_(std::make_shared<TextGenerator>(std::move(engine), open.info.tokenizer, options)),
       finder_(open.info.finder),
       all_routes_(open.info.routes),
+      added_(folder, open),
       no_task_(open.route(-1)) {
-  const auto rows = static_cast<int64_t>(tasks_.entries().size());
-  for (int64_t row = 0; row < rows; ++row) routes_.push_back(open.route(row));
+  for (int64_t row = 0; row < trained_rows_; ++row) {
+    routes_.push_back(open.route(row));
+    likely_.push_back(all_routes_ ? all_routes_->likely.at(static_cast<size_t>(row))
+                                  : routes_.back());
+  }
+  take_tasks();
+}
+
+void LoadedModel::take_tasks() {
+  tasks_ = trained_tasks_;
+  routes_.resize(static_cast<size_t>(trained_rows_));
+  likely_.resize(static_cast<size_t>(trained_rows_));
+  for (const auto& added : added_.tasks()) {
+    tasks_.add(added->entry);
+    routes_.push_back(added->route);
+    likely_.push_back(added->likely);
+  }
+}
+
+bool LoadedModel::refresh_tasks() {
+  if (!added_.refresh()) return false;
+  take_tasks();
+  return true;
 }
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
@@ -65,11 +88,23 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, const EngineOption
     : LoadedModel(folder, open_checkpoint(folder), engine, options) {}
 
 RouteDump LoadedModel::route_dump() const {
-  return dump_routes(all_routes_.value_or(ModelRoutes()), config(), tasks_);
+  return dump_routes(all_routes_.value_or(ModelRoutes()), config(), trained_tasks_);
 }
 
 const TaskRoute& LoadedModel::route(int64_t row) const {
   return row < 0 ? no_task_ : routes_.at(static_cast<size_t>(row));
+}
+
+const TaskRoute& LoadedModel::likely_route(int64_t row) const {
+  return row < 0 ? no_task_ : likely_.at(static_cast<size_t>(row));
+}
+
+int64_t LoadedModel::row_of(const std::string& task) const {
+  const auto problem = added_.problems().find(task);
+  if (problem != added_.problems().end() && !tasks_.has(task)) {
+    throw Error(ExitCode::kBadModel, problem->second);
+  }
+  return static_cast<int64_t>(tasks_.index_of(task));
 }
 
 std::vector<TaskGuess> LoadedModel::guesses_by_fields(const std::string& text) const {
@@ -100,7 +135,7 @@ std::vector<TaskGuess> LoadedModel::guesses_by_fields(const std::string& text) c
 ResolvedPrompt LoadedModel::choose_task(const std::string& task, const std::string& text) const {
   ResolvedPrompt resolved;
   if (!task.empty()) {
-    resolved.row = static_cast<int64_t>(tasks_.index_of(task));
+    resolved.row = row_of(task);
     resolved.source = TaskSource::kNamed;
     resolved.reason = "the task was named";
   } else if (finder_) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/checkpoint/added_task.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/data/task_catalog.h"
 #include "core/data/task_finder.h"
@@ -39,6 +41,7 @@ struct ResolvedPrompt {
   std::vector<std::string> options;  // the answers that the task knows; empty when open
 };
 
+// A copy shares the engine, and knows what the original knew when it was copied.
 class LoadedModel {
  public:
   // `engine` computes the model of `open`, which was opened from `folder`.
@@ -51,14 +54,24 @@ class LoadedModel {
   const std::filesystem::path& folder() const { return folder_; }
   const ModelConfig& config() const { return generator_->config(); }
   TextGenerator& generator() { return *generator_; }
+  // The tasks that it was trained on, and behind them those that were added.
   const TaskCatalog& tasks() const { return tasks_; }
+  // Whether a row of the catalog is a task that was added.
+  bool is_added(int64_t row) const { return row >= trained_rows_; }
+  // Why the added tasks of these names cannot be used.
+  const std::map<std::string, std::string>& unusable_tasks() const { return added_.problems(); }
+  // Looks at the checkpoint again for tasks that were added or taken away meanwhile, and returns
+  // whether there are others than before.
+  bool refresh_tasks();
   // Nothing where the checkpoint knows no tasks.
   const std::optional<TaskFinder>& finder() const { return finder_; }
 
   // The route of a row of the catalog; -1 gives the route of a prompt without a task. A dense
   // model's layers have one expert each.
   const TaskRoute& route(int64_t row) const;
-  // All tasks' routes. Error kUsage for a dense model.
+  // How likely the task takes each expert: ModelRoutes::likely, the route itself for a dense model.
+  const TaskRoute& likely_route(int64_t row) const;
+  // The routes of all tasks that it was trained on. Error kUsage for a dense model.
   RouteDump route_dump() const;
 
   // `task` "" stands for the nearest known task; where the text names the fields of some, the
@@ -77,15 +90,19 @@ class LoadedModel {
   // first; none where it names none.
   std::vector<TaskGuess> guesses_by_fields(const std::string& text) const;
   void refuse_without_row(const std::string& text) const;
+  int64_t row_of(const std::string& task) const;
+  void take_tasks();
 
   std::filesystem::path folder_;
   LoadedModel(const std::filesystem::path& folder, const OpenCheckpoint& open,
               const EngineOptions& engine, const GeneratorOptions& options);
-  TaskCatalog tasks_;
-  std::unique_ptr<TextGenerator> generator_;
+  TaskCatalog trained_tasks_, tasks_;
+  int64_t trained_rows_ = 0;
+  std::shared_ptr<TextGenerator> generator_;
   std::optional<TaskFinder> finder_;
   std::optional<ModelRoutes> all_routes_;
-  std::vector<TaskRoute> routes_;  // of the catalog's rows, in order
+  AddedTasks added_;
+  std::vector<TaskRoute> routes_, likely_;  // of the catalog's rows, in order
   TaskRoute no_task_;
 };
 

@@ -2,19 +2,31 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "core/base/host_tensor.h"
 #include "core/base/json.h"
 #include "core/config/model_config.h"
 
 namespace trivium {
 
+// The experts that a pool has grown by for one task alone, at most one a layer. `read` gives a
+// tensor of such a layer by the name that it has in a model without pools
+// ("decoder.layers.1.fc1.weight"); several threads may call it at once.
+struct OwnExperts {
+  TensorReader read;
+};
+
 // Weights over the experts of each layer; an ordinary layer has one weight, 1. Each layer's weights
 // add up to 1.
 struct TaskRoute {
-  std::vector<std::vector<float>> encoder;  // [encoder_layers][num_experts or 1]
-  std::vector<std::vector<float>> decoder;  // [decoder_layers][num_experts or 1]
+  // [encoder_layers][num_experts or 1], and the same of the decoder. Where the task has an expert
+  // of its own, the layer has one weight more, the last.
+  std::vector<std::vector<float>> encoder, decoder;
   int64_t gates = 0;  // the row of the token gates; 0 where the model has none
+  // Whoever holds the route keeps these experts in the engine's memory; null where it has none.
+  std::shared_ptr<const OwnExperts> own = nullptr;
 
   // The expert of the largest weight, the first of equals.
   static int64_t main_expert(const std::vector<float>& weights);

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
+#include "learning/adaptation/own_experts.h"
 #include "learning/model/model_routes.h"
 #include "learning/reference/fast_generator.h"
 #include "learning/training/multi_task_stream.h"
@@ -76,11 +77,13 @@ class CellRun {
   }
 
   void keep_if_best(int64_t step) {
-    const double dev_score = score(checkpoint_, dev_, settings_).score;
+    Checkpoint now = checkpoint_;
+    now.model = model_from_tensors(now.config(), merged_tensors(now.model), "the tuned model");
+    const double dev_score = score(now, dev_, settings_).score;
     if (!(dev_score > cell_.dev_score)) return;
     cell_.dev_score = dev_score;
     cell_.step = step;
-    for (const auto& [name, tensor] : model_tensors(checkpoint_.model)) {
+    for (const auto& [name, tensor] : model_tensors(now.model)) {
       best_[name] = tensor.to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
     }
   }
@@ -141,6 +144,7 @@ TunedModel tune(const Checkpoint& start, const FewShotTask& task, const FewShotS
   tuned.cell.learning_rate = learning_rate;
   tuned.cell.batch_size = batch_size;
   tuned.checkpoint = copy_of(start);
+  if (settings.rank > 0) add_differences(tuned.checkpoint.model, settings.rank, sample.seed);
   tuned.checkpoint.model->to(settings.device);
   TrainerOptions options;
   options.optimiser = settings.optimiser;

@@ -27,6 +27,8 @@ struct FewShotSettings {
   std::vector<double> learning_rates = {1e-5, 2e-5, 5e-5};
   std::vector<int64_t> batch_sizes = {2, 4, 8};  // examples
   int64_t eval_every = 100;                      // steps between scores on dev
+  // Of the differences that are tuned (own_experts.h), of a dense start; 0: all weights are.
+  int64_t rank = 0;
   int64_t max_source_length = 128, max_target_length = 64;
   EvaluationMode mode = EvaluationMode::kGeneration;
   OptimiserSettings optimiser = few_shot_optimiser();
@@ -51,8 +53,8 @@ struct TunedModel {
   Checkpoint checkpoint;  // the weights at the best step, on the CPU
 };
 
-// Tunes a copy of `start`, all of its weights: a dense checkpoint, or one with a single fixed route
-// (with_fixed_route), of which only the experts on the route move.
+// Tunes a copy of `start`, all of its weights or differences of its layers: a dense checkpoint, or
+// one with a single fixed route (with_fixed_route), of which only the experts on the route move.
 TunedModel tune(const Checkpoint& start, const FewShotTask& task, const FewShotSample& sample,
                 double learning_rate, int64_t batch_size, const FewShotSettings& settings);
 

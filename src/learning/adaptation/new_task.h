@@ -1,16 +1,12 @@
-// A task that a trained checkpoint gets afterwards: a vector among the known tasks' vectors, from
-// which its router makes a route. Nothing else of the model changes (docs/spec/task_level.md,
-// section 11).
+// A task that a trained checkpoint gets afterwards begins along the route of a vector among the
+// known tasks' vectors (docs/spec/task_level.md, section 11).
 #pragma once
-
-#include <torch/torch.h>
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "learning/model/batch.h"
-#include "learning/settings/train_settings.h"
+#include "core/routes/task_route.h"
 #include "learning/storage/checkpoint.h"
 
 namespace trivium::learning {
@@ -24,26 +20,11 @@ using TaskMix = std::vector<std::pair<std::string, double>>;
 TaskMix nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::string>& texts,
                       size_t count = 3);
 
-// The convex combination of the known tasks' vectors: [task_vector_dim]. Error kUsage where the
-// model has no router, which alone reads vectors.
-torch::Tensor mixed_vector(const Checkpoint& routed, const TaskMix& shares);
-
-struct VectorTuning {
-  torch::Tensor vector;  // [task_vector_dim]
-  // Of the examples, a mean over their target tokens, along the routes of the vector before and
-  // after.
-  double loss_before = 0, loss_after = 0;
-};
-
-// Moves the vector alone by the gradient of the examples' loss, with `batch_size` examples a step
-// at settings.task_vector_learning_rate; keeps it as it was where that did not lower the loss.
-VectorTuning tune_vector(const Checkpoint& routed, const torch::Tensor& start,
-                         const std::vector<EncodedExample>& examples, int64_t batch_size,
-                         const OptimiserSettings& settings);
-
-// A copy of `routed` that knows one task more, as its last row. Its task finder stays as it is: the
-// new task is taken by name. Error kExists where the name is known already.
-Checkpoint with_task(const Checkpoint& routed, const TaskEntry& entry, const torch::Tensor& vector);
+// One expert a layer for a task that is near to others: what the router makes of the convex
+// combination of the known tasks' vectors; where the model has no router, the nearest task's route,
+// and where it has no pools, the only one, with the nearest task's token gates. Of an empty mix the
+// first task's.
+TaskRoute mixed_route(const Checkpoint& checkpoint, const TaskMix& shares);
 
 // A task that nobody wrote a template for (plain_template), as the catalog knows it.
 TaskEntry plain_entry(const Task& task, const std::string& description);

@@ -204,6 +204,11 @@ void add_tuning_flags(CLI::App& command, FewShotSettings& settings) {
       ->delimiter(',')
       ->check(CLI::Range(int64_t{1}, int64_t{4096}))
       ->capture_default_str();
+  command
+      .add_option("--rank", settings.rank,
+                  "of differences of the layers, which are tuned instead of all weights; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{4096}))
+      ->capture_default_str();
   command.add_option("--per-class", settings.per_class, "examples a label, of a fixed label set")
       ->check(positive)
       ->capture_default_str();

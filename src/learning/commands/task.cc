@@ -8,15 +8,17 @@
 #include "cli/program/choice.h"
 #include "cli/program/given_paths.h"
 #include "cli/program/home.h"
+#include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
-#include "core/checkpoint/stored_kind.h"
+#include "core/checkpoint/added_task.h"
 #include "core/data/gym.h"
 #include "core/data/table_file.h"
 #include "core/evaluation/answer_text.h"
 #include "core/evaluation/evaluator.h"
 #include "learning/adaptation/new_task.h"
-#include "learning/model/model_routes.h"
+#include "learning/adaptation/own_experts.h"
+#include "learning/reference/fixed_route.h"
 #include "learning/training/multi_task_stream.h"
 #include "learning/training/task_vectors.h"
 
@@ -109,9 +111,9 @@ void run_vector(VectorFlags flags) {
 // --- trivium task add
 
 struct AddFlags {
-  std::string name, checkpoint, output, examples, description;
-  int64_t max_source_length = 128, max_target_length = 64, batch_size = 8;
-  OptimiserSettings optimiser;
+  std::string name, checkpoint, examples, description;
+  int64_t max_source_length = 128, max_target_length = 64;
+  OwnExpertSettings experts;
   int threads = 0;
 };
 
@@ -142,6 +144,7 @@ NewExamples encode_examples(const AddFlags& flags, const Task& task, const TaskE
       example_encoder(checkpoint, flags.max_source_length, flags.max_target_length);
   std::set<std::string> answers;
   for (const auto& [split, records] : task.records) {
+    if (split == Split::kTest) continue;  // what `eval` asks
     for (const Record& record : records) {
       const Example example = entry.prompt->render(entry.task, record);
       result.texts.push_back(example.input);
@@ -150,7 +153,7 @@ NewExamples encode_examples(const AddFlags& flags, const Task& task, const TaskE
     }
   }
   if (result.texts.empty()) {
-    throw Error(ExitCode::kBadData, flags.examples + " has no examples");
+    throw Error(ExitCode::kBadData, flags.examples + " has no examples to learn from");
   }
   result.indistinguishable = OptionTexts(*checkpoint.tokenizer, {answers.begin(), answers.end()},
                                          static_cast<size_t>(flags.max_target_length))
@@ -169,8 +172,24 @@ void check_flags(const AddFlags& flags) {
     throw Error(ExitCode::kConfig,
                 "\"" + flags.name + "\" is not a plain name: letters, digits, _ and - make one");
   }
-  cli::check_output_folder(flags.output, "--output");
-  refuse_to_overwrite(flags.output);
+}
+
+// Experts of the task's own, that begin as those of `route`.
+NamedTensors learn_experts(const AddFlags& flags, const Checkpoint& checkpoint,
+                           const TaskRoute& route, const NewExamples& examples,
+                           std::string& report) {
+  if (checkpoint.model->has_token_gates()) {
+    throw Error(ExitCode::kUsage,
+                "experts of a task's own are whole layers, and this checkpoint has token gates: "
+                "leave --examples out to add the task along its nearest task's gates");
+  }
+  const Checkpoint dense = checkpoint.model->is_routed() ? squeeze(checkpoint, route) : checkpoint;
+  spdlog::info("learning the task's own experts: {} steps on {} examples",
+               flags.experts.optimiser.steps, examples.encoded.size());
+  const OwnExpertTuning tuning = tune_own_experts(dense, examples.encoded, flags.experts);
+  report += fmt::format("\nloss on {} examples: {:.4f} before, {:.4f} with experts of its own",
+                        examples.encoded.size(), tuning.loss_before, tuning.loss_after);
+  return tuning.differences;
 }
 
 void run_add(const AddFlags& flags) {
@@ -181,36 +200,28 @@ void run_add(const AddFlags& flags) {
     task = load_example_file(flags.examples, flags.name);
     spdlog::info("{}: {}", flags.examples, table_task_text(task));
   }
-  spdlog::info("reading {}", flags.checkpoint);
-  const Checkpoint checkpoint = load_checkpoint(flags.checkpoint);
+  const std::string folder = cli::checkpoint_folder(flags.checkpoint);
+  spdlog::info("reading {}", folder);
+  const OpenCheckpoint open = open_checkpoint(folder);
+  refuse_known_task(folder, open, flags.name);
+  const Checkpoint checkpoint = load_checkpoint(folder);
   const TaskEntry entry = plain_entry(task, flags.description);
   NewExamples examples;
   if (!flags.examples.empty()) examples = encode_examples(flags, task, entry, checkpoint);
   warn_of_indistinguishable(flags.name, examples.indistinguishable);
   std::vector<std::string> texts = examples.texts;
   if (!flags.description.empty()) texts.push_back(flags.description);
-  const TaskMix shares = nearest_tasks(checkpoint, texts);
-  torch::Tensor vector = mixed_vector(checkpoint, shares);
-  std::string report = flags.name + ": near";
-  for (const auto& [task, share] : shares) report += fmt::format(" {} {:.2f}", task, share);
+  TaskMix shares;
+  if (checkpoint.finder) shares = nearest_tasks(checkpoint, texts);
+  const TaskRoute route = mixed_route(checkpoint, shares);
+  std::string report = flags.name + ":";
+  for (const auto& [near, share] : shares) report += fmt::format(" near {} {:.2f}", near, share);
+  NamedTensors differences;
   if (!examples.encoded.empty()) {
-    spdlog::info("tuning the vector: {} steps on {} examples", flags.optimiser.steps,
-                 examples.encoded.size());
-    const VectorTuning tuning =
-        tune_vector(checkpoint, vector, examples.encoded, flags.batch_size, flags.optimiser);
-    vector = tuning.vector;
-    report += fmt::format("\nloss on {} examples: {:.4f} before, {:.4f} after tuning the vector",
-                          examples.encoded.size(), tuning.loss_before, tuning.loss_after);
+    differences = learn_experts(flags, checkpoint, route, examples, report);
   }
-  Checkpoint result = with_task(checkpoint, entry, vector);
-  const auto row = static_cast<int64_t>(result.tasks.index_of(flags.name));
-  result.model->eval();
-  const TaskRoute route =
-      route_of_task(result.model, row, result.config().routing.selection_temperature);
-  SaveOptions options;
-  options.storage = stored_kind(flags.checkpoint);  // and so all other weights keep their bytes
-  save_checkpoint(result, flags.output, options);
-  print(report + "\nroute: " + route_text(route) + "\nwrote " + flags.output +
+  save_added_task(folder, open, entry, route, as_host(differences));
+  print(report + "\nroute: " + route_text(route) + "\nadded to " + folder +
         "; ask it with --task " + flags.name + "\n");
 }
 
@@ -250,35 +261,48 @@ void add_vector(CLI::App& task) {
 
 void add_add(CLI::App& task) {
   auto flags = std::make_shared<AddFlags>();
-  flags->optimiser.steps = 200;
-  flags->optimiser.task_vector_learning_rate = 0.05;
-  flags->optimiser.weight_decay = 0;
-  flags->optimiser.dropout = 0;
+  OptimiserSettings& optimiser = flags->experts.optimiser;
+  optimiser.steps = 200;
+  optimiser.learning_rate = 2e-3;
+  optimiser.weight_decay = 0;
+  optimiser.dropout = 0;
+  optimiser.warmup = 0.1;
+  optimiser.clip = 1;
+  optimiser.label_smoothing = 0;
+  optimiser.loss = LossReduction::kExampleMean;
   CLI::App* command =
-      task.add_subcommand("add", "give a checkpoint a new task: a vector, and so a route");
+      task.add_subcommand("add", "teach a checkpoint a new task, with experts of its own");
   command->add_option("name", flags->name, "the new task's name")->required();
-  command->add_option("--checkpoint", flags->checkpoint, "routed checkpoint folder")->required();
-  command->add_option("--output", flags->output, "checkpoint folder to write")->required();
+  cli::add_checkpoint_flag(*command, flags->checkpoint);
   command->add_option("--description", flags->description, "what the task is, in a sentence");
   command->add_option("--examples", flags->examples,
-                      "CSV, TSV or JSONL file: tunes the vector on them");
-  command->add_option("--steps", flags->optimiser.steps, "of the tuning")
+                      "CSV, TSV or JSONL file that the experts learn from");
+  command->add_option("--steps", optimiser.steps, "of learning")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
-  command
-      ->add_option("--learning-rate", flags->optimiser.task_vector_learning_rate, "of the tuning")
+  command->add_option("--batch-size", flags->experts.batch_size, "examples a step")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--learning-rate", optimiser.learning_rate, "of the differences")
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
+  command->add_option("--rank", flags->experts.rank, "of the differences of matrices (LoRA)")
+      ->check(CLI::Range(int64_t{1}, int64_t{4096}))
+      ->capture_default_str();
+  command->add_option("--seed", optimiser.seed, "of random numbers")->capture_default_str();
   add_threads_flag(*command, flags->threads);
   command->footer(
-      "The vector begins as a mixture of the nearest known tasks' vectors; all else stays as it\n"
-      "is. The new task is found by its name (--task, /task) only: what guesses the task of a\n"
+      "The task is written to tasks/NAME in the checkpoint's folder, a megabyte or two; nothing\n"
+      "else there changes, and all other tasks answer as before. Its route begins as a mixture of\n"
+      "the nearest known tasks' routes; with --examples every layer gets an expert that this task\n"
+      "alone takes. The task is found by its name (--task, /task) only: what guesses the task of "
+      "a\n"
       "prompt without a name is not trained again, since that needs all tasks' texts. The\n"
       "columns of --examples that are asked and the one with the answer are found out by their\n"
-      "names; docs/data.md says how.\n"
+      "names; docs/data.md says how. trivium task remove takes a task away again.\n"
       "Example:\n"
-      "  trivium task add tone --checkpoint checkpoints/trivium-small --examples tone.csv\n"
-      "      --description 'whether a message is friendly' --output runs/with_tone");
+      "  trivium task add tone --examples tone.csv\n"
+      "      --description 'whether a message is friendly'");
   command->callback([flags] { run_add(*flags); });
 }
 

@@ -26,7 +26,15 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features) {
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& input) {
   // Not torch::nn::functional's, which adds the bias in a pass of its own.
-  return at::linear(input, narrow_.of(weight), bias);
+  const torch::Tensor output = at::linear(input, narrow_.of(weight), bias);
+  return lora_A.defined() ? output + at::linear(at::linear(input, lora_A), lora_B) : output;
+}
+
+void LinearImpl::add_low_rank(int64_t rank, torch::Generator& generator) {
+  const double bound = 1 / std::sqrt(static_cast<double>(weight.size(1)));
+  lora_A = register_parameter(
+      "lora_A", torch::empty({rank, weight.size(1)}).uniform_(-bound, bound, generator));
+  lora_B = register_parameter("lora_B", torch::zeros({weight.size(0), rank}));
 }
 
 MultiHeadAttentionImpl::MultiHeadAttentionImpl(int64_t d_model, int64_t num_heads, double dropout)

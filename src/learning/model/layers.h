@@ -20,8 +20,14 @@ class LinearImpl : public torch::nn::Module {
   LinearImpl(int64_t in_features, int64_t out_features);
   torch::Tensor forward(const torch::Tensor& input);  // [..., in_features] -> [..., out_features]
 
+  // From now on lora_B lora_A is added to the weight: lora_B is 0, and lora_A drawn as Hu et al.
+  // (2021, section 4.1) do, uniform within 1 / sqrt(in_features).
+  void add_low_rank(int64_t rank, torch::Generator& generator);
+
   torch::Tensor weight;  // [out_features, in_features]
   torch::Tensor bias;    // [out_features]
+  torch::Tensor lora_A;  // [rank, in_features]; undefined where nothing is added
+  torch::Tensor lora_B;  // [out_features, rank]
 
  private:
   NarrowWeight narrow_;

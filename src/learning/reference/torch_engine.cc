@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/error.h"
 #include "learning/model/batch.h"
 #include "learning/model/model_routes.h"
 #include "learning/model/torch_step_decoder.h"
@@ -19,6 +20,12 @@ class TorchEngine : public Engine {
   std::unique_ptr<StepDecoder> start(const std::vector<std::vector<int32_t>>& sources,
                                      const std::vector<const TaskRoute*>& routes,
                                      int64_t /*places*/, int64_t /*positions*/) override {
+    for (const TaskRoute* route : routes) {
+      if (!route->own) continue;
+      throw Error(ExitCode::kUnavailable,
+                  "a task that was added has experts of its own, which LibTorch does not load; use "
+                  "--engine fast");
+    }
     const torch::Device device = model_->shared_weight().device();
     const SourceBatch source = collate_sources(sources, config().pad_token_id);
     return std::make_unique<TorchStepDecoder>(model_, source.ids.to(device), source.mask.to(device),

@@ -38,15 +38,16 @@ case $(cat "$1") in
 esac
 )";
 
-// What stands for trivium-train: learns by copying a checkpoint that knows the task, once the file
+// What stands for trivium-train: learns by putting a task's folder where it belongs, once the file
 // "go" is there.
 constexpr const char* kTrainer = R"(#!/bin/sh
 echo $$ > trainer
 cp "${5#--examples=}" examples 2> /dev/null
 if [ "$3" = broken ]; then echo '12:00:00 error the file has no examples' >&2; exit 65; fi
-echo '12:00:00 info tuning the vector' >&2
+echo '12:00:00 info learning' >&2
 while [ ! -e go ]; do sleep 0.02; done
-cp -r taught "${6#--output=}"
+mkdir -p "${4#--checkpoint=}/tasks"
+cp -r taught "${4#--checkpoint=}/tasks/$3"
 echo "$3: near sst2 1.00"
 )";
 
@@ -54,14 +55,11 @@ class ReplWalkTest : public ::testing::Test {
  protected:
   ReplWalkTest() : old_folder_(fs::current_path()) {
     fs::current_path(temporary_.path());
-    TinyCheckpoint checkpoint = tiny_checkpoint();
+    const TinyCheckpoint checkpoint = tiny_checkpoint();
     routes_ = *checkpoint.info.routes;
     save_checkpoint(checkpoint, "model");
-    const PromptLibrary prompts(fs::path(TRIVIUM_SOURCE_DIR) / "prompts");
-    checkpoint.info.tasks.add(tiny_task("tone", {"text"}, {"friendly", "rude"}), prompts);
-    checkpoint.info.routes = tiny_routes(checkpoint.info.config, 4, 3);
-    checkpoint.tensors = tiny_weights(checkpoint.info.config, 4, 7);
-    save_checkpoint(checkpoint, "taught");
+    add_tiny_task("model", "tone");
+    fs::rename("model/tasks/tone", "taught");
     for (const auto& [name, text] :
          {std::pair("editor", kEditor), std::pair("trainer.sh", kTrainer)}) {
       ::chmod(temporary_.write(name, text).c_str(), 0700);
@@ -253,7 +251,7 @@ void ReplWalkTest::walk_through_teaching() {
   EXPECT_THAT(enter("no arrow"), HasSubstr("write INPUT => ANSWER"));
   EXPECT_THAT(enter("get lost => rude", "example 3 › "), Not(HasSubstr("error")));
   EXPECT_THAT(enter("", kMnli), HasSubstr("teaching tone; go on asking meanwhile"));
-  EXPECT_THAT(see("tuning the vector"), HasSubstr("teaching tone ("));
+  EXPECT_THAT(see("learning"), HasSubstr("teaching tone ("));
   EXPECT_THAT(enter("premise: it rains hypothesis: wet"), HasSubstr("of the task's answers"));
   EXPECT_THAT(enter("/teach more talk.jsonl"), HasSubstr("tone is being taught"));
   EXPECT_EQ(read_file("examples"),

@@ -59,9 +59,7 @@ class ReplSessionTest : public ::testing::Test {
   TerminalStyle style_{.width = 80, .utf8 = true, .colour = false};
   std::atomic<bool> stop_{false};
   std::ostringstream out_;
-  ModelLoader loader_ = [](const fs::path& folder) { return LoadedModel(folder, EngineOptions{}); };
-  ReplSession session_{*model_, loader_, history_, style_, ReplSession::Reader::kPerson,
-                       stop_,   out_};
+  ReplSession session_{*model_, history_, style_, ReplSession::Reader::kPerson, stop_, out_};
 };
 
 TEST_F(ReplSessionTest, AnswersShowsTheRouteAndSaysWhichTaskItTook) {
@@ -288,7 +286,7 @@ TEST_F(ReplSessionTest, ShowsWhichExpertEachTokenTook) {
   EXPECT_THAT(error_of("/gates"), HasSubstr("has no token gates"));
   save_checkpoint(tiny_checkpoint(TinyModel::kTokenGates), folder_ / "gated");
   LoadedModel model(folder_ / "gated", EngineOptions{});
-  ReplSession session(model, loader_, history_, style_, ReplSession::Reader::kPipe, stop_, out_);
+  ReplSession session(model, history_, style_, ReplSession::Reader::kPipe, stop_, out_);
   EXPECT_THROW(session.run_line("/gates"), Error);  // no prompt yet
   session.run_line("/task sst2");
   session.run_line("ab c");

@@ -13,7 +13,9 @@ TEST(AlignedMemory, IsAlignedAndWritable) {
     const std::shared_ptr<float[]> values = uninitialised<float>(count);
     const auto place = reinterpret_cast<uintptr_t>(values.get());
     EXPECT_EQ(place % 64, 0u) << count;
-    if (count * sizeof(float) >= kLargePage) EXPECT_EQ(place % kLargePage, 0u) << count;
+    if (count * sizeof(float) >= kLargePage) {
+      EXPECT_EQ(place % kLargePage, 0u) << count;
+    }
     for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i);
     for (size_t i = 0; i < count; ++i) ASSERT_EQ(values[i], static_cast<float>(i));
   }

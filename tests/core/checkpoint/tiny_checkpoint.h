@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/random_tensor.h"
+#include "core/checkpoint/added_task.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/model_shapes.h"
 #include "core/data/prompt_template.h"
@@ -141,6 +143,25 @@ inline TinyCheckpoint tiny_checkpoint(TinyModel kind = TinyModel::kOneHot) {
 inline void save_checkpoint(const TinyCheckpoint& checkpoint, const std::filesystem::path& folder,
                             const SaveOptions& options = {}) {
   save_checkpoint(checkpoint.info, checkpoint.tensors, folder, options);
+}
+
+// A task as one that is added knows itself: yes or no to a text.
+inline TaskEntry tiny_entry(const std::string& name) {
+  TaskEntry entry;
+  entry.task = tiny_task(name, {"text"}, {"yes", "no"});
+  entry.example = Json::object();
+  entry.prompt = std::make_shared<PromptTemplate>(plain_template(entry.task), entry.task, name);
+  return entry;
+}
+
+// Adds a task to the checkpoint in `folder`, along the first task's route but for a random expert
+// of its own in the decoder's first layer.
+inline void add_tiny_task(const std::filesystem::path& folder, const std::string& name) {
+  const OpenCheckpoint open = open_checkpoint(folder);
+  Rng rng(9);
+  save_added_task(
+      folder, open, tiny_entry(name), main_experts_only(open.route(0)),
+      {{std::string("decoder.layers.0.fc1.weight") + kDifference, random_tensor(rng, {48, 32})}});
 }
 
 }  // namespace trivium

@@ -54,7 +54,7 @@ TEST_F(PoolRowsTest, MixesEveryRowByItsWeights) {
 
 // An "expert" is a number here, by which its rows are multiplied.
 TEST_F(PoolRowsTest, APoolOfExpertsIsTheMixtureOfTheirOutputs) {
-  const std::vector<float> experts = {10, 20, 30};
+  const std::deque<float> experts = {10, 20, 30};
   const std::vector<ActiveExpert> both = {{0, 0.25f}, {2, 0.75f}}, second = {{1, 1}};
   const std::vector<const std::vector<ActiveExpert>*> routes = {&both, &second, &both};
   const ExpertPlan plan = plan_experts(routes, 3, 2);
@@ -85,7 +85,7 @@ TEST_F(PoolRowsTest, APoolOfExpertsIsTheMixtureOfTheirOutputs) {
 }
 
 TEST_F(PoolRowsTest, RowsThatAllTakeOneExpertStayWhereTheyAre) {
-  const std::vector<float> experts = {10, 20};
+  const std::deque<float> experts = {10, 20};
   const std::vector<ActiveExpert> second = {{1, 1}};
   const std::vector<const std::vector<ActiveExpert>*> routes = {&second, &second};
   const ExpertPlan plan = plan_experts(routes, 2, 1);

@@ -127,5 +127,47 @@ TEST_F(LoadedModelTest, AnUntrainedModelAnswersWithoutTasks) {
               AllOf(StartsWith("65: "), HasSubstr("needs a task")));
 }
 
+TEST_F(LoadedModelTest, TasksThatAreAddedAnswerAndChangeNoOthers) {
+  for (const TinyModel kind : {TinyModel::kOneHot, TinyModel::kDense}) {
+    LoadedModel model = load(tiny_checkpoint(kind));
+    const auto answer = [&model](const std::string& task) {
+      const ResolvedPrompt resolved = model.resolve(task, "how many apples");
+      const SearchOptions search = model.generator().greedy_search(10);
+      return model.generator().generate({resolved.prompt}, search).at(0);
+    };
+    const Answer before = answer("sst2");
+    const std::filesystem::path folder = temporary_.path() / "model";
+    EXPECT_FALSE(model.refresh_tasks());
+    add_tiny_task(folder, "tone");
+    EXPECT_THAT(error_of([&] { answer("tone"); }), HasSubstr("66: "));
+    const LoadedModel old = model;
+    EXPECT_TRUE(model.refresh_tasks());
+    EXPECT_FALSE(old.tasks().has("tone")) << "a copy knows what was known when it was made";
+    EXPECT_EQ(model.tasks().names().back(), "tone");
+    EXPECT_TRUE(model.is_added(3));
+    EXPECT_FALSE(model.is_added(2));
+    const Answer own = answer("tone");
+    EXPECT_NE(own.score, before.score);
+    const Answer after = answer("sst2");
+    EXPECT_EQ(after.text, before.text);
+    EXPECT_EQ(after.score, before.score);
+    EXPECT_EQ(LoadedModel(folder, EngineOptions{}).tasks().names(), model.tasks().names());
+    remove_added_task(folder, "tone");
+    EXPECT_TRUE(model.refresh_tasks());
+    EXPECT_THAT(error_of([&] { answer("tone"); }), HasSubstr("66: "));
+    EXPECT_EQ(answer("sst2").score, before.score);
+  }
+}
+
+TEST_F(LoadedModelTest, ADamagedTaskIsAnErrorWhereItIsAsked) {
+  load(tiny_checkpoint());
+  add_tiny_task(temporary_.path() / "model", "tone");
+  std::filesystem::remove(temporary_.path() / "model" / "tasks" / "tone" / "routes.json");
+  const LoadedModel model(temporary_.path() / "model", EngineOptions{});
+  EXPECT_THAT(error_of([&] { model.resolve("tone", "x"); }),
+              AllOf(StartsWith("76: "), HasSubstr("routes.json")));
+  EXPECT_EQ(model.resolve("sst2", "x").row, 0);
+}
+
 }  // namespace
 }  // namespace trivium

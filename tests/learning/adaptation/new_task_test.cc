@@ -11,12 +11,6 @@
 namespace trivium::learning {
 namespace {
 
-std::vector<EncodedExample> examples() {
-  std::vector<EncodedExample> all;
-  for (int32_t i = 0; i < 8; ++i) all.push_back({0, {2, 20 + i, 30 + i, 3}, {2, 40, 41, 3}});
-  return all;
-}
-
 TEST(NewTaskTest, NearestTasksShareTheVector) {
   const Checkpoint checkpoint = tiny_checkpoint();
   const TaskMix shares = nearest_tasks(checkpoint, {"how many apples", "a witty film"}, 2);
@@ -24,60 +18,27 @@ TEST(NewTaskTest, NearestTasksShareTheVector) {
   EXPECT_NEAR(shares[0].second + shares[1].second, 1, 1e-12);
   EXPECT_GE(shares[0].second, shares[1].second);
   EXPECT_EQ(nearest_tasks(checkpoint, {"how many apples are left"}).at(0).first, "gsm8k_answer");
+}
+
+TEST(NewTaskTest, TheRouteIsTheRoutersOfTheMixedVectors) {
+  const Checkpoint checkpoint = tiny_checkpoint();
   Seq2SeqModel model = checkpoint.model;
   const torch::Tensor vectors = model->task_vectors();
-  EXPECT_TRUE(torch::allclose(mixed_vector(checkpoint, {{"sst2", 0.25}, {"mnli", 0.75}}),
-                              vectors[0] * 0.25 + vectors[1] * 0.75));
+  const TaskRoute mixed = mixed_route(checkpoint, {{"sst2", 0.25}, {"mnli", 0.75}});
+  EXPECT_EQ(mixed,
+            main_experts_only(route_of_vector(model, vectors[0] * 0.25 + vectors[1] * 0.75, 1.0)));
+  EXPECT_EQ(mixed, main_experts_only(mixed)) << "one expert a layer";
+  EXPECT_EQ(mixed_route(checkpoint, {{"mnli", 1}}),
+            main_experts_only(route_of_task(model, 1, 1.0)));
 }
 
-TEST(NewTaskTest, TheVectorAloneIsTuned) {
-  const Checkpoint checkpoint = tiny_checkpoint(3, SelectionKind::kSoftmax);
-  NamedTensors before;
-  for (const auto& [name, tensor] : model_tensors(checkpoint.model)) before[name] = tensor.clone();
-  OptimiserSettings settings;
-  settings.steps = 30;
-  settings.dropout = 0;
-  settings.warmup = 0;
-  settings.task_vector_learning_rate = 0.1;
-  const torch::Tensor start = torch::zeros({8});
-  const VectorTuning tuned = tune_vector(checkpoint, start, examples(), 4, settings);
-  EXPECT_LT(tuned.loss_after, tuned.loss_before);
-  EXPECT_FALSE(torch::equal(tuned.vector, start));
-  for (const auto& [name, tensor] : model_tensors(checkpoint.model)) {
-    EXPECT_TRUE(torch::equal(tensor, before.at(name))) << name;
-  }
+TEST(NewTaskTest, ADenseModelHasOneRoute) {
+  const Checkpoint dense = tiny_checkpoint(1);
+  EXPECT_EQ(mixed_route(dense, {{"mnli", 1}}), dense_route(dense.config()));
+  EXPECT_EQ(mixed_route(dense, {}), dense_route(dense.config()));
 }
 
-TEST(NewTaskTest, AVectorThatGetsNoBetterStays) {
-  OptimiserSettings settings;
-  settings.steps = 2;
-  settings.task_vector_learning_rate = 0;
-  const torch::Tensor start = torch::ones({8});
-  const VectorTuning tuned = tune_vector(tiny_checkpoint(), start, examples(), 4, settings);
-  EXPECT_TRUE(torch::equal(tuned.vector, start));
-  EXPECT_EQ(tuned.loss_after, tuned.loss_before);
-}
-
-TEST(NewTaskTest, ASavedCheckpointAnswersForTheTask) {
-  Checkpoint checkpoint = tiny_checkpoint();
-  const torch::Tensor vector = torch::linspace(-1, 1, 8);
-  const Checkpoint more =
-      with_task(checkpoint, plain_entry(plain_task("riddles"), "Guess."), vector);
-  EXPECT_EQ(checkpoint.tasks.entries().size(), 3u);
-  const TemporaryFolder temporary;
-  save_checkpoint(more, temporary.path() / "model");
-  LoadedModel loaded(temporary.path() / "model", EngineOptions());
-  const ResolvedPrompt prompt = loaded.resolve("riddles", "what is it");
-  EXPECT_EQ(prompt.row, 3);
-  EXPECT_EQ(prompt.prompt.text, "what is it");
-  EXPECT_EQ(prompt.prompt.route, route_of_vector(checkpoint.model, vector, 1.0));
-  EXPECT_EQ(loaded.tasks().find("riddles").description, "Guess.");
-  EXPECT_EQ(loaded.route(1), route_of_task(checkpoint.model, 1, 1.0));
-  EXPECT_THROW(with_task(more, plain_entry(plain_task("riddles"), ""), vector), Error);
-}
-
-TEST(NewTaskTest, NeedsARouterAndKnownTasks) {
-  EXPECT_THROW(mixed_vector(tiny_checkpoint(1), {{"sst2", 1}}), Error);
+TEST(NewTaskTest, NeedsKnownTasks) {
   Checkpoint checkpoint = tiny_checkpoint();
   checkpoint.finder.reset();
   EXPECT_THROW(nearest_tasks(checkpoint, {"x"}), Error);

@@ -124,18 +124,18 @@ void CpuDecoder::pack_source(const EngineSource& source, const float* memory, Pl
   const auto& layers = engine_.weights().decoder;
   check(source.route->decoder.size() == layers.size(), "the route is of another model");
   place.taken = true;
+  place.own = source.route->own;
   place.gates = static_cast<int32_t>(source.route->gates);
   place.route.resize(layers.size());
   place.memory.resize(layers.size());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     place.route[layer] =
-        active_experts(source.route->decoder[layer], engine_.options().expert_threshold);
+        engine_.weights().active(*source.route, {true, layer}, engine_.options().expert_threshold);
     auto& packed = place.memory[layer];  // kept from the place's last source, to be filled anew
     while (packed.size() < place.route[layer].size()) packed.emplace_back(cache_.type());
     for (size_t slot = 0; slot < place.route[layer].size(); ++slot) {
-      const int64_t expert = place.route[layer][slot].expert;
-      check(expert < static_cast<int64_t>(layers[layer].size()), "the route is of another model");
-      pack_cross_memory(stack(), layers[layer][expert], memory,
+      const auto expert = static_cast<size_t>(place.route[layer][slot].expert);
+      pack_cross_memory(stack(), layers[layer].at(expert), memory,
                         static_cast<int64_t>(source.ids.size()), packed[slot]);
     }
   }
@@ -148,6 +148,9 @@ CpuStack CpuDecoder::stack() {
 void CpuDecoder::free_places() {
   for (Place& place : places_) place.taken = false;
   for (const DecodingRow& row : rows_) places_[row.source].taken = true;
+  for (Place& place : places_) {
+    if (!place.taken) place.own.reset();
+  }
 }
 
 // Which rows each expert runs; changes only when rows do.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -43,6 +44,7 @@ class CpuDecoder : public StepDecoder {
     bool taken = false;
     int32_t gates = 0;                                  // the row of its token gates
     std::vector<std::vector<ActiveExpert>> route;       // [decoder_layers]
+    std::shared_ptr<const OwnExperts> own;              // which are not forgotten meanwhile
     std::vector<std::vector<PackedKeysValues>> memory;  // [decoder_layers][experts of its route]
   };
   // A source that waits, with its ids where nobody else keeps them.

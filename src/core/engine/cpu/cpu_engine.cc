@@ -103,7 +103,7 @@ void CpuEngine::encode_pool(size_t layer, std::span<const EngineSource> sources,
   const auto num_experts = static_cast<int64_t>(experts.size());
   std::vector<std::vector<ActiveExpert>> routes;
   for (const EngineSource& source : sources) {
-    routes.push_back(active_experts(source.route->encoder.at(layer), options_.expert_threshold));
+    routes.push_back(weights_.active(*source.route, {false, layer}, options_.expert_threshold));
   }
   std::vector<const std::vector<ActiveExpert>*> of_sources;
   for (const auto& route : routes) of_sources.push_back(&route);

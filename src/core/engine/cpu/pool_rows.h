@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <utility>
 #include <vector>
@@ -38,7 +39,7 @@ struct PoolPlan {
 
 // rows_of(row) is what stands for a row of `plan` in the batch: {begin, count}.
 template <typename Expert, typename RowsOf>
-PoolPlan<Expert> plan_pool(const ExpertPlan& plan, const std::vector<Expert>& experts,
+PoolPlan<Expert> plan_pool(const ExpertPlan& plan, const std::deque<Expert>& experts,
                            const RowsOf& rows_of) {
   PoolPlan<Expert> pool;
   pool.is_plain = plan.is_plain();

@@ -87,6 +87,12 @@ CudaEngine::CudaEngine(const EngineWeights& packed, const EngineOptions& options
 std::unique_ptr<StepDecoder> CudaEngine::start(const std::vector<std::vector<int32_t>>& sources,
                                                const std::vector<const TaskRoute*>& routes,
                                                int64_t /*places*/, int64_t positions) {
+  for (const TaskRoute* route : routes) {
+    if (!route->own) continue;
+    throw Error(ExitCode::kUnavailable,
+                "a task that was added has experts of its own, which are not on the CUDA device; "
+                "use --device cpu");
+  }
   return std::make_unique<CudaDecoder>(*this, engine_sources(sources, routes), positions);
 }
 

@@ -14,11 +14,11 @@ class Uploader {
       : stream_(stream), eps_(eps), memory_(memory) {}
 
   // One layer's part of every expert, `get(expert)` giving it of one.
-  template <typename Expert, typename Get>
-  cuda::ExpertMatrices linear(const std::vector<Expert>& experts, const Get& get) {
+  template <typename Experts, typename Get>
+  cuda::ExpertMatrices linear(const Experts& experts, const Get& get) {
     std::vector<const PackedMatrix*> weights;
     std::vector<float> biases;
-    for (const Expert& expert : experts) {
+    for (const auto& expert : experts) {
       const PackedLinear& part = get(expert);
       weights.push_back(&part.weights);
       biases.insert(biases.end(), part.bias.data(), part.bias.data() + part.weights.columns());
@@ -26,10 +26,10 @@ class Uploader {
     return matrices(weights, biases);
   }
 
-  template <typename Expert, typename Get>
-  cuda::NormWeights norm(const std::vector<Expert>& experts, const Get& get) {
+  template <typename Experts, typename Get>
+  cuda::NormWeights norm(const Experts& experts, const Get& get) {
     std::vector<float> gamma, beta;
-    for (const Expert& expert : experts) {
+    for (const auto& expert : experts) {
       const LayerNormWeights& part = get(expert);
       gamma.insert(gamma.end(), part.gamma.begin(), part.gamma.end());
       beta.insert(beta.end(), part.beta.begin(), part.beta.end());
@@ -87,7 +87,7 @@ class Uploader {
 
 // What a layer of either stack has.
 template <typename Expert>
-CudaLayer common_parts(Uploader& uploader, const std::vector<Expert>& experts) {
+CudaLayer common_parts(Uploader& uploader, const std::deque<Expert>& experts) {
   CudaLayer layer;
   layer.num_experts = static_cast<int64_t>(experts.size());
   const auto linear = [&](PackedLinear Expert::*part) {
