@@ -34,7 +34,7 @@ def run_program(*arguments, lines=()):
 class PackageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.generator = trivium.Generator.load(SHIPPED)
+        cls.generator = trivium.Generator.load(SHIPPED, threads=1)
 
     def assertFails(self, code, words, call, *arguments, **settings):
         with self.assertRaises(trivium.TriviumError) as caught:
@@ -48,7 +48,8 @@ class AnswersTest(PackageTest):
     def check_answers(self, prompts, task, program_settings=(), **settings):
         answers = self.generator.generate(prompts, task, **settings)
         lines = [{"input": prompt, **({"task": task} if task else {})} for prompt in prompts]
-        expected = run_program("generate", "--format", "jsonl", *program_settings, lines=lines)
+        expected = run_program("generate", "--format", "jsonl", "--threads", "1", *program_settings,
+                               lines=lines)
         self.assertEqual(len(answers), len(expected))
         for answer, line in zip(answers, expected):
             if line["finish"] == "no_task":
@@ -87,7 +88,7 @@ class AnswersTest(PackageTest):
         exact = self.generator.generate(prompts, "sst2")
         for precision in ("bfloat16", "int8"):
             other = trivium.Generator.load(str(SHIPPED), precision=precision, threads=1)
-            expected = run_program("generate", "--compute", precision, "--task", "sst2",
+            expected = run_program("generate", "--compute", precision, "--task", "sst2", "--threads", "1",
                                    lines=[{"input": prompt} for prompt in prompts])
             answers = other.generate(prompts, "sst2")
             self.assertEqual([a.score for a in answers], [line["score"] for line in expected])
@@ -100,7 +101,8 @@ class ArraysTest(PackageTest):
                                       (None, "is this film good: a dull film", ["yes", "no"])):
             scores = self.generator.score(prompt, options, task)
             line = {"input": prompt, "options": options, **({"task": task} if task else {})}
-            self.assertEqual(scores.tolist(), run_program("score", lines=[line])[0]["log_likelihoods"])
+            expected = run_program("score", "--threads", "1", lines=[line])[0]["log_likelihoods"]
+            self.assertEqual(scores.tolist(), expected)
             self.assertEqual((scores.dtype, scores.shape), (np.float64, (len(options),)))
 
     def test_what_was_given_stays(self):
@@ -227,10 +229,10 @@ class ProcessesTest(PackageTest):
         def resident():
             return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
-        trivium.Generator.load(SHIPPED).generate(["x"], "sst2")
+        trivium.Generator.load(SHIPPED, threads=1).generate(["x"], "sst2")
         before = resident()
-        for _ in range(5):
-            trivium.Generator.load(SHIPPED).generate(["x"], "sst2")
+        for _ in range(3):
+            trivium.Generator.load(SHIPPED, threads=1).generate(["x"], "sst2")
         self.assertLess(resident() - before, 2 * sum(f.stat().st_size for f in SHIPPED.iterdir()))
 
 
