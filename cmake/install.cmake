@@ -42,13 +42,18 @@ target_compile_features(libtrivium INTERFACE cxx_std_17)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/trivium)
 install(TARGETS libtrivium EXPORT triviumTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
-install(FILES src/core/api/trivium.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trivium COMPONENT dev)
+install(FILES src/core/api/trivium.h src/core/api/trivium_c.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trivium COMPONENT dev)
 install(EXPORT triviumTargets NAMESPACE trivium:: DESTINATION ${package_folder}
         FILE triviumConfig.cmake COMPONENT dev)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/triviumConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/triviumConfigVersion.cmake DESTINATION ${package_folder}
         COMPONENT dev)
+
+# --- python: the library beside the files of src/core/api/python/trivium, in a wheel only
+install(FILES $<TARGET_FILE:libtrivium> DESTINATION trivium RENAME libtrivium.so
+        COMPONENT python EXCLUDE_FROM_ALL)
 
 # --- trivium-train, with the libraries of LibTorch that it loads
 if(TRIVIUM_LEARNING)

@@ -23,7 +23,7 @@ mv "$folder/first" "$folder/prefix"  # what was installed does not depend on its
 prefix=$folder/prefix
 share=$prefix/share
 
-for file in bin/trivium include/trivium/trivium.h share/trivium/prompts/sst2.toml \
+for file in bin/trivium include/trivium/trivium.h include/trivium/trivium_c.h share/trivium/prompts/sst2.toml \
   share/trivium/checkpoints/trivium-small/config.json share/man/man1/trivium.1 \
   share/bash-completion/completions/trivium; do
   [[ -e $prefix/$file ]] || fail "$file was not installed"
@@ -33,11 +33,11 @@ bash -n "$share/bash-completion/completions/trivium"
 # Paths of the source tree and the build folder appear in nothing that was installed.
 if grep -rlF -e "$source/" -e "$build" "$prefix"; then fail "these files name the source tree"; fi
 
-# The library shows its header's names and no other's.
+# The library shows its headers' names and no other's.
 library=$(find "$prefix" -name 'libtrivium.so')
 [[ -n $library ]] || fail "libtrivium.so was not installed"
-if nm -D --defined-only --demangle "$library" | grep -v 'trivium::Generator'; then
-  fail "libtrivium.so shows more than trivium.h declares"
+if nm -D --defined-only --demangle "$library" | grep -v -e 'trivium::Generator' -e ' T trivium_[a-z_]*$'; then
+  fail "libtrivium.so shows more than trivium.h and trivium_c.h declare"
 fi
 
 # A program outside the tree.
@@ -47,6 +47,8 @@ fi
 "$make_tiny_checkpoint" "$folder/tiny"
 expect 'a gorgeous, witty film: ' "$folder/example/answer" "$folder/tiny"
 expect 'layers: 2 and 2' "$folder/example/answer" "$folder/tiny"
+expect 'a gorgeous, witty film: ' "$folder/example/answer_c" "$folder/tiny" sst2
+expect 'code 66: ' "$folder/example/answer_c" "$folder/tiny" 'no such task'
 expect 'code 66: ' "$folder/example/answer" "$folder/tiny"
 expect "code 66: " "$folder/example/answer" "$folder/nothing"
 if [[ -e $share/trivium/checkpoints/trivium-small/routes.json ]]; then

@@ -120,7 +120,8 @@ class Checker {
 
   void check_includes(const SourceFile& file, const Room& room) {
     static const std::regex include(R"re(^\s*#\s*include\s*([<"])([^>"]+)[>"].*)re");
-    static const std::regex condition(R"(^\s*#\s*(if|ifdef|ifndef)\b.*)");
+    // Whether it is C++ that includes it does not change with a build.
+    static const std::regex condition(R"(^\s*#\s*(if|ifdef|ifndef)\b(?!\s+__cplusplus\b).*)");
     const bool is_header = ends_with(file.path, ".h") || ends_with(file.path, ".cuh");
     int number = 0;
     for (const std::string& line : split_lines(file.text)) {

@@ -228,6 +228,9 @@ TEST(LayeringTest, FindsIncludesThatHideTheRoom) {
 TEST(LayeringTest, FindsConditionsInHeaders) {
   EXPECT_THAT(violations_of("src/core/kernels/gemm.h", "#pragma once\n#ifdef TRIVIUM_CUDA\n"),
               ElementsAre(HasSubstr("src/core/kernels/gemm.h:2: a header may not depend")));
+  EXPECT_THAT(violations_of("src/core/api/c.h", "#ifdef __cplusplus\nextern \"C\" {\n#endif\n"),
+              IsEmpty());
+  EXPECT_THAT(violations_of("src/core/api/c.h", "#ifdef __cplusplus_cli\n"), testing::SizeIs(1));
   EXPECT_THAT(violations_of("src/core/kernels/cpu/gemm.cc", "#if defined(__x86_64__)\n"),
               IsEmpty());
 }

@@ -57,9 +57,14 @@ std::string layers_text(const ModelConfig& config) {
 }
 
 void RouteCommands::require_experts() const {
-  if (num_experts(conversation_.model.route(-1)) > 1) return;
+  if (num_experts(shape_at_hand()) > 1) return;
   throw Error(ExitCode::kUsage, "this model is dense: every prompt takes the same " +
                                     layers_text(conversation_.model.config()));
+}
+
+const TaskRoute& RouteCommands::shape_at_hand() const {
+  const TaskRoute* own = route_at_hand();
+  return own == nullptr ? conversation_.model.route(-1) : *own;
 }
 
 const TaskRoute* RouteCommands::route_at_hand() const {
@@ -121,7 +126,7 @@ void RouteCommands::pin(const Arguments& arguments) {
     pins.clear();
   } else {
     for (const std::string& argument : arguments) {
-      const Pin pin = parse_pin(argument, conversation_.model.route(-1));
+      const Pin pin = parse_pin(argument, shape_at_hand());
       std::erase_if(pins, [&](const Pin& old) { return old.place == pin.place; });
       pins.push_back(pin);
     }
@@ -177,7 +182,7 @@ void RouteCommands::disable(const Arguments& arguments) {
   TaskRoute after = before;
   for (const std::string& argument : arguments) {
     after = route_without(conversation_.model, asked.row, after,
-                          parse_pin(argument, conversation_.model.route(-1)));
+                          parse_pin(argument, asked.prompt.route));
   }
   const std::string changes = experts_changed(before, after);
   screen_.out << changes;
@@ -228,7 +233,6 @@ void RouteCommands::gates() {
 }
 
 void RouteCommands::compare(const Arguments& arguments) {
-  const bool is_dense = num_experts(conversation_.model.route(-1)) == 1;
   if (!conversation_.last) require_experts();
   if (arguments.size() != 2) {
     throw Error(ExitCode::kUsage, "name two tasks: /compare sst2 mnli; /tasks lists them");
@@ -238,7 +242,7 @@ void RouteCommands::compare(const Arguments& arguments) {
     return model.route(static_cast<int64_t>(model.tasks().index_of(name)));
   };
   const TaskRoute &a = route_of(arguments[0]), &b = route_of(arguments[1]);
-  if (!is_dense) {
+  if (num_experts(a) > 1 || num_experts(b) > 1) {
     screen_.out << route_comparison(arguments[0], a, arguments[1], b, screen_.style);
   }
   if (conversation_.last) compare_answers(arguments);

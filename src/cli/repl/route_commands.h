@@ -30,6 +30,8 @@ class RouteCommands {
   void require_experts() const;
   // The route of the last prompt, or of the chosen task, without pins; nullptr where there is none.
   const TaskRoute* route_at_hand() const;
+  // The same, or that of no task: which layers have a choice, and of how many.
+  const TaskRoute& shape_at_hand() const;
   std::string experts_changed(const TaskRoute& before, const TaskRoute& after) const;
   void show_change(const std::vector<Pin>& pins_before);
   void show_loss(const std::string& answer, const TaskRoute& before, const TaskRoute& after);

@@ -101,6 +101,7 @@ std::string draw_heading(const Panel& panel, const TerminalStyle& style) {
 
 Cell expert_cell(const std::vector<float>& weights, size_t expert, const Signs& signs) {
   if (weights.size() == 1) return {signs.ordinary, Ink::kDim};
+  if (expert >= weights.size()) return {};  // another layer's pool has more
   const float weight = weights[expert];
   if (weight < kNoWeight) return {signs.none, Ink::kDim};
   const bool is_main = TaskRoute::main_expert(weights) == static_cast<int64_t>(expert);
@@ -212,10 +213,11 @@ std::vector<LayerPlace> differing_layers(const TaskRoute& a, const TaskRoute& b)
         "the routes are of one model");
   std::vector<LayerPlace> places;
   for (const LayerPlace& place : places_of(a)) {
-    if (TaskRoute::main_expert(weights_at(a, place)) !=
-        TaskRoute::main_expert(weights_at(b, place))) {
-      places.push_back(place);
-    }
+    const std::vector<float>&of_a = weights_at(a, place), &of_b = weights_at(b, place);
+    const int64_t expert = TaskRoute::main_expert(of_a);
+    // The last expert of two tasks that have experts of their own is another one.
+    const bool own = a.own && b.own && a.own != b.own && expert + 1 == std::ssize(of_a);
+    if (own || expert != TaskRoute::main_expert(of_b)) places.push_back(place);
   }
   return places;
 }
@@ -223,8 +225,13 @@ std::vector<LayerPlace> differing_layers(const TaskRoute& a, const TaskRoute& b)
 TaskRoute pinned_route(TaskRoute route, const std::vector<Pin>& pins) {
   for (const Pin& pin : pins) {
     std::vector<float>& weights = weights_at(route, pin.place);
+    if (pin.expert >= weights.size()) {
+      throw Error(ExitCode::kUsage, name_of(pin.place) + " has no expert " +
+                                        std::to_string(pin.expert + 1) +
+                                        " for this task, and it is pinned: /pin off");
+    }
     std::fill(weights.begin(), weights.end(), 0.0f);
-    weights.at(pin.expert) = 1.0f;
+    weights[pin.expert] = 1.0f;
   }
   return route;
 }

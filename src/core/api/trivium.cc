@@ -38,6 +38,25 @@ std::filesystem::path library_folder() {
   return std::filesystem::canonical(info.dli_fname).parent_path();
 }
 
+std::filesystem::path shipped_checkpoint() {
+  std::filesystem::path home;
+  try {
+    home = home_folder(library_folder());
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                "no checkpoint is named, and none is shipped beside this library; name a "
+                "checkpoint's folder, or set TRIVIUM_HOME to the folder that holds checkpoints/");
+  }
+  return home / "checkpoints" / "trivium-small";
+}
+
+std::filesystem::path named_checkpoint(const std::string& folder) {
+  if (folder.find('\0') != std::string::npos) {
+    throw Error(ExitCode::kUsage, "the name of the checkpoint's folder has a zero byte in it");
+  }
+  return folder;
+}
+
 ComputeType compute_type(Precision precision) {
   switch (precision) {
     case Precision::kFloat32:
@@ -75,6 +94,11 @@ SearchOptions search_options(const AnswerSettings& settings, LoadedModel& model)
                 "num_beams and top_k may not be negative, temperature must be positive, and top_p "
                 "between 0 and 1");
   }
+  if (!settings.sample && (settings.temperature != 1 || settings.top_k != 0 ||
+                           settings.top_p != 1 || settings.seed != 0)) {
+    throw Error(ExitCode::kUsage,
+                "temperature, top_k, top_p and seed are for sampling alone; set sample");
+  }
   SearchOptions search = model.generator().default_search();
   if (settings.num_beams > 0) search.num_beams = settings.num_beams;
   if (settings.max_length > 0) search.max_length = settings.max_length;
@@ -111,8 +135,7 @@ Generator& Generator::operator=(Generator&& other) noexcept = default;
 Generator Generator::load(const std::string& folder, const LoadSettings& settings) {
   return with_errors([&] {
     const std::filesystem::path checkpoint =
-        folder.empty() ? home_folder(library_folder()) / "checkpoints" / "trivium-small"
-                       : std::filesystem::path(folder);
+        folder.empty() ? shipped_checkpoint() : named_checkpoint(folder);
     return Generator(std::make_unique<State>(checkpoint, engine_options(settings)));
   });
 }
@@ -149,6 +172,9 @@ std::vector<double> Generator::score(const std::string& prompt,
                                      const std::vector<std::string>& options,
                                      const std::string& task) {
   return with_errors([&] {
+    if (options.empty()) {
+      throw Error(ExitCode::kUsage, "there are no options to score; name one at least");
+    }
     return state_->model.generator()
         .score({state_->model.resolve(task, prompt).prompt}, {options})
         .at(0)
@@ -167,6 +193,17 @@ Generator::Route Generator::route_of_prompt(const std::string& prompt) const {
   return with_errors([&] {
     const ResolvedPrompt resolved = state_->model.resolve("", prompt);
     return route_for_caller(resolved.task, resolved.prompt.route);
+  });
+}
+
+std::vector<std::vector<float>> Generator::embed(const std::vector<std::string>& texts,
+                                                 const std::string& task) {
+  return with_errors([&] {
+    const LoadedModel& model = state_->model;
+    const int64_t row = task.empty() ? -1 : static_cast<int64_t>(model.tasks().index_of(task));
+    std::vector<Prompt> prompts;
+    for (const std::string& text : texts) prompts.push_back({text, model.route(row)});
+    return state_->model.generator().sentence_vectors(prompts);
   });
 }
 

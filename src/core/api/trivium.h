@@ -74,13 +74,19 @@ class Generator {
   std::vector<Answer> generate(const std::vector<std::string>& prompts,
                                const std::string& task = "", const AnswerSettings& settings = {});
 
-  // The log-probability of each option as the prompt's answer.
+  // The log-probability of each option (one at least) as the prompt's answer.
   std::vector<double> score(const std::string& prompt, const std::vector<std::string>& options,
                             const std::string& task = "");
 
   // The route of a task; the route that a prompt would take.
   Route route_of_task(const std::string& task) const;
   Route route_of_prompt(const std::string& prompt) const;
+
+  // Of each text the mean of the encoder's output over its tokens, of length 1: [texts][d_model].
+  // Two texts are alike as far as the product of their vectors is near 1. The text is read as it
+  // is, without a template; `task` "" stands for the route of a prompt without a task.
+  std::vector<std::vector<float>> embed(const std::vector<std::string>& texts,
+                                        const std::string& task = "");
 
  private:
   struct State;

@@ -136,5 +136,40 @@ TEST(RoutePictureTest, ComparesTwoTasks) {
   EXPECT_EQ(differing_layers(a, b), (std::vector<LayerPlace>{{false, 1}, {true, 0}}));
 }
 
+// A task that was added has an expert of its own where others have a pool, or an ordinary layer.
+TaskRoute added_route() {
+  TaskRoute route{{{0, 1}, {0, 0, 0, 1}}, {{0, 1, 0}, {1}}};
+  route.own = std::make_shared<const OwnExperts>();
+  return route;
+}
+
+TEST(RoutePictureTest, PoolsThatGrewHaveOneRowMoreWhereTheyGrew) {
+  const TerminalStyle style = plain();
+  const std::string picture = route_picture(added_route(), {}, style);
+  std::vector<std::string> rows;
+  for (const std::string& line : split(picture, '\n')) {
+    if (line.starts_with("expert ")) rows.push_back(line);
+  }
+  ASSERT_EQ(rows.size(), 4u) << picture;
+  const auto cells = [](const std::string& row) {
+    return std::count_if(row.begin() + 8, row.end(), [](char c) { return c != ' '; });
+  };
+  EXPECT_GT(cells(rows[0]), cells(rows[3])) << "layers without a fourth expert show none\n" << picture;
+}
+
+TEST(RoutePictureTest, TheOwnExpertsOfTwoTasksAreDifferentOnes) {
+  const TaskRoute a = added_route(), b = added_route();
+  EXPECT_EQ(differing_layers(a, a).size(), 0u);
+  EXPECT_EQ(differing_layers(a, b), (std::vector<LayerPlace>{{false, 0}, {false, 1}}));
+}
+
+TEST(RoutePictureTest, APinThatTheTaskHasNoExpertForIsNamed) {
+  const TaskRoute shared{{{1}, {0, 0, 1}}, {{0, 1, 0}, {1}}};
+  const std::vector<Pin> pins = {{{false, 1}, 3}};
+  EXPECT_EQ(pinned_route(added_route(), pins).encoder[1], (std::vector<float>{0, 0, 0, 1}));
+  EXPECT_THAT(error_of([&] { pinned_route(shared, pins); }),
+              HasSubstr("encoder 2 has no expert 4 for this task"));
+}
+
 }  // namespace
 }  // namespace trivium::cli

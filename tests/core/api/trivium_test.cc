@@ -68,6 +68,17 @@ TEST_F(GeneratorTest, GivesRoutesOfTasksAndPrompts) {
   EXPECT_EQ(generator_->route_of_prompt("premise and hypothesis").task, "mnli");
 }
 
+TEST_F(GeneratorTest, EmbedsAsTheModelDoes) {
+  const std::vector<std::string> texts = {"a witty film", "how many apples are left"};
+  EXPECT_EQ(generator_->embed(texts, "mnli"),
+            model_->generator().sentence_vectors(
+                {{texts[0], model_->route(1)}, {texts[1], model_->route(1)}}));
+  EXPECT_EQ(generator_->embed({texts[1]}),
+            model_->generator().sentence_vectors({{texts[1], model_->route(-1)}}));
+  EXPECT_NE(generator_->embed({texts[1]}), generator_->embed({texts[1]}, "mnli"));
+  EXPECT_THAT(generator_->embed({}), testing::IsEmpty());
+}
+
 TEST_F(GeneratorTest, SettingsChangeTheSearch) {
   AnswerSettings settings;
   settings.max_length = 3;
@@ -95,6 +106,13 @@ TEST_F(GeneratorTest, WhatACallerCanMendHasACode) {
   settings = {};
   settings.temperature = 0;
   EXPECT_EQ(code_of([&] { generator_->generate({"x"}, "", settings); }), 2);
+  for (const auto& without_sampling :
+       {AnswerSettings{.temperature = 0.5}, AnswerSettings{.top_k = 3},
+        AnswerSettings{.top_p = 0.5}, AnswerSettings{.seed = 1}}) {
+    EXPECT_EQ(code_of([&] { generator_->generate({"x"}, "", without_sampling); }), 2);
+  }
+  EXPECT_EQ(code_of([&] { generator_->score("x", {}); }), 2);
+  EXPECT_EQ(code_of([&] { generator_->embed({"x"}, "no such task"); }), 66);
   LoadSettings load;
   load.threads = -1;
   EXPECT_EQ(code_of([&] { Generator::load(folder().string(), load); }), 2);

@@ -122,8 +122,10 @@ export class Lane {
     this.draw();
   }
   draw() {
-    this.picture.show({name: this.task, layers: this.layers, experts: this.page.experts, own: this.route,
-                       taken: this.taken, pins: this.pins});
+    // A task that was added has experts of its own behind those of the pools.
+    const experts = Math.max(this.page.experts, ...this.route);
+    this.picture.show({name: this.task, layers: this.layers, experts, own: this.route, taken: this.taken,
+                       pins: this.pins});
   }
 
   // What requests have besides the input.
