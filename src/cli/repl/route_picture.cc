@@ -216,7 +216,8 @@ std::vector<LayerPlace> differing_layers(const TaskRoute& a, const TaskRoute& b)
     const std::vector<float>&of_a = weights_at(a, place), &of_b = weights_at(b, place);
     const int64_t expert = TaskRoute::main_expert(of_a);
     // The last expert of two tasks that have experts of their own is another one.
-    const bool own = a.own && b.own && a.own != b.own && expert + 1 == std::ssize(of_a);
+    const bool own =
+        a.own && b.own && a.own != b.own && of_a.size() > 1 && expert + 1 == std::ssize(of_a);
     if (own || expert != TaskRoute::main_expert(of_b)) places.push_back(place);
   }
   return places;

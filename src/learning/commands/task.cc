@@ -13,7 +13,6 @@
 #include "core/base/logging.h"
 #include "core/checkpoint/added_task.h"
 #include "core/data/gym.h"
-#include "core/data/table_file.h"
 #include "core/evaluation/answer_text.h"
 #include "core/evaluation/evaluator.h"
 #include "learning/adaptation/new_task.h"
@@ -197,8 +196,12 @@ void run_add(const AddFlags& flags) {
   set_threads(flags.threads);
   Task task = plain_task(flags.name);
   if (!flags.examples.empty()) {
-    task = load_example_file(flags.examples, flags.name);
-    spdlog::info("{}: {}", flags.examples, table_task_text(task));
+    const Gym file(flags.examples);
+    if (file.task_names().size() != 1) {
+      throw Error(ExitCode::kUsage, "--examples takes one file of one task");
+    }
+    task = file.load_task(file.task_names()[0]);
+    task.name = flags.name;
   }
   const std::string folder = cli::checkpoint_folder(flags.checkpoint);
   spdlog::info("reading {}", folder);
