@@ -122,6 +122,23 @@ SampleResult tune_on_sample(const Checkpoint& start, const FewShotTask& task,
 
 }  // namespace
 
+const EnumNames<FewShotPreset>& few_shot_preset_names() {
+  static const EnumNames<FewShotPreset> names = {{"quick", FewShotPreset::kQuick},
+                                                 {"paper", FewShotPreset::kPaper}};
+  return names;
+}
+
+FewShotSettings few_shot_settings(FewShotPreset preset) {
+  FewShotSettings settings;
+  if (preset == FewShotPreset::kPaper) return settings;
+  settings.rank = 8;
+  settings.learning_rates = {2e-3};
+  settings.batch_sizes = {8};
+  settings.eval_every = 50;
+  settings.optimiser.steps = 100;
+  return settings;
+}
+
 OptimiserSettings few_shot_optimiser() {
   OptimiserSettings settings;
   settings.steps = 1000;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/enum_names.h"
 #include "core/base/json.h"
 #include "core/evaluation/arg.h"
 #include "learning/adaptation/few_shot_sample.h"
@@ -19,6 +20,13 @@ namespace trivium::learning {
 // The optimiser of the protocol: 1000 steps, 10 % warm-up, clip 0.1, weight decay 0.01. Its
 // learning rate and seed come from the grid and the sample.
 OptimiserSettings few_shot_optimiser();
+
+// How much is spent on a task.
+enum class FewShotPreset {
+  kQuick,  // "quick": differences of low rank, one run a sample: a minute or less
+  kPaper,  // "paper": all weights of the start, the source's grid: nine runs of 1000 steps a sample
+};
+const EnumNames<FewShotPreset>& few_shot_preset_names();
 
 struct FewShotSettings {
   std::vector<uint64_t> seeds = {100, 13, 21, 42, 87};  // one data sample each
@@ -35,6 +43,9 @@ struct FewShotSettings {
   torch::Device device = torch::kCPU;
   const std::atomic<bool>* stop = nullptr;  // ends the tuning between two steps: Error kInterrupted
 };
+
+// The settings of a preset; those of the paper are FewShotSettings' defaults.
+FewShotSettings few_shot_settings(FewShotPreset preset);
 
 // The seeds of the task's data samples: its own where it comes as one sample (CrossFit's).
 std::vector<uint64_t> seeds_of(const FewShotTask& task, const FewShotSettings& settings);

@@ -44,8 +44,30 @@ struct AdaptFlags {
   uint64_t random_seed = 42;
   int threads = 0;
   bool json = false;
-  FewShotSettings settings;
+  FewShotPreset preset = FewShotPreset::kQuick;
+  // What is given instead of the preset's.
+  std::optional<int64_t> steps, eval_every, rank;
+  std::vector<double> learning_rates;
+  std::vector<int64_t> batch_sizes;
+  FewShotSettings settings;  // everything else
 };
+
+// The settings that the flags ask for.
+FewShotSettings settings_of(const AdaptFlags& flags) {
+  FewShotSettings settings = few_shot_settings(flags.preset);
+  settings.per_class = flags.settings.per_class;
+  settings.total = flags.settings.total;
+  settings.max_source_length = flags.settings.max_source_length;
+  settings.max_target_length = flags.settings.max_target_length;
+  settings.mode = flags.settings.mode;
+  settings.optimiser.precision = flags.settings.optimiser.precision;
+  settings.optimiser.steps = flags.steps.value_or(settings.optimiser.steps);
+  settings.eval_every = flags.eval_every.value_or(settings.eval_every);
+  settings.rank = flags.rank.value_or(settings.rank);
+  if (!flags.learning_rates.empty()) settings.learning_rates = flags.learning_rates;
+  if (!flags.batch_sizes.empty()) settings.batch_sizes = flags.batch_sizes;
+  return settings;
+}
 
 // The scores in what an earlier `adapt --json` printed.
 MethodScores read_scores(const std::string& path) {
@@ -64,6 +86,21 @@ MethodScores read_scores(const std::string& path) {
   return scores;
 }
 
+// What is tuned: a routed checkpoint keeps its pools where all weights are.
+StartKind start_of(const AdaptFlags& flags, const Checkpoint& checkpoint) {
+  const bool is_low_rank = flags.settings.rank > 0;
+  const bool is_routed = checkpoint.model->is_routed();
+  if (flags.start.empty()) {
+    return !is_routed ? StartKind::kDense : is_low_rank ? StartKind::kSqueezed : StartKind::kRouted;
+  }
+  const StartKind kind = start_kind(flags.start);
+  if (is_low_rank && is_routed && kind != StartKind::kSqueezed && kind != StartKind::kFrozen) {
+    throw Error(ExitCode::kUsage, "differences are tuned of a dense start: leave --start " +
+                                      flags.start + " out, or give --preset paper or --rank 0");
+  }
+  return kind;
+}
+
 class Adaptation {
  public:
   explicit Adaptation(AdaptFlags flags)
@@ -72,9 +109,8 @@ class Adaptation {
         prompts_(cli::prompts_folder()),
         checkpoint_(checked(flags_, gym_)) {
     if (!flags_.base.empty()) base_ = read_scores(flags_.base);
-    kind_ = start_kind(!flags_.start.empty()            ? flags_.start
-                       : checkpoint_.model->is_routed() ? "routed"
-                                                        : "dense");
+    flags_.settings = settings_of(flags_);
+    kind_ = start_of(flags_, checkpoint_);
     method_.name = flags_.checkpoint + ", " + name_of(kind_) + ", few-shot";
     flags_.settings.seeds.resize(static_cast<size_t>(flags_.samples));
     flags_.settings.device = parse_device(flags_.device);
@@ -188,27 +224,35 @@ class Adaptation {
   std::vector<std::string> routes_;  // of results_
 };
 
-void add_tuning_flags(CLI::App& command, FewShotSettings& settings) {
+void add_tuning_flags(CLI::App& command, AdaptFlags& flags) {
+  FewShotSettings& settings = flags.settings;
   const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 40);
-  command.add_option("--steps", settings.optimiser.steps, "optimiser steps of every run")
-      ->check(positive)
-      ->capture_default_str();
-  command.add_option("--eval-every", settings.eval_every, "steps between scores on the dev sample")
-      ->check(positive)
-      ->capture_default_str();
-  command.add_option("--learning-rates", settings.learning_rates, "of the grid: RATE,RATE...")
-      ->delimiter(',')
-      ->check(CLI::Range(1e-9, 1.0))
-      ->capture_default_str();
-  command.add_option("--batch-sizes", settings.batch_sizes, "of the grid, in examples: N,N...")
-      ->delimiter(',')
-      ->check(CLI::Range(int64_t{1}, int64_t{4096}))
-      ->capture_default_str();
+  cli::add_choice(
+      command, "--preset", flags.preset, few_shot_preset_names(),
+      "quick: differences of low rank, a minute or less a sample; paper: all weights, a "
+      "grid of nine runs");
+  command.add_option("--steps", flags.steps, "optimiser steps of every run [100; paper: 1000]")
+      ->check(positive);
   command
-      .add_option("--rank", settings.rank,
-                  "of differences of the layers, which are tuned instead of all weights; 0: all")
-      ->check(CLI::Range(int64_t{0}, int64_t{4096}))
-      ->capture_default_str();
+      .add_option("--eval-every", flags.eval_every,
+                  "steps between scores on the dev sample [50; paper: 100]")
+      ->check(positive);
+  command
+      .add_option("--learning-rates", flags.learning_rates,
+                  "of the grid: RATE,RATE... [0.002; paper: 1e-5,2e-5,5e-5]")
+      ->delimiter(',')
+      ->check(CLI::Range(1e-9, 1.0));
+  command
+      .add_option("--batch-sizes", flags.batch_sizes,
+                  "of the grid, in examples: N,N... [8; paper: 2,4,8]")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{1}, int64_t{4096}));
+  command
+      .add_option(
+          "--rank", flags.rank,
+          "of differences of the layers, which are tuned instead of all weights; 0: all [8; "
+          "paper: 0]")
+      ->check(CLI::Range(int64_t{0}, int64_t{4096}));
   command.add_option("--per-class", settings.per_class, "examples a label, of a fixed label set")
       ->check(positive)
       ->capture_default_str();
@@ -235,14 +279,16 @@ void add_adapt_flags(CLI::App& command, AdaptFlags& flags) {
   command.add_option("--task", flags.tasks, "task or tasks to adapt to: NAME,NAME...")
       ->delimiter(',')
       ->required();
-  command.add_option("--start", flags.start, "what to tune [routed; of a dense checkpoint: dense]")
+  command
+      .add_option("--start", flags.start,
+                  "what to tune [squeezed; paper: routed; of a dense checkpoint: dense]")
       ->check(CLI::IsMember(start_names()));
   command.add_option("--vectors", flags.vectors,
                      "task vectors' file: the task's own row makes its route");
   command.add_option("--samples", flags.samples, "data samples: the first of 100, 13, 21, 42, 87")
       ->check(CLI::Range(int64_t{1}, int64_t{5}))
       ->capture_default_str();
-  add_tuning_flags(command, flags.settings);
+  add_tuning_flags(command, flags);
   cli::add_choice(command, "--mode", flags.settings.mode, evaluation_mode_names(),
                   "how to score: what the model writes, or the likeliest of a task's options");
   command.add_option("--test-limit", flags.test_limit, "only the first test records; 0: all")

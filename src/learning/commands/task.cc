@@ -15,6 +15,7 @@
 #include "core/data/gym.h"
 #include "core/evaluation/answer_text.h"
 #include "core/evaluation/evaluator.h"
+#include "learning/adaptation/few_shot.h"
 #include "learning/adaptation/new_task.h"
 #include "learning/adaptation/own_experts.h"
 #include "learning/reference/fixed_route.h"
@@ -264,15 +265,12 @@ void add_vector(CLI::App& task) {
 
 void add_add(CLI::App& task) {
   auto flags = std::make_shared<AddFlags>();
+  const FewShotSettings quick = few_shot_settings(FewShotPreset::kQuick);
   OptimiserSettings& optimiser = flags->experts.optimiser;
-  optimiser.steps = 200;
-  optimiser.learning_rate = 2e-3;
-  optimiser.weight_decay = 0;
-  optimiser.dropout = 0;
-  optimiser.warmup = 0.1;
-  optimiser.clip = 1;
-  optimiser.label_smoothing = 0;
-  optimiser.loss = LossReduction::kExampleMean;
+  optimiser = quick.optimiser;
+  optimiser.learning_rate = quick.learning_rates[0];
+  flags->experts.rank = quick.rank;
+  flags->experts.batch_size = quick.batch_sizes[0];
   CLI::App* command =
       task.add_subcommand("add", "teach a checkpoint a new task, with experts of its own");
   command->add_option("name", flags->name, "the new task's name")->required();

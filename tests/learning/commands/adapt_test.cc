@@ -86,17 +86,31 @@ TEST_F(AdaptTest, TunesScoresAndWritesTheModel) {
 }
 
 TEST_F(AdaptTest, ComparesWithABase) {
-  const cli::Outcome base = adapt({"--start", "averaged", "--json"});
+  const cli::Outcome base = adapt({"--start", "averaged", "--preset", "paper", "--json"});
   ASSERT_EQ(base.code, 0) << base.err;
   const fs::path file = temporary_.path() / "base.json";
   const fs::path bars = temporary_.path() / "bars.svg";
   write_file_atomically(file, base.out);
   const cli::Outcome outcome = adapt({"--base", file.string(), "--bars", bars.string()});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("routed, few-shot over " + model_ + ", averaged"));
+  EXPECT_THAT(outcome.out, HasSubstr("squeezed, few-shot over " + model_ + ", averaged"));
   EXPECT_TRUE(fs::exists(bars));
   write_file_atomically(file, R"({"name": "x", "tasks": [{"task": "reviews", "samples": []}]})");
   EXPECT_EQ(adapt({"--base", file.string()}).code, 65);
+}
+
+TEST_F(AdaptTest, APresetIsWhatItSaysAndFlagsGoBeforeIt) {
+  const cli::Outcome paper = cli::run_program(
+      {"adapt", model_, "--gym", gym_.string(), "--task", "reviews", "--samples", "1", "--threads",
+       "1", "--preset", "paper", "--steps", "1", "--batch-sizes", "2", "--json"});
+  ASSERT_EQ(paper.code, 0) << paper.err;
+  const Json json = Json::parse(paper.out);
+  EXPECT_EQ(json.at("start"), "routed");
+  EXPECT_EQ(json.at("steps"), 1);
+  EXPECT_EQ(json.at("tasks").at(0).at("samples").at(0).at("cells").size(), 3u) << "three rates";
+  const cli::Outcome mixed = adapt({"--start", "averaged"});
+  EXPECT_EQ(mixed.code, 2);
+  EXPECT_THAT(mixed.err, HasSubstr("give --preset paper"));
 }
 
 // What task add takes as --examples, and CrossFit's files.
