@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "cli/batch/result_file.h"
+#include "cli/batch/done_lines.h"
+#include "cli/batch/run_settings.h"
 #include "cli/output/output.h"
 #include "cli/program/choice.h"
 #include "cli/program/stop_signal.h"
@@ -12,9 +13,9 @@
 namespace trivium::cli {
 namespace {
 
-constexpr int64_t kShownErrors = 10;
 constexpr const char* kTooLong = "too_long";
 constexpr const char* kNoTask = "no_task";
+constexpr const char* kError = "error";
 
 bool is_soft(const std::vector<std::vector<float>>& stack) {
   for (const std::vector<float>& layer : stack) {
@@ -49,16 +50,17 @@ class BatchRun {
  public:
   explicit BatchRun(BatchFlags flags)
       : flags_(std::move(flags)),
-        output_(flags_.output, flags_.overwrite),
+        output_(flags_.output, flags_.old_file),
         reader_(flags_.input, flags_.format, stop_requested(), window_lines(flags_)),
         model_(load_model(flags_.model, flags_.generator)) {
     if (!flags_.task.empty()) model_.tasks().index_of(flags_.task);  // unknown: before any work
+    output_.hold_to(run_settings(*flags_.command, model_.folder()));
   }
 
   int run(const BatchAnswerer& answer) {
     bool complete = true;
-    while (complete && !stop_requested()) {
-      const std::vector<Request> window = reader_.next_window();
+    std::vector<Request> window = output_.is_continued() ? skip_done() : reader_.next_window();
+    for (; complete && !stop_requested(); window = reader_.next_window()) {
       if (window.empty()) break;
       if (!stop_requested()) complete = answer_window(window, answer);
     }
@@ -69,6 +71,36 @@ class BatchRun {
   }
 
  private:
+  // Passes over the windows whose results the part has, and returns the first other one. A window
+  // is answered as a whole, so that its batches are those of an undisturbed run.
+  std::vector<Request> skip_done() {
+    DoneLines done(output_.part());
+    std::vector<Request> window = reader_.next_window();
+    while (!window.empty()) {
+      const auto results = done.next(window);
+      if (!results) break;
+      for (const Json& result : *results) count(result);
+      window = reader_.next_window();
+    }
+    if (window.empty() && !stop_requested() && done.has_more()) {
+      throw Error(ExitCode::kExists, output_.part().string() +
+                                         " holds more lines than the input; name another "
+                                         "--output, or say --overwrite");
+    }
+    if (!stop_requested()) output_.keep(done.bytes());
+    spdlog::info("{} lines were done before", written_);
+    return window;
+  }
+
+  void count(const Json& result) {
+    const std::string finish = result.value("finish", "");
+    cut_ += result.value("truncated", false);
+    too_long_ += finish == kTooLong;
+    no_task_ += finish == kNoTask;
+    errors_ += finish == kError;
+    ++written_;
+  }
+
   // Returns false where not every line got its result.
   bool answer_window(const std::vector<Request>& window, const BatchAnswerer& answer) {
     std::vector<BatchItem> items;
@@ -96,11 +128,8 @@ class BatchRun {
         fail(item);
       }
       if (!item.result) break;
-      cut_ += item.result->value("truncated", false);
-      too_long_ += item.result->value("finish", "") == kTooLong;
-      no_task_ += item.result->value("finish", "") == kNoTask;
+      count(*item.result);
       lines += to_json_line(*item.result) + "\n";
-      ++written_;
     }
     output_.write(lines);
     return items.back().result.has_value();
@@ -133,9 +162,9 @@ class BatchRun {
   void fail(BatchItem& item) {
     const std::string message = reader_.place(item.request.line) + ": " + item.request.error;
     if (flags_.strict) throw Error(ExitCode::kBadData, message);
-    if (++errors_ <= kShownErrors) spdlog::warn("{}", message);
+    if (++shown_errors_ <= kShownErrors) spdlog::warn("{}", message);
     item.result = result_head(item);
-    item.result->update({{"finish", "error"}, {"error", message}});
+    item.result->update({{"finish", kError}, {"error", message}});
   }
 
   void report() const {
@@ -167,8 +196,9 @@ class BatchRun {
 
   int stopped() const {
     const bool in_file = !output_.is_standard_output() && written_ > 0;
-    spdlog::warn("stopped after {} lines{}", written_,
-                 in_file ? "; they are in " + output_.part().string() : "");
+    spdlog::warn(
+        "stopped after {} lines{}", written_,
+        in_file ? "; they are in " + output_.part().string() + ", and --resume goes on" : "");
     return static_cast<int>(ExitCode::kInterrupted);
   }
 
@@ -177,6 +207,7 @@ class BatchRun {
   RequestReader reader_;
   LoadedModel model_;
   int64_t errors_ = 0;
+  int64_t shown_errors_ = 0;
   int64_t written_ = 0;
   int64_t cut_ = 0;       // results of texts that were cut
   int64_t too_long_ = 0;  // lines that got no answer for their length
@@ -196,7 +227,10 @@ void add_batch_flags(CLI::App& command, BatchFlags& flags) {
       "by whether the first value begins with {");
   command.add_option("--task", flags.task, "the task of lines that name none [the nearest known]");
   command.add_flag("--strict", flags.strict, "end at the first bad line");
-  command.add_flag("--overwrite", flags.overwrite, "replace the --output file");
+  add_old_file_flags(command, flags.old_file);
+  command.add_flag("--dry-run", flags.dry_run,
+                   "read and check all, print what would be done as JSON, and answer nothing");
+  flags.command = &command;
   command.add_option("--batch-size", flags.generator.batch_size, "prompts in a batch, at most")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();

@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "cli/batch/request.h"
+#include "cli/batch/result_file.h"
 #include "cli/program/model_flags.h"
 
 namespace trivium::cli {
+
+// Bad lines that are said one by one on standard error; the rest is counted.
+inline constexpr int64_t kShownErrors = 10;
 
 struct BatchFlags {
   ModelFlags model;
@@ -18,7 +22,9 @@ struct BatchFlags {
   std::string input = "-", output = "-", task;
   InputFormat format = InputFormat::kAuto;
   OnLong on_long = OnLong::kTruncate;
-  bool overwrite = false, strict = false;
+  OldFile old_file = OldFile::kRefused;  // --overwrite, --resume
+  bool strict = false, dry_run = false;
+  const CLI::App* command = nullptr;  // whose flags these are
 };
 void add_batch_flags(CLI::App& command, BatchFlags& flags);
 
@@ -55,6 +61,10 @@ Json route_summary(const TaskRoute& route);
 // Reads requests and writes a result line for each, window by window. A bad line becomes an error
 // line, or with --strict an Error. Returns the exit code: kOk, kBadData where there was a bad line,
 // kInterrupted after Ctrl-C.
+//
+// A run whose --output is a file and that was stopped, however it ended, is gone on with by
+// OldFile::kContinued: windows whose results are all there are not answered again, and the file
+// becomes the one that an undisturbed run writes.
 int run_batch(BatchFlags flags, const BatchAnswerer& answer);
 
 }  // namespace trivium::cli

@@ -16,6 +16,7 @@ void add_commands(CLI::App& app, int& status) {
   add_verify_command(app);
   add_tokenizer_command(app);
   add_bench_command(app);
+  add_doctor_command(app, status);
 }
 
 void add_train_command_names(CLI::App& app, const std::vector<std::string>& arguments) {

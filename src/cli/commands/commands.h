@@ -27,5 +27,6 @@ void add_export_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_tokenizer_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+void add_doctor_command(CLI::App& app, int& status);
 
 }  // namespace trivium::cli

@@ -1,14 +1,19 @@
 // trivium eval: scores on a gym's tasks, with the routes of the tasks or of their nearest known
 // ones.
 #include <algorithm>
+#include <fstream>
 #include <memory>
 
+#include "cli/batch/dry_run.h"
+#include "cli/batch/result_file.h"
+#include "cli/batch/run_settings.h"
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
 #include "cli/output/progress_bar.h"
 #include "cli/program/choice.h"
 #include "cli/program/given_paths.h"
 #include "cli/program/home.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
@@ -38,14 +43,16 @@ constexpr int kResamples = 1000;
 struct EvalFlags {
   ModelFlags model;
   GeneratorOptions generator;
-  std::string gym, part = "seen", predictions;
+  std::string gym, part = "seen", output = "-", predictions;
   Split records = Split::kTest;
   EvaluationMode mode = EvaluationMode::kGeneration;
   OnLong on_long = OnLong::kTruncate;
   std::vector<std::string> tasks;
   int64_t limit = 0;
   int num_beams = 0;  // 0: the checkpoint's
-  bool json = false, markdown = false, overwrite = false;
+  bool json = false, markdown = false, dry_run = false;
+  OldFile old_file = OldFile::kRefused;
+  const CLI::App* command = nullptr;
 };
 
 class Evaluation {
@@ -54,12 +61,15 @@ class Evaluation {
       : flags_(std::move(flags)),
         gym_(flags_.gym),
         prompts_(home_folder() / "prompts"),
-        tasks_(gym_.chosen_tasks(flags_.part, flags_.tasks)) {
+        tasks_(gym_.chosen_tasks(flags_.part, flags_.tasks)),
+        output_(flags_.output, flags_.old_file) {
     make_predictions_folder();
   }
 
   int run() {
     LoadedModel model = load_model(flags_.model, flags_.generator);
+    output_.hold_to(run_settings(*flags_.command, model.folder()));
+    if (output_.is_continued()) take_done();
     SearchOptions search = model.generator().default_search();
     if (flags_.num_beams > 0) search.num_beams = flags_.num_beams;
     num_beams_ = search.num_beams;
@@ -68,6 +78,10 @@ class Evaluation {
     bool all_well = true;
     int64_t done = 0;
     for (const std::string& name : tasks_) {
+      if (has_score(name)) {
+        ++done;
+        continue;
+      }
       progress.begin(done, name);
       try {
         if (!evaluate(name, model, evaluator)) break;
@@ -80,11 +94,13 @@ class Evaluation {
       }
     }
     progress.clear();
-    print();
     if (stop_requested()) {
-      spdlog::warn("stopped after {} of {} tasks", report_.rows().size(), tasks_.size());
+      if (!output_.has_part()) output_.write(text());
+      spdlog::warn("stopped after {} of {} tasks{}", report_.rows().size(), tasks_.size(),
+                   output_.has_part() ? "; --resume goes on" : "");
       return static_cast<int>(ExitCode::kInterrupted);
     }
+    output_.finish_as(text());
     return static_cast<int>(all_well ? ExitCode::kOk : ExitCode::kBadData);
   }
 
@@ -97,10 +113,30 @@ class Evaluation {
     std::filesystem::create_directories(folder, error);
     if (error)
       throw Error(ExitCode::kIo, "cannot make " + folder.string() + ": " + error.message());
-    if (!flags_.overwrite && !std::filesystem::is_empty(folder)) {
+    if (flags_.old_file == OldFile::kRefused && !std::filesystem::is_empty(folder)) {
       throw Error(ExitCode::kExists,
                   folder.string() + " is not empty; name another folder, or say --overwrite");
     }
+  }
+
+  // The scores that a run of before had got to. A line that is not whole is the end of a write that
+  // was cut off.
+  void take_done() {
+    std::ifstream part(output_.part(), std::ios::binary);
+    uint64_t bytes = 0;
+    for (std::string line; std::getline(part, line) && !part.eof();) {
+      const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (json.is_discarded()) break;
+      report_.add(report_row(json, output_.part().string()));
+      bytes += line.size() + 1;
+    }
+    output_.keep(bytes);
+    spdlog::info("{} tasks were done before", report_.rows().size());
+  }
+
+  bool has_score(const std::string& task) const {
+    return std::any_of(report_.rows().begin(), report_.rows().end(),
+                       [&](const ReportRow& row) { return row.score.task == task; });
   }
 
   // Returns false where it was stopped before the task's end.
@@ -116,6 +152,7 @@ class Evaluation {
     last_ = row.score;
     last_.items.clear();
     row.score.items.clear();
+    if (output_.has_part()) output_.write(to_json_line(to_json(row)) + "\n");
     report_.add(std::move(row));
     return true;
   }
@@ -151,28 +188,63 @@ class Evaluation {
                           lines);
   }
 
-  void print() const {
-    std::string text;
-    if (flags_.json) {
-      Json json = report_.to_json();
-      json["records"] = name_in(scored_split_names(), flags_.records);
-      json["mode"] = name_in(evaluation_mode_names(), flags_.mode);
-      json["num_beams"] = num_beams_;
-      text = to_json_line(json) + "\n";
-    } else {
-      text = flags_.markdown ? report_.to_markdown() : report_.to_text();
-    }
-    write_output(text);
+  // The report in the form that was asked for.
+  std::string text() const {
+    if (!flags_.json) return flags_.markdown ? report_.to_markdown() : report_.to_text();
+    Json json = report_.to_json();
+    json["records"] = name_in(scored_split_names(), flags_.records);
+    json["mode"] = name_in(evaluation_mode_names(), flags_.mode);
+    json["num_beams"] = num_beams_;
+    return to_json_line(json) + "\n";
   }
 
   EvalFlags flags_;
   Gym gym_;
   PromptLibrary prompts_;
   std::vector<std::string> tasks_;
+  ResultFile output_;  // on the way a line for each task that is done, in the end the report
   Report report_;
   TaskScore last_;
   int num_beams_ = 1;
 };
+
+// --dry-run: reads the tasks and finds their routes, as the run would, and prints what it would do.
+int run_dry_eval(const EvalFlags& flags) {
+  const Gym gym(flags.gym);
+  const PromptLibrary prompts(home_folder() / "prompts");
+  const std::vector<std::string> names = gym.chosen_tasks(flags.part, flags.tasks);
+  check_result_file(flags.output, flags.old_file);
+  LoadedModel model = load_model(flags.model, flags.generator);
+  const SearchOptions search = model.generator().default_search();
+  const int64_t beams = flags.num_beams > 0 ? flags.num_beams : search.num_beams;
+  Json tasks = Json::array();
+  for (const std::string& name : names) {
+    if (stop_requested()) return static_cast<int>(ExitCode::kInterrupted);
+    try {
+      const EvaluationTask task = load_evaluation_task(
+          gym, model.tasks(), prompts, name, flags.records, static_cast<size_t>(flags.limit));
+      const RouteChoice choice =
+          choose_route(model.tasks(), model.finder(), name, task.train_inputs);
+      tasks.push_back({{"task", name},
+                       {"family", task.family},
+                       {"metric", task.metric},
+                       {"examples", task.examples.size()},
+                       {"route", choice.source}});
+    } catch (const Error& error) {
+      spdlog::warn("{} would be left out: {}", name, error.what());
+    }
+  }
+  const bool all_well = tasks.size() == names.size();
+  const int64_t tokens = flags.generator.batch_size * beams * search.max_length +
+                         std::max(flags.generator.batch_tokens, flags.generator.max_source_length);
+  write_output(to_json_line({{"dry_run", true},
+                             {"checkpoint", model.folder().string()},
+                             {"tasks", tasks},
+                             {"output", flags.output},
+                             {"memory", memory_report(model, flags.model, tokens)}}) +
+               "\n");
+  return static_cast<int>(all_well ? ExitCode::kOk : ExitCode::kBadData);
+}
 
 void add_eval_flags(CLI::App& command, EvalFlags& flags) {
   command.add_option("--gym", flags.gym, "gym folder: split.json and a folder a task")->required();
@@ -195,9 +267,16 @@ void add_eval_flags(CLI::App& command, EvalFlags& flags) {
   command.add_option("--max-input", flags.generator.max_source_length, "tokens of an input")
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
+  command.add_option("--output", flags.output, "file of the report; -: standard output")
+      ->capture_default_str();
   command.add_option("--predictions", flags.predictions, "folder for TASK.jsonl files of answers");
-  command.add_flag("--overwrite", flags.overwrite, "write into a --predictions folder with files");
-  CLI::Option* json = command.add_flag("--json", flags.json, "one JSON object instead of a table");
+  add_old_file_flags(command, flags.old_file);
+  command.get_option("--overwrite")
+      ->description("replace the --output file; write into a --predictions folder with files");
+  command.add_flag("--dry-run", flags.dry_run,
+                   "read and check all, print what would be done as JSON, and score nothing");
+  flags.command = &command;
+  CLI::Option* json = add_json_flag(command, flags.json);
   command.add_flag("--markdown", flags.markdown, "a Markdown table, for a model card")
       ->excludes(json);
   add_on_long_flag(command, flags.on_long);
@@ -214,7 +293,7 @@ void add_eval_command(CLI::App& app, int& status) {
   command->callback([flags, &status] {
     watch_stop_signals();
     flags->generator.stop = &stop_requested();
-    status = Evaluation(*flags).run();
+    status = flags->dry_run ? run_dry_eval(*flags) : Evaluation(*flags).run();
   });
 }
 

@@ -8,9 +8,12 @@
 #include <utility>
 
 #include "cli/commands/commands.h"
+#include "cli/output/output.h"
 #include "cli/program/choice.h"
 #include "cli/program/given_paths.h"
+#include "cli/program/json_flag.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/logging.h"
 #include "core/checkpoint/added_task.h"
 #include "core/checkpoint/checkpoint.h"
@@ -30,6 +33,7 @@ struct ExportFlags {
   ExportFormat format = ExportFormat::kTrivium;
   std::optional<StorageKind> storage;  // none: int8 of a checkpoint, float32 for others
   int64_t shard_megabytes = 4096;
+  bool json = false;
 };
 
 // Makes `info` that of an ordinary dense model of the task alone, and returns its tensors.
@@ -101,6 +105,7 @@ void run_export(const ExportFlags& flags) {
     if (entry.is_regular_file()) bytes += entry.file_size();
   }
   spdlog::info("wrote {} ({:.1f} MB)", flags.output, static_cast<double>(bytes) / 1e6);
+  if (flags.json) write_output(to_json_line({{"output", flags.output}, {"bytes", bytes}}) + "\n");
 }
 
 }  // namespace
@@ -126,6 +131,7 @@ void add_export_command(CLI::App& app) {
   command->add_option("--shard-mb", flags->shard_megabytes, "largest file, in 10^6 bytes")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  add_json_flag(*command, flags->json, "what was written as one JSON object; an error is one too");
   command->footer(
       "Example:\n"
       "  trivium export --checkpoint checkpoints/trivium-small --task sst2 --output runs/sst2");

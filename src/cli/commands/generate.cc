@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/batch/batch.h"
+#include "cli/batch/dry_run.h"
 #include "cli/commands/commands.h"
 #include "core/base/error.h"
 
@@ -35,6 +36,12 @@ Json result_of(const BatchItem& item, const Answer& answer) {
 }
 
 int run_generate(const BatchFlags& flags, const SearchFlags& search_flags) {
+  if (flags.dry_run) {
+    return run_dry(flags, [&](LoadedModel& model, const BatchItem& /*item*/) {
+      const SearchOptions search = search_options(search_flags, model);
+      return int64_t{search.num_beams} * search.max_length;
+    });
+  }
   return run_batch(flags, [&](LoadedModel& model, const std::vector<BatchItem*>& items) {
     std::vector<Prompt> prompts;
     for (const BatchItem* item : items) prompts.push_back(item->resolved.prompt);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/program/home.h"
+#include "cli/program/json_flag.h"
 #include "core/base/logging.h"
 
 namespace trivium::cli {
@@ -29,7 +30,7 @@ void add_feature_flags(CLI::App& command, FeatureFlags& flags) {
   command.add_option("--gym", flags.gym, "gym folder: split.json and a folder a task")->required();
   command.add_option("--features", flags.labels,
                      "hand-labelled features (TOML) [configs/task_features.toml]");
-  command.add_flag("--json", flags.json, "one JSON object instead of a table");
+  add_json_flag(command, flags.json);
 }
 
 }  // namespace trivium::cli

@@ -9,6 +9,7 @@
 #include "cli/output/output.h"
 #include "cli/program/given_paths.h"
 #include "cli/program/home.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
 #include "core/analysis/correlation_report.h"
 #include "core/analysis/heat_map.h"
@@ -82,7 +83,7 @@ void run_show(const RoutesFlags& flags) {
 void write_picture(const RoutesFlags& flags, const std::string& title,
                    const std::vector<RouteFrame>& frames) {
   check_ending(flags.output, {".html", ".svg"}, "--output");
-  ResultFile file(flags.output, flags.overwrite);
+  ResultFile file(flags.output, flags.overwrite ? OldFile::kReplaced : OldFile::kRefused);
   file.write(fs::path(flags.output).extension() == ".svg" ? heat_map_svg(frames.back().routes)
                                                           : routes_page(title, frames));
   file.finish();
@@ -143,9 +144,7 @@ void add_part(CLI::App& routes, const char* name, const char* help, const char* 
   command->callback([flags, run] { run(*flags); });
 }
 
-void add_json_flag(CLI::App& command, RoutesFlags& flags) {
-  command.add_flag("--json", flags.json, "one JSON object instead of a table");
-}
+void add_show_flags(CLI::App& command, RoutesFlags& flags) { add_json_flag(command, flags.json); }
 
 void add_output_flags(CLI::App& command, RoutesFlags& flags) {
   command.add_option("--output,-o", flags.output, "the page (FILE.html) or picture (FILE.svg)")
@@ -171,7 +170,7 @@ void add_routes_command(CLI::App& app) {
   CLI::App* routes = app.add_subcommand("routes", "show, draw and explain the tasks' routes");
   routes->require_subcommand(1);
   add_part(*routes, "show", "every task's route as a table", "Example:\n  trivium routes show",
-           run_show, add_json_flag);
+           run_show, add_show_flags);
   add_part(*routes, "plot", "a heat map of every task's route: a page to explore, or a picture",
            "The page needs no network: it sorts, compares tasks and tells exact weights.\n"
            "Example:\n  trivium routes plot --output routes.html",

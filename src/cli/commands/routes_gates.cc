@@ -58,7 +58,7 @@ void run(const RoutesGatesFlags& flags) {
     texts.push_back(std::move(gates));
   }
   check_ending(flags.output, {".html"}, "--output");
-  ResultFile file(flags.output, flags.overwrite);
+  ResultFile file(flags.output, flags.overwrite ? OldFile::kReplaced : OldFile::kRefused);
   file.write(gates_page("Gates of " + model.folder().lexically_normal().string(), texts));
   file.finish();
 }

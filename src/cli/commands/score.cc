@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/batch/batch.h"
+#include "cli/batch/dry_run.h"
 #include "cli/commands/commands.h"
 #include "core/base/error.h"
 
@@ -56,17 +57,31 @@ bool all_fit(const TextGenerator& generator, const std::vector<std::string>& opt
                      [&](const std::string& option) { return generator.scores_whole(option); });
 }
 
+// What keeps a line from being scored; "" for a good one.
+std::string problem_of(const std::vector<std::string>& options) {
+  if (options.empty()) return "no \"options\", and the task has none of its own";
+  return options.size() > kMaxOptions ? "more than 1000 options" : "";
+}
+
+// The tokens of all options of a line, which are decoded side by side.
+int64_t tokens_of(LoadedModel& model, const BatchItem& item) {
+  const std::string problem = problem_of(options_of(item));
+  if (!problem.empty()) throw Error(ExitCode::kBadData, problem);
+  size_t tokens = 0;
+  for (const std::string& option : options_of(item)) {
+    tokens += 1 + model.generator().tokenizer().encode(option).size();
+  }
+  return static_cast<int64_t>(tokens);
+}
+
 void score_items(LoadedModel& model, const std::vector<BatchItem*>& items, OnLong on_long) {
   std::vector<BatchItem*> good;
   std::vector<Prompt> prompts;
   std::vector<std::vector<std::string>> options;
   for (BatchItem* item : items) {
-    const size_t count = options_of(*item).size();
-    if (count == 0) {
-      item->request.error = "no \"options\", and the task has none of its own";
-    } else if (count > kMaxOptions) {
-      item->request.error = "more than 1000 options";
-    } else if (on_long != OnLong::kTruncate && !all_fit(model.generator(), options_of(*item))) {
+    item->request.error = problem_of(options_of(*item));
+    if (!item->request.error.empty()) continue;
+    if (on_long != OnLong::kTruncate && !all_fit(model.generator(), options_of(*item))) {
       refuse_long(*item, on_long, "an option");
     } else {
       good.push_back(item);
@@ -87,6 +102,10 @@ void add_score_command(CLI::App& app, int& status) {
   add_batch_flags(*command, *flags);
   command->footer(kScoreFooter);
   command->callback([flags, &status] {
+    if (flags->dry_run) {
+      status = run_dry(*flags, tokens_of);
+      return;
+    }
     status = run_batch(*flags, [&](LoadedModel& model, const std::vector<BatchItem*>& items) {
       score_items(model, items, flags->on_long);
     });

@@ -40,9 +40,6 @@ struct ServeFlags {
 };
 
 int run_serve(ServeFlags flags) {
-  if (flags.server.api_key.empty() && std::getenv("TRIVIUM_API_KEY") != nullptr) {
-    flags.server.api_key = std::getenv("TRIVIUM_API_KEY");
-  }
   if (flags.server.host.empty()) {
     throw Error(ExitCode::kUsage, "--host is empty; name an address, or 0.0.0.0 for all");
   }
@@ -71,8 +68,8 @@ void add_serve_command(CLI::App& app, int& status) {
       ->capture_default_str();
   command->add_option(
       "--api-key", flags->server.api_key,
-      "what askers have to send; seen by all who see the processes of this machine, "
-      "unlike the environment's TRIVIUM_API_KEY");
+      "what askers have to send; seen by all who see the processes of this machine, unlike the "
+      "environment's variable");
   command->add_option("--places", flags->live.places, "answers that are decoded at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

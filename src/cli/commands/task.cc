@@ -4,6 +4,7 @@
 #include "cli/batch/batch.h"
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
@@ -98,7 +99,7 @@ void add_list(CLI::App& task) {
   auto flags = std::make_shared<ListFlags>();
   CLI::App* command = task.add_subcommand("list", "the tasks that a checkpoint knows");
   add_checkpoint_flag(*command, flags->checkpoint);
-  command->add_flag("--json", flags->json, "one JSON object");
+  add_json_flag(*command, flags->json);
   command->footer("Example:\n  trivium task list");
   command->callback([flags] { run_list(*flags); });
 }
@@ -108,7 +109,7 @@ void add_show(CLI::App& task) {
   CLI::App* command = task.add_subcommand("show", "what a checkpoint knows of one task");
   command->add_option("name", flags->name, "the task")->required();
   add_checkpoint_flag(*command, flags->checkpoint);
-  command->add_flag("--json", flags->json, "one JSON object");
+  add_json_flag(*command, flags->json);
   command->footer(
       "A route has the expert of each layer, counted from 1; 0 stands for an ordinary "
       "layer.\nExample:\n  trivium task show sst2");

@@ -5,6 +5,7 @@
 #include "cli/output/output.h"
 #include "cli/program/choice.h"
 #include "cli/program/home.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/logging.h"
@@ -66,7 +67,7 @@ struct Found {
   }
 };
 
-std::string table_of(const Json& rows) {
+std::string table_of(const Json& rows, const Json& all) {
   const auto number = [](const Json& value) { return fmt::format("{:.4f}", value.get<double>()); };
   Table table({{"task"},
                {"inputs", Align::kRight},
@@ -74,11 +75,13 @@ std::string table_of(const Json& rows) {
                {"family right", Align::kRight},
                {"fit", Align::kRight},
                {"family right of fit", Align::kRight}});
-  for (const Json& row : rows) {
+  const auto add = [&](const Json& row) {
     table.add({row.at("task").get<std::string>(), std::to_string(row.at("inputs").get<size_t>()),
                number(row.at("task_right")), number(row.at("family_right")), number(row.at("fit")),
                number(row.at("family_right_of_fit"))});
-  }
+  };
+  for (const Json& row : rows) add(row);
+  add(all);
   return table.to_text();
 }
 
@@ -108,8 +111,8 @@ void run_finder(const FinderFlags& flags) {
     all.add(found);
     rows.push_back(found.to_json(task.name));
   }
-  rows.push_back(all.to_json("all"));
-  write_output(flags.json ? to_json_line(rows) + "\n" : table_of(rows));
+  write_output(flags.json ? to_json_line({{"tasks", rows}, {"all", all.to_json("all")}}) + "\n"
+                          : table_of(rows, all.to_json("all")));
 }
 
 }  // namespace
@@ -126,7 +129,7 @@ void add_task_finder_command(CLI::App& task) {
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
   command->add_flag("--train", flags->train, "train the checkpoint's finder anew first, in place");
-  command->add_flag("--json", flags->json, "one JSON array");
+  add_json_flag(*command, flags->json);
   command->footer(
       "A record's bare input fields are the prompt. A prompt fits where one family of tasks has a\n"
       "probability of 0.4 and more; the REPL and generate answer no other.\n"

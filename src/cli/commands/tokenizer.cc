@@ -9,9 +9,11 @@
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
 #include "cli/program/given_paths.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/json.h"
 #include "core/tokenizers/sentencepiece_training.h"
 
 namespace trivium::cli {
@@ -19,7 +21,7 @@ namespace {
 
 struct TokenizerFlags {
   std::string folder;
-  bool pieces = false;
+  bool pieces = false, json = false;
 };
 
 struct TrainingFlags {
@@ -37,8 +39,15 @@ void encode_lines(const TokenizerFlags& flags) {
   LineReader lines(std::cin, "stdin");
   while (const auto line = lines.next()) {
     refuse_cut(lines, *line);
+    const std::vector<int32_t> ids = tokenizer->encode(line->text);
+    if (flags.json) {
+      std::vector<std::string> tokens;
+      for (const int32_t id : ids) tokens.push_back(tokenizer->token(id));
+      write_output(to_json_line({{"ids", ids}, {"tokens", tokens}}) + '\n');
+      continue;
+    }
     std::string out;
-    for (const int32_t id : tokenizer->encode(line->text)) {
+    for (const int32_t id : ids) {
       if (!out.empty()) out += ' ';
       out += flags.pieces ? tokenizer->token(id) : std::to_string(id);
     }
@@ -63,7 +72,8 @@ void decode_lines(const TokenizerFlags& flags) {
       throw Error(ExitCode::kBadData,
                   lines.place(*line) + ": write token ids, numbers between spaces");
     }
-    write_output(tokenizer->decode(ids) + '\n');
+    const std::string text = tokenizer->decode(ids);
+    write_output((flags.json ? to_json_line({{"text", text}}) : text) + '\n');
   }
 }
 
@@ -72,6 +82,7 @@ CLI::App* add_filter(CLI::App* command, const char* name, const char* help, cons
   CLI::App* filter = command->add_subcommand(name, help);
   filter->add_option("--checkpoint", flags->folder,
                      "folder with the tokenizer's files [the checkpoint shipped in checkpoints/]");
+  add_json_flag(*filter, flags->json, "a JSON object a line; an error is one too");
   filter->footer(footer);
   filter->callback([flags, run] {
     choose_broken_pipe(BrokenPipe::kEndsQuietly);

@@ -5,20 +5,35 @@
 
 #include "cli/commands/commands.h"
 #include "cli/output/output.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
+#include "core/base/json.h"
 #include "core/checkpoint/checkpoint_folder.h"
 
 namespace trivium::cli {
+namespace {
+
+struct VerifyFlags {
+  std::string checkpoint;
+  bool json = false;
+};
+
+}  // namespace
 
 void add_verify_command(CLI::App& app) {
-  auto folder = std::make_shared<std::string>();
+  auto flags = std::make_shared<VerifyFlags>();
   CLI::App* command = app.add_subcommand(
       "verify", "read a checkpoint whole and compare it with its manifest (exit code 76: damaged)");
-  add_checkpoint_flag(*command, *folder);
+  add_checkpoint_flag(*command, flags->checkpoint);
+  add_json_flag(*command, flags->json);
   command->footer("Example:\n  trivium verify --checkpoint checkpoints/trivium-small");
-  command->callback([folder] {
-    const std::filesystem::path checked = checkpoint_folder(*folder);
+  command->callback([flags] {
+    const std::filesystem::path checked = checkpoint_folder(flags->checkpoint);
     const size_t files = verify_every_byte(checked);
+    if (flags->json) {
+      return write_output(to_json_line({{"checkpoint", checked.string()}, {"files", files}}) +
+                          "\n");
+    }
     write_output(checked.string() + ": all " + std::to_string(files) +
                  " files are as they were saved\n");
   });

@@ -19,6 +19,7 @@ const std::vector<TrainCommand>& train_commands() {
       {"", "adapt", "tune a checkpoint on an unseen task from a few examples"},
       {"", "classifier", "an encoder with a head for every task: train, adapt, eval, gates"},
       {"", "import", "a Hugging Face BART, BERT or MiniLM folder becomes a checkpoint"},
+      {"", "config", "settings files: each resolved value, and where it comes from"},
       {"", "experiment", "run a comparison of the papers, from training to the report"},
       {"routes", "disable", "whether the tasks of a feature need the expert it goes with"},
       {"routes", "resolve", "write routes.json into a checkpoint that was saved without it"},

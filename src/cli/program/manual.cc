@@ -4,6 +4,8 @@
 #include <cctype>
 #include <sstream>
 
+#include "cli/program/environment.h"
+
 namespace trivium::cli {
 namespace {
 
@@ -43,6 +45,14 @@ void write_option(std::ostream& out, const CLI::Option& option) {
     if (!option.get_default_str().empty()) out << " [" << roff(option.get_default_str()) << "]";
   }
   out << "\n" << roff(option.get_description()) << "\n";
+}
+
+void write_environment(std::ostream& out) {
+  out << kEnvironment;
+  for (const std::string& flag : environment_flags()) {
+    out << ".TP\n.B " << environment_name(flag) << "\nthe value of " << roff("--" + flag)
+        << " where a command takes it and the command line has none\n";
+  }
 }
 
 void write_options(std::ostream& out, const CLI::App& command) {
@@ -89,7 +99,8 @@ std::string man_page(const CLI::App& app, const std::string& name, const std::st
   write_options(out, app);
   out << ".SH COMMANDS\n";
   for (const CLI::App* command : shown_commands(app)) write_command(out, *command, "trivium");
-  out << kEnvironment << ".SH EXIT STATUS\n.nf\n" << roff(app.get_footer()) << "\n.fi\n";
+  write_environment(out);
+  out << ".SH EXIT STATUS\n.nf\n" << roff(app.get_footer()) << "\n.fi\n";
   return out.str();
 }
 

@@ -58,12 +58,16 @@ void add_on_long_flag(CLI::App& command, OnLong& on_long) {
              "leaves them without an answer, error takes them for bad data");
 }
 
+void add_threads_flag(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "threads of the CPU; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   add_checkpoint_flag(command, flags.checkpoint);
   command.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_threads_flag(command, flags.threads);
   add_choice(command, "--engine", flags.engine, engine_names(),
              "fast: this program's own kernels; torch: LibTorch, by trivium-train");
   add_compute_flag(command, flags.compute,

@@ -31,6 +31,8 @@ const char* name_of(EngineKind kind);
 void add_compute_flag(CLI::App& command, ComputeType& compute, const std::string& help);
 // --checkpoint alone, for what reads no weights.
 void add_checkpoint_flag(CLI::App& command, std::string& checkpoint);
+// --threads
+void add_threads_flag(CLI::App& command, int& threads);
 // --on-long
 void add_on_long_flag(CLI::App& command, OnLong& on_long);
 // All of them.

@@ -9,11 +9,15 @@
 #include <iostream>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "cli/program/build_info.h"
 #include "cli/program/completion.h"
+#include "cli/program/environment.h"
+#include "cli/program/json_flag.h"
 #include "cli/program/manual.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
 
@@ -24,13 +28,32 @@ constexpr const char* kDescription =
     "Trivium: text-to-text models whose layers hold pools of experts, with a route for every task.";
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 internal error, 2 wrong usage, 64 bad configuration, 65 bad data,\n"
-    "66 missing input, 69 device or program not available, 70 training diverged, 73 refuses to\n"
-    "overwrite, 74 read or write failure, 75 stopped and resumable, 76 bad checkpoint, 130 "
-    "Ctrl-C.\n"
+    "66 missing input, 69 device or program not available, 70 training diverged or the\n"
+    "self-test failed, 73 refuses to overwrite, 74 read or write failure, 75 stopped and\n"
+    "resumable, 76 bad checkpoint, 130 Ctrl-C.\n"
+    "With --json an error is {\"error\": {\"code\", \"kind\", \"message\"}} on standard error.\n"
+    "Flags that name a variable of the environment (Env:) take their value from it where the\n"
+    "command line has none: command line, environment, settings file, default.\n"
     "TRIVIUM COMMAND --help describes a command.";
 
-int fail(ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "error: %s\n", message.c_str());
+// How an error is said on standard error: a line for people, or, where the command line has --json,
+// {"error": {"code", "kind", "message"}} in a line. Standard output has results only.
+enum class ErrorForm { kText, kJson };
+
+ErrorForm error_form(int argc, char** argv) {
+  const bool is_json = std::any_of(
+      argv, argv + argc, [](const char* word) { return std::string_view(word) == kJsonFlag; });
+  return is_json ? ErrorForm::kJson : ErrorForm::kText;
+}
+
+int fail(ErrorForm form, ExitCode code, const std::string& message) {
+  std::string line = "error: " + message;
+  if (form == ErrorForm::kJson) {
+    line = to_json_line(
+        {{"error",
+          {{"code", static_cast<int>(code)}, {"kind", name_of(code)}, {"message", message}}}});
+  }
+  std::fprintf(stderr, "%s\n", line.c_str());
   return static_cast<int>(code);
 }
 
@@ -108,32 +131,46 @@ std::string suggestion(const CLI::App& command, int argc, char** argv) {
   return "";
 }
 
+// What is wrong with the command line, and where its help is.
+std::string usage_problem(const CLI::App& app, const CLI::ParseError& error, int argc,
+                          char** argv) {
+  const Place place = place_of(app);
+  std::string problem = unknown_command(app, *place.command);
+  if (problem.empty()) {
+    problem = error.what();
+    const std::string variable =
+        variable_behind(problem, *place.command, {argv + std::min(argc, 1), argv + argc});
+    problem += variable.empty() ? suggestion(*place.command, argc, argv)
+                                : "; " + variable + " in the environment says so";
+  }
+  return problem + "; see " + place.words + " --help";
+}
+
 int run(CLI::App& app, int argc, char** argv,
         const std::function<void(CLI::App& app, int& status)>& add_commands) {
+  const ErrorForm form = error_form(argc, argv);
   int status = 0;
   try {
     add_commands(app, status);
     add_hidden_commands(app);
+    read_environment(app);
     app.parse(argc, argv);
     return status;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    const Place place = place_of(app);
-    std::string problem = unknown_command(app, *place.command);
-    if (problem.empty()) problem = e.what() + suggestion(*place.command, argc, argv);
-    return fail(ExitCode::kUsage, problem + "; see " + place.words + " --help");
+    return fail(form, ExitCode::kUsage, usage_problem(app, e, argc, argv));
   } catch (const Error& e) {
-    return fail(e.code(), e.what());
+    return fail(form, e.code(), e.what());
   } catch (const std::bad_alloc&) {
-    return fail(ExitCode::kInternal, "out of memory; lower the batch size or the lengths");
+    return fail(form, ExitCode::kInternal, "out of memory; lower the batch size or the lengths");
   } catch (const std::exception& e) {
-    return fail(ExitCode::kInternal, std::string("internal error: ") + e.what());
+    return fail(form, ExitCode::kInternal, std::string("internal error: ") + e.what());
   }
 }
 
 // Writes out what is still in the buffers of standard output. A result that did not get there (a
 // full disk) is not done, whatever the command returned.
-int flush_output(int status) {
+int flush_output(int status, ErrorForm form) {
   errno = 0;
   std::cout.flush();
   std::fflush(stdout);
@@ -141,7 +178,7 @@ int flush_output(int status) {
   if ((std::cout && std::ferror(stdout) == 0) || status != 0) return status;
   std::string message = "cannot write standard output";
   if (error != 0) message += std::string(": ") + std::strerror(error);
-  return fail(ExitCode::kIo, message);
+  return fail(form, ExitCode::kIo, message);
 }
 
 }  // namespace
@@ -161,7 +198,7 @@ int run_program(int argc, char** argv,
   app.parse_complete_callback([&] {
     init_logging(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kDebug : Verbosity::kNormal);
   });
-  return flush_output(run(app, argc, argv, add_commands));
+  return flush_output(run(app, argc, argv, add_commands), error_form(argc, argv));
 }
 
 }  // namespace trivium::cli

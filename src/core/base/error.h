@@ -17,13 +17,17 @@ enum class ExitCode : int {
   kBadData = 65,       // malformed input data; the message names file:line
   kMissingInput = 66,  // a file, folder, checkpoint or task that does not exist
   kUnavailable = 69,   // a device that was asked for is not there
-  kDiverged = 70,      // training diverged (NaN)
+  kDiverged = 70,      // training diverged (NaN), or a self-test failed
   kExists = 73,        // refuses to overwrite
   kIo = 74,            // disk full, read or write failure
   kStopped = 75,       // stopped by a signal; the work can be resumed
   kBadModel = 76,      // a corrupt or unsupported checkpoint
   kInterrupted = 130,  // Ctrl-C
 };
+
+// Its kind for programs: "internal", "usage", "config", "bad_data", "missing_input", "unavailable",
+// "diverged", "exists", "io", "stopped", "bad_model", "interrupted"; "ok".
+const char* name_of(ExitCode code);
 
 // Something the user can mend. `what()` is one line: what is wrong, where, and what to do.
 class Error : public std::runtime_error {

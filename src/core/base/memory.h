@@ -1,7 +1,19 @@
-// How the process keeps memory that it has freed.
+// The machine's memory, and how the process keeps what it has freed.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 namespace trivium {
+
+// Bytes of the machine, or of the control group (a container) that this process is in where that
+// allows less.
+struct MachineMemory {
+  int64_t total = 0;
+  int64_t available = 0;  // what new work can have without swapping
+};
+// Nothing where the system does not tell (Linux: /proc/meminfo).
+std::optional<MachineMemory> machine_memory();
 
 // Tells the C library to keep freed memory instead of giving it back to the system. A training
 // step frees and allocates gigabytes of tensors; by default large ones are mapped anew every time,

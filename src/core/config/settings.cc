@@ -177,46 +177,53 @@ class Reader : public SettingsVisitor {
   std::vector<std::string> known_;
 };
 
-// Visits every setting as (key, TOML value, range, help).
+// Visits every setting with what is known of it.
 class Lister : public SettingsVisitor {
  public:
-  using Sink = std::function<void(const std::string& key, const std::string& value,
-                                  const std::string& range, const std::string& help)>;
+  struct Listed {
+    std::string key, toml, range, help;
+    Json value;
+  };
+  using Sink = std::function<void(const Listed& setting)>;
   explicit Lister(Sink sink) : sink_(std::move(sink)) {}
 
   void number(const char* key, double& value, double min, double max, const char* help) override {
-    sink_(key, number_text(value), Reader::format(min) + " … " + Reader::format(max), help);
+    sink_(
+        {key, number_text(value), Reader::format(min) + " … " + Reader::format(max), help, value});
   }
   void integer(const char* key, int64_t& value, int64_t min, int64_t max,
                const char* help) override {
-    sink_(key, std::to_string(value), std::to_string(min) + " … " + std::to_string(max), help);
+    sink_({key, std::to_string(value), std::to_string(min) + " … " + std::to_string(max), help,
+           value});
   }
   void flag(const char* key, bool& value, const char* help) override {
-    sink_(key, value ? "true" : "false", "true, false", help);
+    sink_({key, value ? "true" : "false", "true, false", help, value});
   }
   void text(const char* key, std::string& value, const std::vector<std::string>& choices,
             const char* help) override {
     std::string range;
     for (const std::string& choice : choices) range += (range.empty() ? "" : ", ") + choice;
-    sink_(key, quote(value), range.empty() ? "text" : range, help);
+    sink_({key, quote(value), range.empty() ? "text" : range, help, value});
   }
   void numbers(const char* key, std::vector<double>& value, const char* help) override {
-    std::string list;
-    for (const double v : value) list += (list.empty() ? "" : ", ") + number_text(v);
-    sink_(key, "[" + list + "]", "numbers", help);
+    list(key, value, number_text, "numbers", help);
   }
   void integers(const char* key, std::vector<int64_t>& value, const char* help) override {
-    std::string list;
-    for (int64_t v : value) list += (list.empty() ? "" : ", ") + std::to_string(v);
-    sink_(key, "[" + list + "]", "integers", help);
+    list(
+        key, value, [](int64_t v) { return std::to_string(v); }, "integers", help);
   }
   void texts(const char* key, std::vector<std::string>& value, const char* help) override {
-    std::string list;
-    for (const std::string& v : value) list += (list.empty() ? "" : ", ") + quote(v);
-    sink_(key, "[" + list + "]", "strings", help);
+    list(key, value, quote, "strings", help);
   }
 
  private:
+  template <typename T, typename ToText>
+  void list(const char* key, const std::vector<T>& values, const ToText& to_text, const char* range,
+            const char* help) {
+    std::string items;
+    for (const T& value : values) items += (items.empty() ? "" : ", ") + to_text(value);
+    sink_({key, "[" + items + "]", range, help, values});
+  }
   static std::string quote(const std::string& text) {
     std::ostringstream out;
     out << toml::value<std::string>(text);
@@ -225,10 +232,29 @@ class Lister : public SettingsVisitor {
   Sink sink_;
 };
 
-}  // namespace
+// A line for each setting, in its section.
+class TomlText {
+ public:
+  void add(const std::string& key, const std::string& value, const std::string& comment = "") {
+    const size_t dot = key.rfind('.');
+    const std::string in = dot == std::string::npos ? "" : key.substr(0, dot);
+    if (in != section_) {
+      text_ += (text_.empty() ? "[" : "\n[") + in + "]\n";
+      section_ = in;
+    }
+    text_ += (dot == std::string::npos ? key : key.substr(dot + 1)) + " = " + value;
+    text_ += comment.empty() ? "\n" : "  # " + comment + "\n";
+  }
+  const std::string& text() const { return text_; }
 
-void load_settings(Settings& settings, const std::filesystem::path& file,
-                   const std::vector<std::string>& overrides) {
+ private:
+  std::string text_, section_;
+};
+
+// Reads file and overrides into `settings`; returns what was given, by key, with its place.
+std::map<std::string, std::string> read_settings(Settings& settings,
+                                                 const std::filesystem::path& file,
+                                                 const std::vector<std::string>& overrides) {
   std::vector<toml::table> documents;  // keeps the nodes that leaves point to
   documents.reserve(overrides.size() + 1);
   Leaves leaves;
@@ -238,32 +264,59 @@ void load_settings(Settings& settings, const std::filesystem::path& file,
     documents.push_back(parse_override(text));
     collect(documents.back(), "", "--set " + text, leaves);
   }
+  std::map<std::string, std::string> places;
+  for (const auto& [key, leaf] : leaves) places[key] = leaf.where;
   Reader reader(std::move(leaves));
   settings.visit(reader);
   reader.finish();
+  return places;
+}
+
+}  // namespace
+
+void load_settings(Settings& settings, const std::filesystem::path& file,
+                   const std::vector<std::string>& overrides) {
+  read_settings(settings, file, overrides);
+}
+
+std::vector<ResolvedSetting> resolve_settings(Settings& settings, const std::filesystem::path& file,
+                                              const std::vector<std::string>& overrides) {
+  const std::map<std::string, std::string> places = read_settings(settings, file, overrides);
+  std::vector<ResolvedSetting> resolved;
+  Lister lister([&](const Lister::Listed& setting) {
+    const auto place = places.find(setting.key);
+    resolved.push_back({setting.key, setting.value, setting.toml,
+                        place == places.end() ? "default" : place->second});
+  });
+  settings.visit(lister);
+  return resolved;
+}
+
+// A comment ends with its line; what else a file's name or an override may hold is no part of it.
+std::string to_toml(const std::vector<ResolvedSetting>& settings) {
+  TomlText text;
+  for (const ResolvedSetting& setting : settings) {
+    std::string source = setting.source;
+    std::replace_if(
+        source.begin(), source.end(),
+        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
+    text.add(setting.key, setting.toml, source);
+  }
+  return text.text();
 }
 
 std::string settings_to_toml(Settings& settings) {
-  std::string text, section;
-  Lister lister([&](const std::string& key, const std::string& value, const std::string&,
-                    const std::string&) {
-    const size_t dot = key.rfind('.');
-    const std::string in = dot == std::string::npos ? "" : key.substr(0, dot);
-    if (in != section) {
-      text += (text.empty() ? "[" : "\n[") + in + "]\n";
-      section = in;
-    }
-    text += (dot == std::string::npos ? key : key.substr(dot + 1)) + " = " + value + "\n";
-  });
+  TomlText text;
+  Lister lister([&](const Lister::Listed& setting) { text.add(setting.key, setting.toml); });
   settings.visit(lister);
-  return text;
+  return text.text();
 }
 
 std::string settings_reference(Settings& settings) {
   std::string text = "| setting | default | range | meaning |\n| --- | --- | --- | --- |\n";
-  Lister lister([&](const std::string& key, const std::string& value, const std::string& range,
-                    const std::string& help) {
-    text += "| `" + key + "` | `" + value + "` | " + range + " | " + help + " |\n";
+  Lister lister([&](const Lister::Listed& setting) {
+    text += "| `" + setting.key + "` | `" + setting.toml + "` | " + setting.range + " | " +
+            setting.help + " |\n";
   });
   settings.visit(lister);
   return text;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/enum_names.h"
+#include "core/base/json.h"
 
 namespace trivium {
 
@@ -48,6 +49,22 @@ class Settings {
 // an Error (kConfig) that names file:line or the override, with the nearest key.
 void load_settings(Settings& settings, const std::filesystem::path& file,
                    const std::vector<std::string>& overrides);
+
+// A setting with where its value comes from.
+struct ResolvedSetting {
+  std::string key;     // "train.steps"
+  Json value;          // a number, a flag, a text, or a list of one kind
+  std::string toml;    // the value in TOML's notation
+  std::string source;  // "default", "FILE:LINE" or "--set KEY=VALUE"
+};
+
+// As load_settings; every setting, in the order of the declaration. Errors as load_settings.
+std::vector<ResolvedSetting> resolve_settings(Settings& settings, const std::filesystem::path& file,
+                                              const std::vector<std::string>& overrides);
+
+// TOML text with each value's source as a comment behind it; load_settings of it gives the same
+// settings.
+std::string to_toml(const std::vector<ResolvedSetting>& settings);
 
 // The resolved settings as TOML text; load_settings of it gives the same settings.
 std::string settings_to_toml(Settings& settings);

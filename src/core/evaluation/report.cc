@@ -35,6 +35,44 @@ Table table_of(const std::vector<ReportRow>& rows) {
 
 }  // namespace
 
+Json to_json(const ReportRow& row) {
+  const TaskScore& score = row.score;
+  return {{"task", score.task},
+          {"family", row.family},
+          {"metric", score.metric},
+          {"score", score.score},
+          {"interval", {score.interval.low, score.interval.high}},
+          {"majority", score.majority},
+          {"margin", score.score - score.majority},
+          {"examples", score.examples},
+          {"tied", score.tied},
+          {"truncated", score.truncated},
+          {"too_long", score.too_long},
+          {"indistinguishable", score.indistinguishable},
+          {"route", row.route}};
+}
+
+ReportRow report_row(const Json& json, const std::string& where) {
+  const auto interval = json_get<std::vector<double>>(json, "interval", where);
+  if (interval.size() != 2) throw_json_type_error("interval", where, false);
+  ReportRow row{json_get<std::string>(json, "family", where),
+                json_get<std::string>(json, "route", where),
+                {}};
+  TaskScore& score = row.score;
+  score.task = json_get<std::string>(json, "task", where);
+  score.metric = json_get<std::string>(json, "metric", where);
+  score.score = json_get<double>(json, "score", where);
+  score.interval = {interval[0], interval[1]};
+  score.majority = json_get<double>(json, "majority", where);
+  score.examples = json_get<size_t>(json, "examples", where);
+  score.tied = json_get<size_t>(json, "tied", where);
+  score.truncated = json_get<size_t>(json, "truncated", where);
+  score.too_long = json_get<size_t>(json, "too_long", where);
+  score.indistinguishable =
+      json_get<std::vector<std::vector<std::string>>>(json, "indistinguishable", where);
+  return row;
+}
+
 void Report::add(ReportRow row) {
   const auto key = [](const ReportRow& r) { return std::tie(r.family, r.score.task); };
   const auto place =
@@ -86,22 +124,7 @@ std::string Report::to_markdown() const { return table_of(rows_).to_markdown() +
 
 Json Report::to_json() const {
   Json tasks = Json::array(), families = Json::object();
-  for (const ReportRow& row : rows_) {
-    const TaskScore& score = row.score;
-    tasks.push_back({{"task", score.task},
-                     {"family", row.family},
-                     {"metric", score.metric},
-                     {"score", score.score},
-                     {"interval", {score.interval.low, score.interval.high}},
-                     {"majority", score.majority},
-                     {"margin", score.score - score.majority},
-                     {"examples", score.examples},
-                     {"tied", score.tied},
-                     {"truncated", score.truncated},
-                     {"too_long", score.too_long},
-                     {"indistinguishable", score.indistinguishable},
-                     {"route", row.route}});
-  }
+  for (const ReportRow& row : rows_) tasks.push_back(trivium::to_json(row));
   for (const auto& [family, mean] : family_means()) families[family] = mean;
   return {{"tasks", std::move(tasks)},
           {"families", std::move(families)},

@@ -15,6 +15,12 @@ struct ReportRow {
   TaskScore score;
 };
 
+// {"task", "family", "metric", "score", "interval": [low, high], "majority", "margin", "examples",
+// "tied", "truncated", "too_long", "indistinguishable", "route"}, and back; the answers themselves
+// are left out. `where` begins the message of an Error (kBadData) for what is no row.
+Json to_json(const ReportRow& row);
+ReportRow report_row(const Json& json, const std::string& where);
+
 class Report {
  public:
   void add(ReportRow row);
@@ -28,9 +34,7 @@ class Report {
   // Columns in line, for a terminal.
   std::string to_text() const;
   std::string to_markdown() const;
-  // {"tasks": [{"task", "family", "metric", "score", "interval": [low, high], "majority", "margin",
-  // "examples", "tied", "truncated", "too_long", "indistinguishable", "route"}], "families": {name:
-  // mean}, "mean", "mean_of_families", "above_majority"}
+  // {"tasks": [rows], "families": {name: mean}, "mean", "mean_of_families", "above_majority"}
   Json to_json() const;
 
  private:

@@ -244,7 +244,8 @@ void run_gates(const GatesFlags& flags) {
     texts.push_back(std::move(text));
   }
   cli::check_ending(flags.output, {".html"}, "--output");
-  cli::ResultFile file(flags.output, flags.overwrite);
+  cli::ResultFile file(flags.output,
+                       flags.overwrite ? cli::OldFile::kReplaced : cli::OldFile::kRefused);
   file.write(
       gates_page("Gates of " + fs::path(flags.checkpoint).lexically_normal().string(), texts));
   file.finish();

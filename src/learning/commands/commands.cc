@@ -22,6 +22,7 @@ void add_commands(CLI::App& app, int& status) {
   add_adapt_command(app);
   add_classifier_command(app, status);
   add_import_command(app);
+  add_config_command(app);
   add_routes_commands(app);
   add_task_commands(app);
 }

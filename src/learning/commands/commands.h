@@ -19,6 +19,8 @@ void add_classifier_adapt(CLI::App& classifier, int& status);
 void add_import_command(CLI::App& app);
 // trivium routes disable, resolve
 void add_routes_commands(CLI::App& app);
+// trivium config show
+void add_config_command(CLI::App& app);
 // trivium task vector, add
 void add_task_commands(CLI::App& app);
 

@@ -164,5 +164,26 @@ TEST_F(EvalTest, RefusesUnknownTasksAndParts) {
   EXPECT_EQ(run_program({"eval", "--checkpoint", model_, "--gym", "nowhere"}).code, 66);
 }
 
+TEST_F(EvalTest, ADryRunReadsTheTasksAndScoresNothing) {
+  const std::string output = (temporary_.path() / "report").string();
+  const Outcome outcome = eval({"--split", "all", "--limit", "3", "--output", output, "--dry-run"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Json report = Json::parse(outcome.out);
+  EXPECT_EQ(report.at("dry_run"), true);
+  ASSERT_EQ(report.at("tasks").size(), 2u);
+  EXPECT_EQ(report.at("tasks").at(0).at("task"), "reviews");
+  EXPECT_EQ(report.at("tasks").at(0).at("route"), "sst2 (3 of 3)");
+  EXPECT_EQ(report.at("tasks").at(1).at("task"), "sst2");
+  EXPECT_EQ(report.at("tasks").at(1).at("route"), "own");
+  EXPECT_EQ(report.at("tasks").at(1).at("examples"), 3);
+  EXPECT_GT(report.at("memory").at("weights_bytes"), 0);
+  EXPECT_FALSE(fs::exists(output));
+  write("reviews/test.jsonl", "{\"text\": \"a\"}\n");
+  const Outcome bad = eval({"--split", "all", "--dry-run"});
+  EXPECT_EQ(bad.code, 65);
+  EXPECT_THAT(bad.err, HasSubstr("reviews would be left out: "));
+  EXPECT_EQ(eval({"--tasks", "sst9", "--dry-run"}).code, 66);
+}
+
 }  // namespace
 }  // namespace trivium::cli

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 
 #include "core/base/error.h"
 
@@ -198,6 +199,44 @@ TEST_F(SettingsTest, ReferenceHasALineForEverySetting) {
   EXPECT_THAT(reference, HasSubstr("| `part.rate` | `0.1` |"));  // not 0.10000000000000001
   EXPECT_THAT(reference, HasSubstr("| `part.count` | `7` | -5 … 100 | an integer |\n"));
   EXPECT_THAT(reference, HasSubstr("| `other.colour` | `'red'` | red, green | one of some |\n"));
+}
+
+TEST_F(SettingsTest, EveryValueHasItsSource) {
+  load("[part]\nrate = 0.5\n\ncount = 9\n[other]\nname = \"a # b\"\n");  // writes the file
+  SampleSettings settings;
+  const std::vector<ResolvedSetting> resolved = resolve_settings(
+      settings, file_, {"part.count=11", "other.words=[\"x\\ny\", \"z\"]", "other.colour=green"});
+  std::map<std::string, std::string> sources;
+  std::map<std::string, Json> values;
+  for (const ResolvedSetting& setting : resolved) {
+    sources[setting.key] = setting.source;
+    values[setting.key] = setting.value;
+  }
+  EXPECT_EQ(resolved.size(), 8u);
+  EXPECT_EQ(sources["part.rate"], file_.string() + ":2");
+  EXPECT_EQ(values["part.rate"], 0.5);
+  EXPECT_EQ(sources["part.count"], "--set part.count=11");
+  EXPECT_EQ(values["part.count"], 11);
+  EXPECT_EQ(sources["other.name"], file_.string() + ":6");
+  EXPECT_EQ(values["other.name"], "a # b");
+  EXPECT_EQ(values["other.colour"], "green");
+  EXPECT_EQ(values["other.words"], (Json{"x\ny", "z"}));
+  EXPECT_EQ(sources["part.flag"], "default");
+  EXPECT_EQ(values["part.flag"], true);
+  EXPECT_EQ(values["other.weights"], (Json{0.5, 2.0}));
+  const std::string toml = to_toml(resolved);
+  EXPECT_THAT(toml, HasSubstr("rate = 0.5  # " + file_.string() + ":2\n"));
+  EXPECT_TRUE(load(toml) == settings) << toml;
+}
+
+// A source is what a user typed, which may hold what ends a comment.
+TEST_F(SettingsTest, ASourceOfSeveralLinesStaysAComment) {
+  load("");
+  SampleSettings settings;
+  const auto resolved =
+      resolve_settings(settings, file_, {"other.name=\"\"\"a\npart.count = 3\"\"\""});
+  EXPECT_EQ(settings.name, "a\npart.count = 3");
+  EXPECT_TRUE(load(to_toml(resolved)) == settings) << to_toml(resolved);
 }
 
 }  // namespace

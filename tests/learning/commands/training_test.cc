@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
@@ -163,6 +165,35 @@ TEST_F(TrainingCommandsTest, TrainsOnACrossfitFolder) {
   const Outcome tasks =
       run_program({"task", "list", "--checkpoint", path("crossfit_run/last"), "--json"});
   EXPECT_EQ(Json::parse(tasks.out).at("tasks").at(0).at("labels"), Json({"no", "yes"}));
+}
+
+// What config show prints is a settings file that comes to the same.
+TEST_F(TrainingCommandsTest, ConfigShowSaysWhereEachValueComesFrom) {
+  const std::string file = training_settings();
+  const std::vector<std::string> show = {"config", "show", "train"};
+  const auto shown = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), show.begin(), show.end());
+    const Outcome outcome = run_program(more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::string text = shown({file, "--set", "train.seed=7"});
+  EXPECT_THAT(text, HasSubstr("num_experts = 2  # " + file + ":3\n"));
+  EXPECT_THAT(text, HasSubstr("seed = 7  # --set train.seed=7\n"));
+  EXPECT_THAT(text, HasSubstr("label_smoothing = 0.1  # default\n"));
+  const auto values = [](const std::string& json) {
+    std::map<std::string, Json> by_key;
+    for (const Json& setting : Json::parse(json).at("settings")) {
+      by_key[setting.at("key").get<std::string>()] = setting.at("value");
+    }
+    return by_key;
+  };
+  const std::string again = folder_.write("again.toml", text).string();
+  const auto expected = values(shown({file, "--set", "train.seed=7", "--json"}));
+  EXPECT_GT(expected.size(), 20u);
+  EXPECT_EQ(values(shown({again, "--json"})), expected);
+  EXPECT_EQ(run_program({"config", "show", "train", file, "--set", "train.sed=7"}).code, 64);
+  EXPECT_EQ(run_program({"config", "show", "tran", file}).code, 2);
 }
 
 }  // namespace
