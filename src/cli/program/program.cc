@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
+#include "core/text/display_text.h"
 
 namespace trivium::cli {
 namespace {
@@ -29,8 +30,9 @@ constexpr const char* kFooter =
     "Ctrl-C.\n"
     "TRIVIUM COMMAND --help describes a command.";
 
+// A message may repeat what a file says, and a terminal would act on some of that.
 int fail(ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "error: %s\n", message.c_str());
+  std::fprintf(stderr, "error: %s\n", sanitise(message).c_str());
   return static_cast<int>(code);
 }
 
@@ -159,7 +161,10 @@ int run_program(int argc, char** argv,
       "--version", [] { return version_text(program_name()); },
       "how this program was built, and what it runs on here");
   app.parse_complete_callback([&] {
-    init_logging(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kDebug : Verbosity::kNormal);
+    init_logging(quiet     ? Verbosity::kQuiet
+                 : verbose ? Verbosity::kDebug
+                           : Verbosity::kNormal,
+                 sanitise);
   });
   return flush_output(run(app, argc, argv, add_commands));
 }
