@@ -196,7 +196,7 @@ TEST_F(BadJsonTest, Tasks) {
        {"/tasks/0/example", "{\"text\": 5}", "text"},
        {"/tasks/0/example", "{\"other\": \"a\"}", "text"},
        {"/tasks/0/licence", "false", "licence"},
-       {"/tasks/0/template", "null", "template"},
+       {"/tasks/0/template", "null", "task 0"},
        {"/tasks/0/template/name", kNothing, "name"},
        {"/tasks/0/template/more", "1", "more"},
        {"/tasks/0/template/input", "\"{{text\"", "}}"},

@@ -25,7 +25,6 @@ struct BadHeader {
   const char* named;
 };
 
-// Writes `to` over the tensors' bytes, at `value` floats from the beginning.
 struct BadFloat {
   const char* what;
   float value;
@@ -58,7 +57,7 @@ TEST_F(BadWeightsTest, Headers) {
       {"\"decoder.embed_positions.weight\"", "\"shared.weight\"", "shared.weight\" occurs twice"},
       {"\"decoder.embed_positions.weight\"", "\"\xff\"", "malformed JSON"},
       {"\"decoder.embed_positions.weight\"", "\"\\ud800\"", "malformed JSON"},
-      {"\"decoder.embed_positions.weight\"", "\"x\\u0000\"", "x\\u0000"},
+      {"\"decoder.embed_positions.weight\"", "\"x\\u0000\"", "decoder.embed_positions.weight"},
       {first.c_str(), twice.c_str(), "decoder.embed_positions.weight\" occurs twice"},
       {first.c_str(), no_shape.c_str(), "needs dtype, shape and data_offsets"},
       {first.c_str(), "\"decoder.embed_positions.weight\":5", "decoder.embed_positions.weight"},
@@ -165,7 +164,7 @@ TEST_F(BadWeightsTest, Models) {
 
 TEST_F(BadWeightsTest, ShardsAndTheirIndex) {
   SaveOptions options;
-  options.max_file_bytes = 250000;
+  options.max_file_bytes = 200000;
   save_checkpoint(tiny_checkpoint(), folder_, options);
   std::map<std::string, std::string> whole;
   for (const auto& entry : fs::directory_iterator(folder_)) {
@@ -218,11 +217,7 @@ TEST_F(BadWeightsTest, WholeFiles) {
       if (name == "vocab.txt") continue;  // a shorter vocabulary is one, too
       put_bytes(folder_ / name, bytes.substr(0, length));
       seal(folder_, name);
-      if (name == "tokenizer_config.json" && length == bytes.size() - 1) {  // its last line end
-        repair();
-        continue;
-      }
-      if (name.ends_with(".json") && length == bytes.size() - 1) {  // as well
+      if (name.ends_with(".json") && length == bytes.size() - 1) {  // only its last line end
         repair();
         continue;
       }
@@ -235,7 +230,7 @@ TEST_F(BadWeightsTest, WholeFiles) {
     expect_refused("a folder in its place", name);
     put_bytes(folder_ / name, "");
     seal(folder_, name);
-    expect_refused("empty, with its checksum", name == "vocab.txt" ? "vocab.txt" : name);
+    expect_refused("empty, with its checksum", name);
     if (!name.ends_with(".json")) continue;
     put_bytes(folder_ / name, "\xff\xfe{\0}\0" + std::string(2, '\0'));
     seal(folder_, name);

@@ -78,7 +78,9 @@ class DamageTest : public ::testing::Test {
   // As the checkpoint was.
   void repair() {
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      if (!files_.contains(entry.path().filename())) std::filesystem::remove_all(entry.path());
+      if (!files_.contains(entry.path().filename()) || entry.is_directory()) {
+        std::filesystem::remove_all(entry.path());
+      }
     }
     for (const auto& [name, bytes] : files_) put_bytes(folder_ / name, bytes);
   }
