@@ -52,7 +52,7 @@ class HostileLinesTest : public ::testing::Test {
     }
     EXPECT_TRUE(is_plain(outcome.err)) << outcome.err.substr(0, 2000);
     EXPECT_TRUE(is_valid_utf8(outcome.out));
-    constexpr int64_t kMostMemory = 400 << 10;  // KiB, however many lines there are
+    constexpr int64_t kMostMemory = 200 << 10;  // KiB, however many lines there are
     EXPECT_LT(outcome.most_memory, kMostMemory);
     RecordProperty("most_memory_kib", std::to_string(outcome.most_memory));
     std::printf("%s %s: %d lines, at most %lld KiB\n", command.c_str(), format.c_str(), count,
@@ -63,11 +63,11 @@ class HostileLinesTest : public ::testing::Test {
 };
 
 TEST_F(HostileLinesTest, GenerateAnswersEachOfJsonl) {
-  expect_a_line_for_each("generate", "jsonl", {"--max-length", "1"});
+  expect_a_line_for_each("generate", "jsonl", {"--max-length", "2"});
 }
 
 TEST_F(HostileLinesTest, GenerateAnswersEachOfText) {
-  expect_a_line_for_each("generate", "text", {"--max-length", "1"});
+  expect_a_line_for_each("generate", "text", {"--max-length", "2"});
 }
 
 TEST_F(HostileLinesTest, ScoreAnswersEachOfJsonl) { expect_a_line_for_each("score", "jsonl", {}); }

@@ -228,9 +228,6 @@ TEST_F(BadWeightsTest, WholeFiles) {
     fs::remove(folder_ / name);
     fs::create_directory(folder_ / name);
     expect_refused("a folder in its place", name);
-    put_bytes(folder_ / name, "");
-    seal(folder_, name);
-    expect_refused("empty, with its checksum", name);
     if (!name.ends_with(".json")) continue;
     put_bytes(folder_ / name, "\xff\xfe{\0}\0" + std::string(2, '\0'));
     seal(folder_, name);
