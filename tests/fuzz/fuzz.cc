@@ -17,8 +17,9 @@ namespace {
 // Bytes that operator new gave and that were not given back, and the most there were.
 std::atomic<size_t> held{0}, most_held{0};
 
+// Null stays null.
 void* counted(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return nullptr;
   const size_t now = held += malloc_usable_size(memory);
   for (size_t most = most_held; now > most && !most_held.compare_exchange_weak(most, now);) {
   }
@@ -33,14 +34,29 @@ void release(void* memory) {
 
 }  // namespace
 
-void* operator new(size_t size) { return counted(std::malloc(std::max<size_t>(size, 1))); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return counted(std::malloc(std::max<size_t>(size, 1)));
+}
+void* operator new(size_t size) {
+  void* const memory = operator new(size, std::nothrow);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
 void* operator new[](size_t size) { return operator new(size); }
+void* operator new[](size_t size, const std::nothrow_t& nothrow) noexcept {
+  return operator new(size, nothrow);
+}
 void* operator new(size_t size, std::align_val_t alignment) {
   const auto unit = static_cast<size_t>(alignment);
-  return counted(std::aligned_alloc(unit, (std::max<size_t>(size, 1) + unit - 1) / unit * unit));
+  void* const memory =
+      counted(std::aligned_alloc(unit, (std::max<size_t>(size, 1) + unit - 1) / unit * unit));
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
 }
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
 void operator delete(void* memory, size_t) noexcept { release(memory); }
 void operator delete[](void* memory, size_t) noexcept { release(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
