@@ -20,6 +20,7 @@
 #include "core/base/json.h"
 #include "core/base/logging.h"
 #include "core/base/text.h"
+#include "core/text/display_text.h"
 
 namespace trivium::cli {
 namespace {
@@ -46,8 +47,10 @@ ErrorForm error_form(int argc, char** argv) {
   return is_json ? ErrorForm::kJson : ErrorForm::kText;
 }
 
+// A message may repeat what a file says, and a terminal would act on some of that; JSON's strings
+// escape it.
 int fail(ErrorForm form, ExitCode code, const std::string& message) {
-  std::string line = "error: " + message;
+  std::string line = "error: " + sanitise(message);
   if (form == ErrorForm::kJson) {
     line = to_json_line(
         {{"error",
@@ -196,7 +199,10 @@ int run_program(int argc, char** argv,
       "--version", [] { return version_text(program_name()); },
       "how this program was built, and what it runs on here");
   app.parse_complete_callback([&] {
-    init_logging(quiet ? Verbosity::kQuiet : verbose ? Verbosity::kDebug : Verbosity::kNormal);
+    init_logging(quiet     ? Verbosity::kQuiet
+                 : verbose ? Verbosity::kDebug
+                           : Verbosity::kNormal,
+                 sanitise);
   });
   return flush_output(run(app, argc, argv, add_commands), error_form(argc, argv));
 }

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/toml_depth.h"
 #include "core/metrics/quantile.h"
 
 namespace trivium {
@@ -140,7 +141,9 @@ HandLabels::HandLabels(const std::filesystem::path& file) : file_(file) {
   };
   toml::table document;
   try {
-    document = toml::parse(read_file(file), file.string());
+    const std::string text = read_file(file);
+    refuse_deep_toml(text, file.string());
+    document = toml::parse(text, file.string());
   } catch (const toml::parse_error& e) {
     bad(e.source(), std::string(e.description()));
   }

@@ -18,8 +18,8 @@ namespace trivium {
 using Json = nlohmann::ordered_json;
 
 // Parses `text`. `where` (for example "tasks.json" or "train.jsonl:12") begins the message of the
-// Error (of the code `malformed`) thrown for malformed JSON, invalid UTF-8, or nesting deeper
-// than 64.
+// Error (of the code `malformed`) thrown for malformed JSON, invalid UTF-8, a key that an object
+// has twice, or nesting deeper than 64.
 Json parse_json(std::string_view text, const std::string& where,
                 ExitCode malformed = ExitCode::kBadData);
 

@@ -130,11 +130,11 @@ std::string name_hint(std::string_view word, const std::vector<std::string>& nam
   return text;
 }
 
-void refuse_utf16(std::string_view text, const std::string& where) {
+void refuse_utf16(std::string_view text, const std::string& where, ExitCode code) {
   if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
-  throw Error(ExitCode::kBadData, where +
-                                      ": the text is UTF-16; write it as UTF-8, for example "
-                                      "with iconv -f UTF-16 -t UTF-8");
+  throw Error(code, where +
+                        ": the text is UTF-16; write it as UTF-8, for example with iconv -f UTF-16 "
+                        "-t UTF-8");
 }
 
 }  // namespace trivium

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/error.h"
+
 namespace trivium {
 
 // Whether `text` is well-formed UTF-8 (no overlong forms, surrogates or code points past U+10FFFF).
@@ -43,7 +45,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 std::string name_hint(std::string_view word, const std::vector<std::string>& names);
 
 // The error of a text that begins with the byte order mark of UTF-16 ("; write it as UTF-8 ..."),
-// which would else be read as garbage. `where` begins the message. Error kBadData.
-void refuse_utf16(std::string_view text, const std::string& where);
+// which would else be read as garbage. `where` begins the message.
+void refuse_utf16(std::string_view text, const std::string& where,
+                  ExitCode code = ExitCode::kBadData);
 
 }  // namespace trivium

@@ -105,7 +105,14 @@ TensorReader OpenCheckpoint::reader(std::string where) const {
 
 OpenCheckpoint open_checkpoint(const fs::path& folder, Verify verify, Needs needs) {
   const CheckpointManifest manifest = verify_checkpoint_folder(folder, verify);
-  OpenCheckpoint open = open_files(folder, manifest, needs);
+  OpenCheckpoint open;
+  try {
+    open = open_files(folder, manifest, needs);
+  } catch (const Error& error) {
+    // What a checkpoint lacks, or has otherwise than it should, is the checkpoint's fault.
+    const bool is_io = error.code() == ExitCode::kIo;
+    throw Error(is_io ? ExitCode::kIo : ExitCode::kBadModel, error.what());
+  }
   // A training run may have replaced the folder in the meantime: the parts would not belong
   // together.
   if (read_file(folder / kManifestFile) != manifest.text) {

@@ -120,7 +120,7 @@ PlacesByName open_shards(const fs::path& index_file, const ChecksumsByFile& chec
     throw Error(ExitCode::kBadModel, where + ": key \"weight_map\" must be an object");
   }
   PlacesByName places;
-  std::set<std::string> opened;
+  std::set<std::string> opened, listed;
   const Json& weight_map = index.at("weight_map");
   for (const auto& [tensor, shard] : weight_map.items()) {
     const std::string name = shard.is_string() ? shard.get<std::string>() : "";
@@ -137,9 +137,10 @@ PlacesByName open_shards(const fs::path& index_file, const ChecksumsByFile& chec
       throw Error(ExitCode::kBadModel,
                   where + ": tensor " + quoted_name(tensor) + " is not in " + quoted_name(name));
     }
+    listed.insert(tensor);
   }
   for (const auto& [tensor, place] : places) {
-    if (weight_map.contains(tensor)) continue;
+    if (listed.contains(tensor)) continue;
     throw Error(ExitCode::kBadModel, place.reader->file().string() + ": tensor " +
                                          quoted_name(tensor) + " is not in " + kIndexFile);
   }

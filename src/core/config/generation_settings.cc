@@ -135,6 +135,9 @@ Json with_generation_settings(Json config, const std::optional<Json>& generation
   if (generation && !generation->is_object()) {
     throw Error(ExitCode::kBadModel, file + ": must be a JSON object");
   }
+  if (!config.is_object()) {
+    throw Error(ExitCode::kBadModel, where + "/config.json: must be a JSON object");
+  }
   Json settings = generation ? settings_of_file(*generation) : legacy_settings(config);
   fill_defaults(settings, config, file);
   config.erase("force_bos_token_to_be_generated");

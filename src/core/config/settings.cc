@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/toml_depth.h"
 
 namespace trivium {
 namespace {
@@ -41,6 +42,7 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
 }
 
 toml::table parse_toml(const std::string& text, const std::string& source) {
+  refuse_deep_toml(text, source);
   try {
     return toml::parse(text, source);
   } catch (const toml::parse_error& e) {
@@ -56,6 +58,7 @@ toml::table parse_override(const std::string& text) {
     throw Error(ExitCode::kConfig, "--set " + text + ": write key=value");
   }
   const std::string key = text.substr(0, equals), value = text.substr(equals + 1);
+  refuse_deep_toml(key + " = " + value, "--set");
   try {
     return toml::parse(key + " = " + value);
   } catch (const toml::parse_error&) {

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/toml_depth.h"
 #include "core/data/prompt_template.h"
 
 namespace trivium {
@@ -124,7 +125,9 @@ PromptLibrary::File PromptLibrary::read_file(const fs::path& path) {
   file.path = path.string();
   toml::table table;
   try {
-    table = toml::parse(trivium::read_file(path), file.path);
+    const std::string text = trivium::read_file(path);
+    refuse_deep_toml(text, file.path);
+    table = toml::parse(text, file.path);
   } catch (const toml::parse_error& e) {
     bad_template(file.path + ":" + std::to_string(e.source().begin.line),
                  std::string(e.description()));

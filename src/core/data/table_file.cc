@@ -49,6 +49,9 @@ std::string row_place(const fs::path& path, size_t row) {
 
 std::vector<std::string> column_names(const std::vector<std::string>& header,
                                       const std::string& path) {
+  if (header.size() > kMostColumns) {
+    bad_data(path, "it has " + std::to_string(header.size()) + " columns; the most are 1000");
+  }
   std::vector<std::string> names;
   for (size_t i = 0; i < header.size(); ++i) {
     const std::string name(trim(header[i]));

@@ -80,7 +80,11 @@ TaskEntry entry_from_json(const Json& json, const std::string& where) {
   if (!entry.example.is_object()) throw_json_type_error("example", where, false);
   const TemplateSpec spec = spec_from_json(json_get<Json>(json, "template", where), where);
   entry.prompt = std::make_shared<PromptTemplate>(spec, entry.task, where);
-  entry.example_prompt();  // throws where the example does not fit the template
+  try {
+    entry.example_prompt();
+  } catch (const Error& e) {
+    throw Error(e.code(), where + ": the example does not fit the template: " + e.what());
+  }
   return entry;
 }
 

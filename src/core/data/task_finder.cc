@@ -237,11 +237,14 @@ TaskFinder TaskFinder::from_json(const Json& json, const std::string& where) {
     const size_t places = rows.front().size();
     require(places > 0 && places <= kMostPlaces && (places & (places - 1)) == 0,
             "a row's length is not a power of two, at most 32768");
+    // Before there is a table of the one row's length for each of them.
+    require(std::all_of(rows.begin(), rows.end(),
+                        [&](const std::string& row) { return row.size() == places; }),
+            "the rows differ in length");
     TaskFinder finder(std::move(tasks), std::move(families), places);
     finder.step_ = json_get<double>(json, "step", where);
     require(finder.step_ >= 0 && finder.step_ <= kMostStep, "the step is not from 0 to 1000");
     for (size_t t = 0; t < rows.size(); ++t) {
-      require(rows[t].size() == places, "the rows differ in length");
       for (size_t place = 0; place < places; ++place) {
         const int step = rows[t][place] - kZeroStep;
         require(std::abs(step) <= kMaxStep, "a row has a character out of range");

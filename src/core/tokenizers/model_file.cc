@@ -52,6 +52,10 @@ std::string read_model_text(const std::filesystem::path& path) {
 
 nlohmann::json read_model_json(const std::filesystem::path& path) {
   const std::string text = read_model_text(path);
+  const size_t nul = text.find('\0');  // which the library takes for the end
+  if (nul != text.npos) {
+    throw_bad_model(path.string(), "malformed JSON at byte " + std::to_string(nul + 1));
+  }
   const auto limit_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
     if (depth > kMaxJsonDepth) throw_bad_model(path.string(), "nested deeper than 64 levels");
     return true;
@@ -62,6 +66,8 @@ nlohmann::json read_model_json(const std::filesystem::path& path) {
     const auto end = text.begin() + static_cast<ptrdiff_t>(std::min(e.byte, text.size()));
     const auto line = static_cast<size_t>(std::count(text.begin(), end, '\n')) + 1;
     throw_bad_model(file_and_line(path, line), "malformed JSON at byte " + std::to_string(e.byte));
+  } catch (const nlohmann::json::exception&) {
+    throw_bad_model(path.string(), "malformed JSON: a number is too large");
   }
 }
 

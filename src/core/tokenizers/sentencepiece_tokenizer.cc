@@ -104,7 +104,8 @@ SentencePieceTokenizer::SentencePieceTokenizer(std::string model, const std::fil
               .unk = require_piece(*processor_, processor_->unk_id(), {"<unk>"}, where),
               .mask = find_piece(*processor_, {"<mask>", "[MASK]"})};
   std::vector<std::string> pieces;
-  adds_space_ = processor_->Encode("a", &pieces).ok() && pieces.at(0).starts_with("\u2581");
+  adds_space_ = processor_->Encode("a", &pieces).ok() && !pieces.empty() &&
+                pieces.front().starts_with("\u2581");
 }
 
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;

@@ -1,6 +1,7 @@
 #include "core/tokenizers/tokenizer_options.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -64,30 +65,31 @@ void read_named(const nlohmann::json& config, const std::string& where, Tokenize
   }
 }
 
+// A file may hold so many tokens that one cannot look through all for each of them.
+std::unordered_set<std::string> contents_of(const std::vector<AddedToken>& tokens) {
+  std::unordered_set<std::string> contents;
+  for (const AddedToken& token : tokens) contents.insert(token.content);
+  return contents;
+}
+
 // The old layout: {"token": id}, and what is special is known from the other files alone.
 std::vector<AddedToken> read_added_tokens_file(const fs::path& file,
                                                const TokenizerOptions& options) {
   std::vector<AddedToken> tokens;
   const nlohmann::json object = read_optional_object(file);
+  std::unordered_set<std::string> special = contents_of(options.additional);
+  for (const auto& [key, named] : options.named) special.insert(named.token.content);
   for (auto entry = object.begin(); entry != object.end(); ++entry) {
     const auto id = json_as<int32_t>(entry.value());
     if (!id || entry.key().empty()) {
       throw_bad_model(file.string(), "the id of \"" + entry.key() + "\" is no id");
     }
     AddedToken token{.content = entry.key(), .id = *id};
-    const auto is_it = [&](const AddedToken& other) { return other.content == token.content; };
-    token.special = std::any_of(options.named.begin(), options.named.end(),
-                                [&](const auto& named) { return is_it(named.second.token); }) ||
-                    std::any_of(options.additional.begin(), options.additional.end(), is_it);
+    token.special = special.contains(token.content);
     token.normalized = !token.special;
     tokens.push_back(std::move(token));
   }
   return tokens;
-}
-
-bool holds(const std::vector<AddedToken>& tokens, const std::string& content) {
-  return std::any_of(tokens.begin(), tokens.end(),
-                     [&](const AddedToken& token) { return token.content == content; });
 }
 
 }  // namespace
@@ -145,11 +147,13 @@ std::vector<AddedToken> all_added_tokens(std::vector<AddedToken> base,
   }
   special.insert(special.end(), options.additional.begin(), options.additional.end());
 
+  std::unordered_set<std::string> held = contents_of(base);
+  const std::unordered_set<std::string> specials = contents_of(special);
   int64_t next = vocabulary.size();  // 64 bits, since a file may hold any id
   for (const AddedToken& token : base) next = std::max(next, int64_t{token.id} + 1);
   const auto add = [&](AddedToken token, bool keeps_id) {
-    if (holds(base, token.content)) return;
-    token.special = token.special || holds(special, token.content);
+    if (!held.insert(token.content).second) return;
+    token.special = token.special || specials.contains(token.content);
     const int32_t found = vocabulary.find(token.content);
     if (!keeps_id) token.id = found >= 0 ? found : static_cast<int32_t>(next);
     if (found < 0) next = std::max(next, int64_t{token.id} + 1);

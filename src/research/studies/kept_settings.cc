@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/toml_depth.h"
 
 namespace trivium::research {
 namespace {
@@ -32,6 +33,7 @@ Values values_of(const std::string& text) {
 // Whether two texts are the same value of TOML: 0.1 may have been written with more digits.
 bool is_same(const std::string& value, const std::string& other) {
   if (value == other) return true;
+  for (const std::string& text : {value, other}) refuse_deep_toml(text, "the kept settings");
   try {
     return toml::parse("value = " + value) == toml::parse("value = " + other);
   } catch (const toml::parse_error&) {

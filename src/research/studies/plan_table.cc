@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/toml_depth.h"
 
 namespace trivium::research {
 namespace {
@@ -19,7 +20,9 @@ namespace {
 
 toml::table parse_plan_file(const std::filesystem::path& file) {
   try {
-    return toml::parse(read_file(file), file.string());
+    const std::string text = read_file(file);
+    refuse_deep_toml(text, file.string());
+    return toml::parse(text, file.string());
   } catch (const toml::parse_error& e) {
     throw Error(ExitCode::kConfig, file.string() + ":" + std::to_string(e.source().begin.line) +
                                        ": " + std::string(e.description()));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,9 +34,11 @@ int start(const std::string& program, const std::vector<std::string>& arguments,
   return process;
 }
 
-int code_of(int process) {
+int code_of(int process, int64_t* most_memory = nullptr) {
   int status = 0;
-  ::waitpid(process, &status, 0);
+  rusage usage{};
+  ::wait4(process, &status, 0, &usage);
+  if (most_memory) *most_memory = usage.ru_maxrss;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -62,7 +65,8 @@ Outcome run_program_at(const std::filesystem::path& program,
                              open_file(folder / "err", O_WRONLY | O_CREAT | O_TRUNC)};
   Outcome outcome;
   outcome.code =
-      code_of(start(program.string(), arguments, descriptors[0], descriptors[1], descriptors[2]));
+      code_of(start(program.string(), arguments, descriptors[0], descriptors[1], descriptors[2]),
+              &outcome.most_memory);
   for (const int descriptor : descriptors) ::close(descriptor);
   outcome.out = read_file(folder / "out");
   outcome.err = read_file(folder / "err");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct Outcome {
   int code = -1;  // 128 + the signal that ended it, as a shell says it
   std::string out;
   std::string err;
+  int64_t most_memory = 0;  // KiB that it had in memory at once
 };
 
 // `trivium ARGUMENTS < input`.

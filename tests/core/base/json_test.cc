@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/temporary_folder.h"
+#include "core/base/timing.h"
 
 namespace trivium {
 namespace {
@@ -26,6 +27,32 @@ TEST(JsonTest, DeepNestingIsAnErrorAndNotAStackOverflow) {
   };
   EXPECT_EQ(error_of([&] { parse_json(nested(60), "f"); }), "");
   EXPECT_THAT(error_of([&] { parse_json(nested(100000), "f"); }), StartsWith("65"));
+}
+
+TEST(JsonTest, RefusesWhatTwoReadersWouldReadDifferently) {
+  EXPECT_EQ(error_of([&] { parse_json("{\"a\": 1, \"b\": {\"c\": 1, \"a\": 2, \"c\": 3}}", "f"); }),
+            "65: f: the key \"c\" occurs twice");
+  EXPECT_EQ(error_of([&] { parse_json(std::string("{}\0{", 4), "f"); }),
+            "65: f: malformed JSON at byte 3");
+  EXPECT_EQ(error_of([&] { parse_json("[1e999]", "f"); }), "65: f: malformed JSON at byte 6");
+  EXPECT_THAT(error_of([&] { parse_json("\xFF\xFE{", "f", ExitCode::kBadModel); }),
+              StartsWith("76: f: the text is UTF-16"));
+}
+
+TEST(JsonTest, KeepsTheOrderOfKeys) {
+  const std::string text =
+      R"({"z":1,"a":[true,null,{"b":-2,"a":1.5}],"":{"x":"\u00e9"},"m":18446744073709551615})";
+  EXPECT_EQ(parse_json(text, "f").dump(), Json::parse(text).dump());
+  EXPECT_EQ(parse_json(text, "f"), Json::parse(text));
+}
+
+// Each key was compared with all before it: a megabyte of them took minutes.
+TEST(JsonTest, ManyKeysTakeNoLongerThanOtherText) {
+  std::string text = "{\"a\":0";
+  for (int i = 0; i < 200000; ++i) text += ",\"k" + std::to_string(i) + "\":0";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(parse_json(text + "}", "f").size(), 200001u);
+  EXPECT_LT(seconds_since(start), 10);
 }
 
 TEST(JsonTest, MembersAreTyped) {

@@ -76,6 +76,14 @@ TEST(GenerationSettings, ABanOfTheEndTokenAloneIsNone) {
   EXPECT_EQ(read(config).bad_words_ids, (std::vector<std::vector<int32_t>>{{5}, {2, 5}}));
 }
 
+TEST(GenerationSettings, AConfigThatIsNoObjectIsRefused) {
+  for (const char* text : {"[]", "5", "null"}) {
+    EXPECT_EQ(
+        error_of([&] { with_generation_settings(Json::parse(text), Json::object(), "folder"); }),
+        "76: folder/config.json: must be a JSON object");
+  }
+}
+
 TEST(GenerationSettings, RefusesByName) {
   const Json sound = {{"eos_token_id", 2}, {"decoder_start_token_id", 2}};
   EXPECT_EQ(error_of([&] { read(small_config(), sound); }), "");

@@ -112,6 +112,16 @@ TEST_F(TableFileTest, WhatIsWrongIsNamedByItsRow) {
 }
 
 // As --gym takes it: a table's name, its held-out rows, and its labels where it is read in part.
+// Each name was compared with all before it: a line of tabs took hours.
+TEST_F(TableFileTest, ThereAreAThousandColumnsAtMost) {
+  const std::string tabs = "x" + std::string(500000, '\t');
+  EXPECT_THAT(error("a.tsv", tabs + "\n" + tabs + "\n"),
+              HasSubstr("a.tsv: it has 500001 columns; the most are 1000"));
+  std::string line = "{\"a\":1";
+  for (int i = 0; i < 1000; ++i) line += ",\"k" + std::to_string(i) + "\":1";
+  EXPECT_THAT(error("a.jsonl", line + "}\n"), HasSubstr("it has 1001 columns"));
+}
+
 TEST_F(TableFileTest, AFileIsAGym) {
   std::string text = "text,label\n";
   for (int i = 0; i < 20; ++i) text += "t" + std::to_string(i) + (i % 2 == 0 ? ",a\n" : ",b\n");

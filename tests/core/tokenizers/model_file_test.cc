@@ -34,6 +34,15 @@ TEST(ModelFile, NamesTheLineOfMalformedJson) {
               HasSubstr("vocab.json:3: malformed JSON at byte 11"));
 }
 
+TEST(ModelFile, RefusesNumbersThatAreNoneAndWhatStandsBehindANul) {
+  const TemporaryFolder folder;
+  auto path = folder.write("tokenizer.json", "{\"a\": 1e999}");
+  EXPECT_THAT(error_of([&] { read_model_json(path); }),
+              EndsWith("tokenizer.json: malformed JSON: a number is too large"));
+  path = folder.write("tokenizer.json", std::string("{}\0{", 4));
+  EXPECT_THAT(error_of([&] { read_model_json(path); }), EndsWith("malformed JSON at byte 3"));
+}
+
 TEST(ModelFile, RefusesDeepNesting) {
   const TemporaryFolder folder;
   const auto path = folder.write("vocab.json", std::string(100000, '['));

@@ -143,6 +143,36 @@ TEST(SentencePieceTokenizer, SavesTheSameBytes) {
   EXPECT_EQ(read_file(folder.path() / "spiece.model"), usual_model());
 }
 
+// A length-delimited field of a protocol-buffer message.
+std::string field(int number, const std::string& bytes) {
+  std::string result(1, static_cast<char>(number << 3 | 2));
+  size_t size = bytes.size();
+  for (; size > 127; size >>= 7) result += static_cast<char>(size | 0x80);
+  return result + static_cast<char>(size) + bytes;
+}
+
+// A model that normalises "a" away, and puts no space before a text.
+std::string model_without_a() {
+  std::vector<uint32_t> units(768);
+  units[0] = 1 << 10 | 1 << 9;                                  // the children lie at 256
+  units[256 + 'a'] = ((256 + 'a') ^ 512) << 10 | 1 << 8 | 'a';  // its value lies at 512
+  units[512] = 1u << 31;                                        // the replacement at 0: ""
+  units.insert(units.begin(), static_cast<uint32_t>(units.size() * 4));
+  std::string charsmap(reinterpret_cast<const char*>(units.data()), units.size() * 4);
+  charsmap += '\0';
+  const auto piece = [](const std::string& text, char type) {
+    return field(1, field(1, text) + std::string("\x15\0\0\0\0\x18", 6) + type);
+  };
+  return piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + piece("<pad>", 3) +
+         piece("b", 1) + field(3, field(1, "none") + field(2, charsmap) + std::string("\x18\0", 2));
+}
+
+TEST(SentencePieceTokenizer, ATextMayBeNoPiece) {
+  const auto tokenizer = load(model_without_a());
+  EXPECT_TRUE(tokenizer->encode("aa").empty());
+  EXPECT_EQ(tokenizer->encode("ab"), std::vector<int32_t>{4});
+}
+
 TEST(SentencePieceTokenizer, DamagedFilesAreErrorsOrHarmless) {
   const std::string good = usual_model();
   ASSERT_GT(good.size(), 100000u);  // it holds a normalisation table

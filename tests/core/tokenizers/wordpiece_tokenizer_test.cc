@@ -5,6 +5,7 @@
 
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
+#include "core/base/timing.h"
 #include "core/tokenizers/golden_corpus.h"
 
 namespace trivium {
@@ -46,6 +47,21 @@ TEST(WordPieceTokenizer, FindsSpecialTokensInTheText) {
   EXPECT_EQ(tokenizer->special().pad, 0);
   EXPECT_EQ(tokenizer->special().unk, 1);
   EXPECT_EQ(tokenizer->special().mask, 4);
+}
+
+// Each was compared with all before it.
+TEST(WordPieceTokenizer, ManyAddedTokensTakeNoLongerThanOtherText) {
+  constexpr int kMany = 100000;
+  std::string json = "{\"w0\": 15";
+  for (int i = 1; i < kMany; ++i) {
+    json += ", \"w" + std::to_string(i) + "\": " + std::to_string(15 + i);
+  }
+  const TemporaryFolder folder;
+  folder.write("vocab.txt", kVocab);
+  folder.write("added_tokens.json", json + "}");
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(WordPieceTokenizer::load(folder.path())->vocab_size(), 15 + kMany);
+  EXPECT_LT(seconds_since(start), 10);
 }
 
 TEST(WordPieceTokenizer, DecodesWithoutSpecialTokens) {
