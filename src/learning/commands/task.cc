@@ -197,12 +197,14 @@ void run_add(const AddFlags& flags) {
   set_threads(flags.threads);
   Task task = plain_task(flags.name);
   if (!flags.examples.empty()) {
-    const Gym file(flags.examples);
-    if (file.task_names().size() != 1) {
-      throw Error(ExitCode::kUsage, "--examples takes one file of one task");
+    if (!std::filesystem::is_regular_file(flags.examples)) {
+      throw Error(ExitCode::kMissingInput, "there is no file " + flags.examples);
     }
-    task = file.load_task(file.task_names()[0]);
+    const Gym file(flags.examples);
+    task = file.load_task(file.task_names().at(0));
     task.name = flags.name;
+    const size_t kept = task.records[Split::kTest].size();
+    if (kept > 0) spdlog::info("{} of them are kept aside for trivium eval", kept);
   }
   const std::string folder = cli::checkpoint_folder(flags.checkpoint);
   spdlog::info("reading {}", folder);
@@ -225,7 +227,8 @@ void run_add(const AddFlags& flags) {
     differences = learn_experts(flags, checkpoint, route, examples, report);
   }
   save_added_task(folder, open, entry, route, as_host(differences));
-  print(report + "\nroute: " + route_text(route) + "\nadded to " + folder +
+  const char* head = differences.empty() ? "route: " : "its experts began as those of ";
+  print(report + "\n" + head + route_text(route) + "\nadded to " + folder +
         "; ask it with --task " + flags.name + "\n");
 }
 

@@ -4,7 +4,7 @@
 #include "cli/commands/program.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
-#include "core/checkpoint/stored_kind.h"
+#include "core/checkpoint/checkpoint_folder.h"
 #include "learning/storage/tiny_checkpoint.h"
 
 namespace trivium::learning {
@@ -20,8 +20,8 @@ class TaskTest : public ::testing::Test {
   TaskTest() { save_checkpoint(tiny_checkpoint(), model_); }
 
   Outcome add(const std::vector<std::string>& more) const {
-    std::vector<std::string> all = {
-        "task", "add", "riddles", "--checkpoint", model_, "--output", out_, "--threads", "1"};
+    std::vector<std::string> all = {"task", "add",       "riddles", "--checkpoint",
+                                    model_, "--threads", "1"};
     all.insert(all.end(), more.begin(), more.end());
     return run_program(all);
   }
@@ -36,26 +36,27 @@ TEST_F(TaskTest, AddsATaskByItsDescription) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("riddles: near gsm8k_answer"));
   const Outcome answer = run_program(
-      {"generate", "--checkpoint", out_, "--task", "riddles", "--threads", "1"}, "what is it\n");
+      {"generate", "--checkpoint", model_, "--task", "riddles", "--threads", "1"}, "what is it\n");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(add({"--description", "x"}).code, 73);
 }
 
-// A table's labels are what the new task is ranked by; weights lie on the disk as they did.
+// A table's labels are what the new task is ranked by; the checkpoint's own files stay as they are.
 TEST_F(TaskTest, AddsATaskByATable) {
-  SaveOptions options;
-  options.storage = StorageKind::kBFloat16;
-  save_checkpoint(tiny_checkpoint(), model_, options);
+  const std::string manifest = read_file(fs::path(model_) / kManifestFile);
   const fs::path file = temporary_.path() / "tone.csv";
   write_file_atomically(file,
                         "Message text,Label\nthank you,friendly\ngo away,hostile\n"
-                        "well done,friendly\n\"no, never\",hostile\n");
+                        "well done,friendly\n\"no, never\",hostile\nso kind,friendly\n");
   const Outcome outcome = add({"--examples", file.string(), "--steps", "2"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("Message_text -> Label (friendly, hostile)"));
-  EXPECT_EQ(stored_kind(out_), StorageKind::kBFloat16);
+  EXPECT_THAT(outcome.err, HasSubstr("1 of them are kept aside for trivium eval"));
+  EXPECT_THAT(outcome.out, HasSubstr("loss on 4 examples: "));
+  EXPECT_EQ(read_file(fs::path(model_) / kManifestFile), manifest);
+  EXPECT_EQ(verify_every_byte(model_), checkpoint_files(model_).size());
   const Outcome scores =
-      run_program({"score", "--checkpoint", out_, "--task", "riddles", "--threads", "1"},
+      run_program({"score", "--checkpoint", model_, "--task", "riddles", "--threads", "1"},
                   "{\"input\": \"thanks\"}\n");
   ASSERT_EQ(scores.code, 0) << scores.err;
   EXPECT_THAT(scores.out, HasSubstr("\"options\":[\"friendly\",\"hostile\"]"));
@@ -69,7 +70,34 @@ TEST_F(TaskTest, AddsATaskByItsExamples) {
   const Outcome outcome = add({"--examples", file.string(), "--steps", "3"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("loss on 2 examples: "));
-  EXPECT_TRUE(open_checkpoint(out_).info.tasks.has("riddles"));
+  EXPECT_THAT(run_program({"task", "list", "--checkpoint", model_}).out, HasSubstr("riddles"));
+  EXPECT_EQ(add({"--examples", file.string(), "--steps", "3"}).code, 73);
+  EXPECT_EQ(run_program({"task", "remove", "riddles", "--checkpoint", model_}).code, 0);
+  EXPECT_EQ(run_program({"task", "remove", "riddles", "--checkpoint", model_}).code, 66);
+  EXPECT_EQ(add({"--examples", file.string(), "--steps", "1"}).code, 0);
+}
+
+// Experts of its own make pools of the ordinary layers of a dense model too; export squeezes them.
+TEST_F(TaskTest, AddsATaskToADenseModelAndExportsIt) {
+  const std::string dense = (temporary_.path() / "dense").string();
+  save_checkpoint(tiny_checkpoint(1), dense);
+  const fs::path file =
+      temporary_.write("tone.csv", "text,label\nthank you,a\ngo away,b\nwell done,a\nno never,b\n");
+  const Outcome added = run_program({"task", "add", "tone", "--checkpoint", dense, "--examples",
+                                     file.string(), "--steps", "5", "--threads", "1"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  const auto answer = [](const std::string& model) {
+    const Outcome outcome =
+        run_program({"generate", "--checkpoint", model, "--task", "tone", "--threads", "1"},
+                    "{\"input\": \"thank you\"}\n");
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const Json line = Json::parse(outcome.out);
+    return std::pair(line.at("text"), line.at("score"));
+  };
+  const Outcome exported = run_program({"export", "--checkpoint", dense, "--task", "tone",
+                                        "--output", out_, "--storage", "float32"});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_EQ(answer(out_), answer(dense));
 }
 
 TEST_F(TaskTest, CountsExpertsFrom1AndNamesAnswersThatAreTheSameIds) {
@@ -80,28 +108,28 @@ TEST_F(TaskTest, CountsExpertsFrom1AndNamesAnswersThatAreTheSameIds) {
   const Outcome outcome = add({"--examples", file.string(), "--steps", "1"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr(R"(riddles: the tokenizer cannot tell apart ["❤","😂"])"));
-  const Outcome shown = run_program({"task", "show", "riddles", "--checkpoint", out_, "--json"});
+  EXPECT_THAT(outcome.out, HasSubstr("its experts began as those of encoder 0 "));
+  const Json own =
+      Json::parse(run_program({"task", "show", "riddles", "--checkpoint", model_, "--json"}).out);
+  EXPECT_EQ(own.at("route"), (Json{{"encoder", {2, 4}}, {"decoder", {4, 4}}}));
+  ASSERT_EQ(run_program({"task", "remove", "riddles", "--checkpoint", model_}).code, 0);
+  const Outcome described = add({"--description", "a witty film"});
+  const Outcome shown = run_program({"task", "show", "riddles", "--checkpoint", model_, "--json"});
   const Json route = Json::parse(shown.out).at("route");
   std::string text = "route: encoder";
   for (const Json& expert : route.at("encoder")) text += " " + expert.dump();
   text += ", decoder";
   for (const Json& expert : route.at("decoder")) text += " " + expert.dump();
-  EXPECT_THAT(outcome.out, HasSubstr(text + "\n"));
+  EXPECT_THAT(described.out, HasSubstr(text + "\n"));
 }
 
-TEST_F(TaskTest, RefusesNamesAndOutputsThatCannotBe) {
-  const auto add_named = [&](const std::string& name, const std::string& output) {
-    return run_program(
-        {"task", "add", name, "--checkpoint", "nowhere", "--description", "x", "--output", output});
-  };
+TEST_F(TaskTest, RefusesNamesThatCannotBe) {
   for (const char* name : {"kg/../../x", "..", "", "a b"}) {
-    const Outcome outcome = add_named(name, out_);
+    const Outcome outcome =
+        run_program({"task", "add", name, "--checkpoint", "nowhere", "--description", "x"});
     EXPECT_EQ(outcome.code, 64) << name;
     EXPECT_THAT(outcome.err, HasSubstr("is not a plain name")) << name;
   }
-  EXPECT_EQ(add_named("riddles", "").code, 64);
-  const std::string file = temporary_.write("file", "x").string();
-  EXPECT_EQ(add_named("riddles", file).code, 64);
 }
 
 TEST_F(TaskTest, RefusesWhatItCannotRead) {
@@ -113,7 +141,8 @@ TEST_F(TaskTest, RefusesWhatItCannotRead) {
   write_file_atomically(file, "{\"targets\": 1}\n");
   EXPECT_THAT(add({"--examples", file.string()}).err, HasSubstr("the only column is targets"));
   EXPECT_EQ(add({}).code, 2);
-  EXPECT_FALSE(fs::exists(out_));
+  EXPECT_EQ(add({"--examples", "nowhere.csv"}).code, 66);
+  EXPECT_FALSE(fs::exists(fs::path(model_) / "tasks"));
 }
 
 TEST_F(TaskTest, MakesVectorsOfAGymsTasks) {
