@@ -26,18 +26,19 @@ bool is_plain(const std::string& text) {
          text.find("\u009b") == std::string::npos;
 }
 
+const std::vector<std::string> kShort = {"--max-length", "2", "--num-beams", "1"};
+
 class HostileLinesTest : public ::testing::Test {
  protected:
   HostileLinesTest() { save_checkpoint(tiny_checkpoint(), folder_.path() / "model"); }
 
   // `count` lines, of which the first is good, through `command`.
-  void expect_a_line_for_each(const std::string& command, const std::string& format,
-                              std::vector<std::string> more) {
+  void expect_a_line_for_each(const std::string& command, const std::string& format, int count,
+                              const std::vector<std::string>& more) {
     const std::string good =
         R"({"id":7,"task":"sst2","input":{"text":"a film"},"options":["good","bad"]})";
     HostileLines lines(3);
     std::string input = good + "\n";
-    const int count = hostile_count();
     for (int i = 1; i < count; ++i) input += lines.next(good) + "\n";
     const std::string file = folder_.write("lines", input), model = folder_.path() / "model";
     std::vector<std::string> arguments = {command, "--checkpoint", model, "--input",
@@ -63,14 +64,16 @@ class HostileLinesTest : public ::testing::Test {
 };
 
 TEST_F(HostileLinesTest, GenerateAnswersEachOfJsonl) {
-  expect_a_line_for_each("generate", "jsonl", {"--max-length", "2"});
+  expect_a_line_for_each("generate", "jsonl", hostile_count(), kShort);
 }
 
 TEST_F(HostileLinesTest, GenerateAnswersEachOfText) {
-  expect_a_line_for_each("generate", "text", {"--max-length", "2"});
+  expect_a_line_for_each("generate", "text", hostile_count() / 3, kShort);
 }
 
-TEST_F(HostileLinesTest, ScoreAnswersEachOfJsonl) { expect_a_line_for_each("score", "jsonl", {}); }
+TEST_F(HostileLinesTest, ScoreAnswersEachOfJsonl) {
+  expect_a_line_for_each("score", "jsonl", hostile_count(), {});
+}
 
 TEST_F(HostileLinesTest, MessagesDoNotDriveTheTerminal) {
   const std::string model = folder_.path() / "model";
