@@ -8,6 +8,8 @@
    by side. */
 #pragma once
 
+/* C has no other headers and no "using". */
+/* NOLINTBEGIN(modernize-deprecated-headers,modernize-use-using) */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -97,3 +99,4 @@ int trivium_embed(trivium_generator* generator, const trivium_text* texts, size_
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(modernize-deprecated-headers,modernize-use-using) */

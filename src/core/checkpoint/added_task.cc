@@ -1,7 +1,6 @@
 #include "core/checkpoint/added_task.h"
 
 #include <algorithm>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -64,7 +63,7 @@ struct OwnTensors {
 
   // The base's tensor and what is to be added to it.
   HostTensor read(const std::string& name) const {
-    const HostTensor base = base_tensor(name);
+    HostTensor base = base_tensor(name);
     const bool is_low_rank = differences->has(name + kLowRankA);
     if (!is_low_rank && !differences->has(name + kDifference)) return base;
     const std::shared_ptr<float[]> sum(new float[static_cast<size_t>(base.size())]);
@@ -94,8 +93,8 @@ struct OwnTensors {
 };
 
 // The layers that the differences are of. Refuses what fits no tensor of them.
-std::set<LayerPlace> check_differences(const OwnTensors& own, const fs::path& file) {
-  std::set<LayerPlace> layers;
+std::vector<LayerPlace> check_differences(const OwnTensors& own, const fs::path& file) {
+  std::vector<LayerPlace> layers;
   for (const std::string& name : own.differences->names()) {
     const std::string_view kind = name.ends_with(kLowRankA)     ? kLowRankA
                                   : name.ends_with(kLowRankB)   ? kLowRankB
@@ -122,7 +121,7 @@ std::set<LayerPlace> check_differences(const OwnTensors& own, const fs::path& fi
              own.differences->shape(other)[is_a ? 1 : 0] == rank;
     }
     if (!fits) refuse(file, quoted_name(name) + " does not fit the tensor that it is to change");
-    layers.insert(place);
+    if (std::find(layers.begin(), layers.end(), place) == layers.end()) layers.push_back(place);
   }
   return layers;
 }
