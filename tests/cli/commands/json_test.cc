@@ -17,11 +17,11 @@ namespace fs = std::filesystem;
 // Commands that report nothing, or nothing but JSON.
 const std::set<std::string>& without_json() {
   static const std::set<std::string> names = {
-      "trivium repl",      // a conversation
-      "trivium generate",  // JSON lines
-      "trivium score",     // JSON lines
-      "trivium serve",
-      "trivium task remove",            // HTTP
+      "trivium repl",                   // a conversation
+      "trivium generate",               // JSON lines
+      "trivium score",                  // JSON lines
+      "trivium serve",                  // HTTP
+      "trivium task remove",            // says that it has
       "trivium routes plot",            // a page
       "trivium routes dynamics",        // a page
       "trivium routes gates",           // a page

@@ -183,7 +183,8 @@ TEST_F(TrainingCommandsTest, ConfigShowSaysWhereEachValueComesFrom) {
   EXPECT_THAT(text, HasSubstr("label_smoothing = 0.1  # default\n"));
   const auto values = [](const std::string& json) {
     std::map<std::string, Json> by_key;
-    for (const Json& setting : Json::parse(json).at("settings")) {
+    const Json object = Json::parse(json);
+    for (const Json& setting : object.at("settings")) {
       by_key[setting.at("key").get<std::string>()] = setting.at("value");
     }
     return by_key;
