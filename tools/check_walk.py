@@ -52,8 +52,8 @@ def compare(folder, trivium, model):
     bart = transformers.BartForConditionalGeneration.from_pretrained(folder).eval()
     ctranslate2.converters.TransformersConverter(folder).convert(folder + "-ct2", force=True)
     translator = ctranslate2.Translator(folder + "-ct2", compute_type="float32")
-    for answer in answers:
-        source = tokenizer(answer["prompt"], return_tensors="pt")
+    for prompt, answer in zip(TEXTS, answers):  # a task of one column takes its text as it is
+        source = tokenizer(prompt, return_tensors="pt")
         with torch.no_grad():
             ids = bart.generate(**source, num_beams=1, do_sample=False, max_length=64)[0].tolist()
         tokens = tokenizer.convert_ids_to_tokens(source["input_ids"][0].tolist())
