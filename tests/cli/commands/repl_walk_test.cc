@@ -41,7 +41,8 @@ esac
 // What stands for trivium-train: learns by putting a task's folder where it belongs, once the file
 // "go" is there.
 constexpr const char* kTrainer = R"(#!/bin/sh
-echo $$ > trainer
+echo $$ > trainer.new
+mv trainer.new trainer
 cp "${5#--examples=}" examples 2> /dev/null
 if [ "$3" = broken ]; then echo '12:00:00 error the file has no examples' >&2; exit 65; fi
 echo '12:00:00 info learning' >&2
