@@ -141,9 +141,7 @@ HandLabels::HandLabels(const std::filesystem::path& file) : file_(file) {
   };
   toml::table document;
   try {
-    const std::string text = read_file(file);
-    refuse_deep_toml(text, file.string());
-    document = toml::parse(text, file.string());
+    document = parse_guarded_toml(read_file(file), file.string());
   } catch (const toml::parse_error& e) {
     bad(e.source(), std::string(e.description()));
   }

@@ -48,4 +48,9 @@ void refuse_deep_toml(std::string_view text, const std::string& where) {
   }
 }
 
+toml::table parse_guarded_toml(std::string_view text, const std::string& where) {
+  refuse_deep_toml(text, where);
+  return toml::parse(text, where);
+}
+
 }  // namespace trivium

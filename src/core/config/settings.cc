@@ -42,9 +42,8 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
 }
 
 toml::table parse_toml(const std::string& text, const std::string& source) {
-  refuse_deep_toml(text, source);
   try {
-    return toml::parse(text, source);
+    return parse_guarded_toml(text, source);
   } catch (const toml::parse_error& e) {
     throw Error(ExitCode::kConfig, source + ":" + std::to_string(e.source().begin.line) + ": " +
                                        std::string(e.description()));
@@ -58,9 +57,8 @@ toml::table parse_override(const std::string& text) {
     throw Error(ExitCode::kConfig, "--set " + text + ": write key=value");
   }
   const std::string key = text.substr(0, equals), value = text.substr(equals + 1);
-  refuse_deep_toml(key + " = " + value, "--set");
   try {
-    return toml::parse(key + " = " + value);
+    return parse_guarded_toml(key + " = " + value, "--set");
   } catch (const toml::parse_error&) {
     std::ostringstream quoted;
     quoted << toml::value<std::string>(value);

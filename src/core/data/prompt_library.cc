@@ -125,9 +125,7 @@ PromptLibrary::File PromptLibrary::read_file(const fs::path& path) {
   file.path = path.string();
   toml::table table;
   try {
-    const std::string text = trivium::read_file(path);
-    refuse_deep_toml(text, file.path);
-    table = toml::parse(text, file.path);
+    table = parse_guarded_toml(trivium::read_file(path), file.path);
   } catch (const toml::parse_error& e) {
     bad_template(file.path + ":" + std::to_string(e.source().begin.line),
                  std::string(e.description()));

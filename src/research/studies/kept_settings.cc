@@ -33,9 +33,11 @@ Values values_of(const std::string& text) {
 // Whether two texts are the same value of TOML: 0.1 may have been written with more digits.
 bool is_same(const std::string& value, const std::string& other) {
   if (value == other) return true;
-  for (const std::string& text : {value, other}) refuse_deep_toml(text, "the kept settings");
+  const auto parsed = [](const std::string& text) {
+    return parse_guarded_toml("value = " + text, "the kept settings");
+  };
   try {
-    return toml::parse("value = " + value) == toml::parse("value = " + other);
+    return parsed(value) == parsed(other);
   } catch (const toml::parse_error&) {
     return false;
   }

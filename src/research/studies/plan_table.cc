@@ -20,9 +20,7 @@ namespace {
 
 toml::table parse_plan_file(const std::filesystem::path& file) {
   try {
-    const std::string text = read_file(file);
-    refuse_deep_toml(text, file.string());
-    return toml::parse(text, file.string());
+    return parse_guarded_toml(read_file(file), file.string());
   } catch (const toml::parse_error& e) {
     throw Error(ExitCode::kConfig, file.string() + ":" + std::to_string(e.source().begin.line) +
                                        ": " + std::string(e.description()));
