@@ -78,7 +78,9 @@ class CellRun {
 
   void keep_if_best(int64_t step) {
     Checkpoint now = checkpoint_;
-    now.model = model_from_tensors(now.config(), merged_tensors(now.model), "the tuned model");
+    if (settings_.rank > 0) {
+      now.model = model_from_tensors(now.config(), merged_tensors(now.model), "the tuned model");
+    }
     const double dev_score = score(now, dev_, settings_).score;
     if (!(dev_score > cell_.dev_score)) return;
     cell_.dev_score = dev_score;
@@ -169,12 +171,8 @@ TunedModel tune(const Checkpoint& start, const FewShotTask& task, const FewShotS
   options.optimiser.seed = static_cast<int64_t>(sample.seed);
   options.routes.frozen = true;
   options.device = settings.device;
-  // One task a batch, and only one task: batch_size examples, drawn anew for every batch.
-  MultiTaskStream stream(encode(sample.train, start, settings),
-                         {.batching = Batching::kHomogeneous,
-                          .batch_tokens = int64_t{1} << 40,  // no limit
-                          .max_examples = batch_size},
-                         sample.seed);
+  MultiTaskStream stream =
+      one_task_stream(encode(sample.train, start, settings), batch_size, sample.seed);
   Trainer trainer(tuned.checkpoint, stream, options, /*validator=*/{});
   const EvaluationTask dev = make_evaluation_task(task.task, sample.dev, sample.train);
   CellRun(start, tuned.checkpoint, dev, settings, tuned.cell).run(trainer);

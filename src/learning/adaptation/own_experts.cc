@@ -94,12 +94,8 @@ OwnExpertTuning tune_own_experts(const Checkpoint& dense,
   result.loss_before = mean_loss(tuned, examples, settings.batch_size);
   TrainerOptions options;
   options.optimiser = settings.optimiser;
-  // All examples are of one task, and a batch is a draw of some of them.
-  MultiTaskStream stream(examples,
-                         {.batching = Batching::kHomogeneous,
-                          .batch_tokens = int64_t{1} << 40,  // no limit
-                          .max_examples = settings.batch_size},
-                         static_cast<uint64_t>(settings.optimiser.seed));
+  MultiTaskStream stream = one_task_stream(examples, settings.batch_size,
+                                           static_cast<uint64_t>(settings.optimiser.seed));
   Trainer trainer(tuned, stream, options, /*validator=*/{});
   const int64_t steps = settings.optimiser.steps;
   for (int64_t step = 1; step <= steps; ++step) {

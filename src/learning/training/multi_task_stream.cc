@@ -54,6 +54,15 @@ MultiTaskStream::MultiTaskStream(std::vector<EncodedExample> examples,
                                  const SamplerOptions& options, uint64_t seed)
     : examples_(std::move(examples)), sampler_(sample_items(examples_), options, seed) {}
 
+MultiTaskStream one_task_stream(std::vector<EncodedExample> examples, int64_t batch_size,
+                                uint64_t seed) {
+  return MultiTaskStream(std::move(examples),
+                         {.batching = Batching::kHomogeneous,
+                          .batch_tokens = int64_t{1} << 40,  // no limit
+                          .max_examples = batch_size},
+                         seed);
+}
+
 std::vector<EncodedExample> MultiTaskStream::next_batch() {
   std::vector<EncodedExample> batch;
   for (size_t index : sampler_.next_batch()) batch.push_back(examples_[index]);

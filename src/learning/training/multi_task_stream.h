@@ -44,4 +44,8 @@ class MultiTaskStream : public ExampleStream {
   BatchSampler sampler_;
 };
 
+// Of examples that are all of one task: a batch is a draw of `batch_size` of them, however long.
+MultiTaskStream one_task_stream(std::vector<EncodedExample> examples, int64_t batch_size,
+                                uint64_t seed);
+
 }  // namespace trivium::learning

@@ -18,12 +18,8 @@ Checkpoint tuned_copy(const Checkpoint& dense, const std::vector<EncodedExample>
   Checkpoint tuned = copy_of(dense);
   TrainerOptions options;
   options.optimiser = settings;
-  // All examples are of one task, and a batch is a draw of some of them.
-  MultiTaskStream stream(examples,
-                         {.batching = Batching::kHomogeneous,
-                          .batch_tokens = int64_t{1} << 40,  // no limit
-                          .max_examples = batch_size},
-                         static_cast<uint64_t>(settings.seed));
+  MultiTaskStream stream =
+      one_task_stream(examples, batch_size, static_cast<uint64_t>(settings.seed));
   Trainer trainer(tuned, stream, options, /*validator=*/{});
   for (int64_t step = 0; step < settings.steps; ++step) trainer.step();
   tuned.model->eval();
