@@ -174,9 +174,7 @@ void add_routed_decoding_bench(CLI::App& bench) {
   number("--source-tokens", flags->source_tokens, "of every prompt", 1024);
   number("--new-tokens", flags->new_tokens, "of every answer", 1023);
   number("--rounds", flags->rounds, "timed rounds", 1000);
-  command->add_option("--threads", flags->threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  add_threads_flag(*command, flags->threads);
   command->footer(kRoutedFooter);
   command->callback([flags] { run_routed(*flags); });
 }

@@ -6,6 +6,7 @@
 #include "cli/program/choice.h"
 #include "cli/program/given_paths.h"
 #include "cli/program/home.h"
+#include "cli/program/model_flags.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -54,18 +55,14 @@ struct AdaptFlags {
 
 // The settings that the flags ask for.
 FewShotSettings settings_of(const AdaptFlags& flags) {
-  FewShotSettings settings = few_shot_settings(flags.preset);
-  settings.per_class = flags.settings.per_class;
-  settings.total = flags.settings.total;
-  settings.max_source_length = flags.settings.max_source_length;
-  settings.max_target_length = flags.settings.max_target_length;
-  settings.mode = flags.settings.mode;
-  settings.optimiser.precision = flags.settings.optimiser.precision;
-  settings.optimiser.steps = flags.steps.value_or(settings.optimiser.steps);
-  settings.eval_every = flags.eval_every.value_or(settings.eval_every);
-  settings.rank = flags.rank.value_or(settings.rank);
-  if (!flags.learning_rates.empty()) settings.learning_rates = flags.learning_rates;
-  if (!flags.batch_sizes.empty()) settings.batch_sizes = flags.batch_sizes;
+  const FewShotSettings preset = few_shot_settings(flags.preset);
+  FewShotSettings settings = flags.settings;
+  settings.optimiser.steps = flags.steps.value_or(preset.optimiser.steps);
+  settings.eval_every = flags.eval_every.value_or(preset.eval_every);
+  settings.rank = flags.rank.value_or(preset.rank);
+  settings.learning_rates =
+      flags.learning_rates.empty() ? preset.learning_rates : flags.learning_rates;
+  settings.batch_sizes = flags.batch_sizes.empty() ? preset.batch_sizes : flags.batch_sizes;
   return settings;
 }
 
@@ -303,9 +300,7 @@ void add_adapt_flags(CLI::App& command, AdaptFlags& flags) {
                      "writes the checkpoint tuned on the first sample; with one --task");
   command.add_flag("--json", flags.json, "one JSON object instead of a table");
   command.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  cli::add_threads_flag(command, flags.threads);
 }
 
 }  // namespace

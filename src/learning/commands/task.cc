@@ -37,12 +37,6 @@ void refuse_to_overwrite(const std::string& path) {
   }
 }
 
-void add_threads_flag(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-}
-
 // --- trivium task vector
 
 // What a task's vector is made from.
@@ -258,7 +252,7 @@ void add_vector(CLI::App& task) {
       ->capture_default_str();
   command->add_option("--seed", flags->seed, "of random numbers")->capture_default_str();
   command->add_option("--output", flags->output, "safetensors file to write")->required();
-  add_threads_flag(*command, flags->threads);
+  cli::add_threads_flag(*command, flags->threads);
   command->footer(
       "Example:\n  trivium task vector --gym ../shared/gym --kind fisher --checkpoint DENSE\n"
       "      --output fisher.safetensors\n"
@@ -294,7 +288,7 @@ void add_add(CLI::App& task) {
       ->check(CLI::Range(int64_t{1}, int64_t{4096}))
       ->capture_default_str();
   command->add_option("--seed", optimiser.seed, "of random numbers")->capture_default_str();
-  add_threads_flag(*command, flags->threads);
+  cli::add_threads_flag(*command, flags->threads);
   command->footer(
       "The task is written to tasks/NAME in the checkpoint's folder, a megabyte or two; nothing\n"
       "else there changes, and all other tasks answer as before. Its route begins as a mixture of\n"

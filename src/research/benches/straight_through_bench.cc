@@ -8,6 +8,7 @@
 #include "cli/benches/benches.h"
 #include "cli/output/output.h"
 #include "cli/program/choice.h"
+#include "cli/program/model_flags.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/timing.h"
@@ -159,9 +160,7 @@ void add_step_flags(CLI::App& command, StepFlags& flags) {
       ->capture_default_str();
   cli::add_choice(command, "--precision", flags.precision, learning::precision_names(),
                   "numbers of the matrix products: fp32 or bf16");
-  command.add_option("--threads", flags.threads, "threads of the CPU; 0: one a core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  cli::add_threads_flag(command, flags.threads);
 }
 
 void add_benches(CLI::App& bench) {
