@@ -6,18 +6,23 @@
 
 namespace trivium::cli {
 
+std::optional<Json> next_whole_line(std::istream& part, uint64_t& bytes) {
+  std::string text;
+  if (!std::getline(part, text) || part.eof()) return std::nullopt;
+  Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (line.is_discarded()) return std::nullopt;
+  bytes += text.size() + 1;
+  return line;
+}
+
 DoneLines::DoneLines(const std::filesystem::path& part)
     : part_(part), file_(part, std::ios::binary) {
   if (!file_) throw Error(ExitCode::kIo, "cannot read " + part.string());
 }
 
-// What is no JSON is the end of a write that did not reach the disk.
 std::optional<Json> DoneLines::read(uint64_t& bytes) {
-  std::string text;
-  if (!std::getline(file_, text) || file_.eof()) return std::nullopt;
-  bytes += text.size() + 1;
-  Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return line.is_object() ? std::optional(std::move(line)) : std::nullopt;
+  std::optional<Json> line = next_whole_line(file_, bytes);
+  return line && line->is_object() ? std::move(line) : std::nullopt;
 }
 
 std::optional<std::vector<Json>> DoneLines::next(const std::vector<Request>& window) {

@@ -12,6 +12,10 @@
 
 namespace trivium::cli {
 
+// The next line of a part, whose bytes are added to `bytes`; nothing at its end. A line that is not
+// whole, or no JSON, is the end of a write that was cut off.
+std::optional<Json> next_whole_line(std::istream& part, uint64_t& bytes);
+
 class DoneLines {
  public:
   // Error kIo.

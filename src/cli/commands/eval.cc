@@ -4,6 +4,7 @@
 #include <fstream>
 #include <memory>
 
+#include "cli/batch/done_lines.h"
 #include "cli/batch/dry_run.h"
 #include "cli/batch/result_file.h"
 #include "cli/batch/run_settings.h"
@@ -119,16 +120,12 @@ class Evaluation {
     }
   }
 
-  // The scores that a run of before had got to. A line that is not whole is the end of a write that
-  // was cut off.
+  // The scores that a run of before had got to.
   void take_done() {
     std::ifstream part(output_.part(), std::ios::binary);
     uint64_t bytes = 0;
-    for (std::string line; std::getline(part, line) && !part.eof();) {
-      const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (json.is_discarded()) break;
-      report_.add(report_row(json, output_.part().string()));
-      bytes += line.size() + 1;
+    while (const auto line = next_whole_line(part, bytes)) {
+      report_.add(report_row(*line, output_.part().string()));
     }
     output_.keep(bytes);
     spdlog::info("{} tasks were done before", report_.rows().size());

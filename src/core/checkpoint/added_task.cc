@@ -161,9 +161,8 @@ int64_t read_gates(const fs::path& file, const OpenCheckpoint& base) {
 AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   const CheckpointManifest manifest = verify_checkpoint_folder(folder, Verify::kChecksums);
   const int64_t gates = read_gates(folder / kAddedFile, base);
-  const fs::path tasks_file = folder / kTaskFile, routes_file = folder / kRoutesFile;
-  const TaskCatalog tasks =
-      TaskCatalog::from_json(read_json_file(tasks_file, ExitCode::kBadModel), tasks_file.string());
+  const fs::path routes_file = folder / kRoutesFile;
+  const TaskCatalog tasks = read_task_catalog(folder);
   const ModelRoutes routes = model_routes_from_json(
       read_json_file(routes_file, ExitCode::kBadModel), base.info.config, routes_file.string());
   if (tasks.entries().size() != 1 || routes.used.size() != 1) {
@@ -171,7 +170,7 @@ AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   }
   AddedTask task{tasks.entries()[0], routes.used[0], routes.likely[0], {}};
   if (task.entry.task.name != folder.filename().string()) {
-    refuse(tasks_file, "the task has another name than its folder");
+    refuse(folder / kTaskFile, "the task has another name than its folder");
   }
   if (base.info.tasks.has(task.entry.task.name)) {
     refuse(folder, "the checkpoint knows a task of this name already");
