@@ -72,7 +72,8 @@ class Checks:
 
     def steps(self):
         return [("opens", self.opens), ("auto", self.auto), ("streams", self.streams), ("task", self.task),
-                ("pin", self.pin), ("compare", self.compare), ("fields", self.fields), ("map", self.map), ("stop", self.stop),
+                ("pin", self.pin), ("disable", self.disable), ("compare", self.compare), ("fields", self.fields),
+                ("map", self.map), ("stop", self.stop),
                 ("wrong", self.wrong), ("text stays text", self.text_stays_text)]
 
     # --- Ways to do and to see.
@@ -105,6 +106,13 @@ class Checks:
         """The same of a reply of the server's."""
         return {f"{stack} {i + 1}": expert for stack in ("encoder", "decoder")
                 for i, expert in enumerate(route[stack]) if expert}
+
+    def answer(self, task, prompt):
+        """What the page is to show: the likeliest of the task's own answers, or else what is written."""
+        found = self.server.ask("/v1/route", {"input": prompt, **({} if task == "auto" else {"task": task})})
+        if len(found["options"]) < 2:
+            return self.completion(task, prompt)["text"].strip()
+        return self.server.ask("/v1/score", {"input": prompt, "task": found["task"]})["best"]
 
     def completion(self, task, prompt, **more):
         reply = self.server.ask("/v1/completions", {"model": f"trivium-small:{task}", "prompt": prompt,
@@ -139,8 +147,8 @@ class Checks:
     def auto(self):
         self.write(TEXT)
         self.press_ask()
-        expected, found = self.completion("auto", TEXT), self.server.ask("/v1/route", {"input": TEXT})
-        expect(self.shown() == expected["text"], f"the answer is {self.shown()}, not {expected['text']}")
+        expected, found = self.answer("auto", TEXT), self.server.ask("/v1/route", {"input": TEXT})
+        expect(self.shown() == expected, f"the answer is {self.shown()}, not {expected}")
         expect(self.browser.text(".lane-a .task") == found["task"], "the task that was found is shown")
         reason = self.browser.text(".lane-a .reason")
         expect(found["reason"][1:] in reason and "auto" in reason, f"auto says why: {reason}")
@@ -203,7 +211,7 @@ class Checks:
             self.ended()
             expect(self.lit() == {**own, layer: expert}, f"the route takes {label}: {self.lit()}")
             expect(browser.text(".lane-a .before .text") == before, "the answer before is shown")
-            expect(f"{layer} → expert {expert}" in browser.text(".lane-a .pins"), "the pin is named")
+            expect(f"{layer} → expert {expert}" in browser.text(".lane-a .changes"), "the pin is named")
             changed = self.shown() != before
             expect(("changes" if changed else "leaves") in browser.text(".lane-a .verdict"), "the verdict is right")
             route = {stack: [expert if f"{stack} {i + 1}" == layer else None for i in range(count)]
@@ -217,20 +225,50 @@ class Checks:
             expect(self.lit() == own and self.shown() == before, "pressed again, the pin is gone")
         expect(changed, "no pin changes the answer")
         self.fits_the_screen()
+        browser.click(".lane-a .restore")
+        self.ended()
+        expect(self.lit() == own and self.shown() == before, "the task's own route is back")
+
+    def disable(self):
+        browser = self.browser
+        before, own = self.shown(), self.lit()
+        for layer, expert in own.items():
+            node = f'.lane-a .node[aria-label^="{layer}, expert {expert}"]'
+            browser.click(node)
+            self.ended()
+            stack, number = layer.split(" ")
+            counts = {"encoder": 6, "decoder": 2}
+            without = {stack: [expert if i + 1 == int(number) else None for i in range(counts[stack])]}
+            reply = self.completion("asset", LONG, route={"disabled": without})
+            expect(self.shown() == reply["text"].strip(), f"the answer is the server's without {layer}'s expert")
+            expect(self.lit() == self.route_of(reply["trivium"]["route"]) and self.lit()[layer] != expert,
+                   f"the next likeliest is taken: {self.lit()}")
+            expect(f"{layer} without expert {expert}" in browser.text(".lane-a .changes"), "what is disabled is named")
+            expect(", disabled" in browser.js(f"document.querySelector('{node}').getAttribute('aria-label')"),
+                   "a screen reader is told")
+            expect(browser.js(f"getComputedStyle(document.querySelector('{node} .cross')).visibility") == "visible",
+                   "it is crossed out")
+            expect(("changes" if self.shown() != before else "leaves") in browser.text(".lane-a .verdict"),
+                   "the verdict is right")
+            self.fits_the_screen()
+            browser.click(node)
+            self.ended()
+            expect(self.lit() == own and self.shown() == before, "pressed again, the expert is taken again")
+        browser.click(node)  # the next step's task begins with its own route
+        self.ended()
 
     def compare(self):
         browser = self.browser
-        browser.click(".lane-a .unpin")
-        self.ended()
         browser.choose("#task", "sst2")
         browser.choose("#other", "cola")
         self.write("a gorgeous, witty film")
         self.press_ask()
         expect(browser.text(".lane-b .task") == "cola", "the second task is shown")
         for lane, task in (("a", "sst2"), ("b", "cola")):
-            expected = self.completion(task, "a gorgeous, witty film")
-            expect(self.shown(lane) == expected["text"].strip(), f"{task}'s answer: {self.shown(lane)}")
-            expect(self.lit(lane) == self.route_of(expected["trivium"]["route"]), f"{task}'s route: {self.lit(lane)}")
+            text = "a gorgeous, witty film"
+            expect(self.shown(lane) == self.answer(task, text), f"{task}'s answer: {self.shown(lane)}")
+            route = self.server.ask("/v1/route", {"input": text, "task": task})["route"]
+            expect(self.lit(lane) == self.route_of(route), f"{task}'s route: {self.lit(lane)}")
         a, b = self.lit("a"), self.lit("b")
         differing = [layer for layer in a if a[layer] != b[layer]]
         said = browser.text("#comparison")
@@ -253,7 +291,7 @@ class Checks:
         browser.click("#example")
         self.press_ask()
         example = next(one for one in self.server.ask("/v1/tasks")["tasks"] if one["name"] == "mnli")["example"]
-        expect(self.shown() == self.completion("mnli", example)["text"].strip(), "the fields are asked with")
+        expect(self.shown() == self.answer("mnli", example), "the fields are asked with")
         browser.choose("#task", "dream")
         browser.click("#example")
         self.press_ask()
@@ -306,7 +344,8 @@ class Checks:
 
     def busy(self):
         self.browser.wait("document.querySelector('#task').options.length > 1", "the tasks are there")
-        self.write(TEXT)
+        self.browser.choose("#task", "asset")  # a text to be written needs a place in the batch
+        self.write(LONG)
         with self.server.kept_busy():
             self.browser.click("#go")
             error = self.browser.wait("document.querySelector('#error').innerText", "an error is shown")
@@ -424,10 +463,10 @@ class Checks:
         expect(self.lit() == own, "Enter unpins")
         browser.key("Enter")
         self.ended()
-        self.tab_to("unpin")
+        self.tab_to("restore")
         browser.key("Enter")
         self.ended()
-        expect(self.lit() == own and self.focus()[0].startswith("node"), "Unpin all goes back to the picture")
+        expect(self.lit() == own and self.focus()[0].startswith("node"), "the task's own route is back, and the focus in the picture")
         browser.key("Tab", shift=True)
         expect(self.focus()[0] == "example", "Shift + Tab goes back")
         self.tab_to("order")

@@ -32,7 +32,9 @@ void fuzz_requests(std::string_view input) {
     for (const Json& prompt : request.prompts) cli::is_blank(prompt);
     cli::find_stop("a text", request.stops);
     const TaskRoute route{{{0.5f, 0.5f}, {1}}, {{1, 0}}};
-    if (!request.route.is_null()) cli::asked_route(route, request.route);
+    if (!request.route.is_null()) {
+      cli::changed_route({}, route, route, cli::route_changes(route, request.route));
+    }
   });
   may_refuse_request(input, [&] {  // of /v1/score, /v1/route and /v1/embeddings
     cli::RequestKeys reader(body);

@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <utility>
 
-#include "cli/repl/expert_removal.h"
 #include "cli/repl/gate_picture.h"
 #include "cli/repl/slash_commands.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/routes/expert_removal.h"
 
 namespace trivium::cli {
 namespace {
@@ -181,8 +181,10 @@ void RouteCommands::disable(const Arguments& arguments) {
   const TaskRoute before = pinned_route(asked.prompt.route, conversation_.pins);
   TaskRoute after = before;
   for (const std::string& argument : arguments) {
-    after = route_without(conversation_.model, asked.row, after,
-                          parse_pin(argument, asked.prompt.route));
+    const LoadedModel& model = conversation_.model;
+    const Pin removed = parse_pin(argument, asked.prompt.route);
+    after = route_without(model.config().routing, model.likely_route(asked.row), std::move(after),
+                          removed.place, removed.expert);
   }
   const std::string changes = experts_changed(before, after);
   screen_.out << changes;

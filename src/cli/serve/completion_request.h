@@ -15,7 +15,7 @@ struct CompletionRequest {
   std::vector<Json> prompts;  // each a text, or an object of its task's fields
   SearchOptions search;       // the checkpoint's, with what the request changes
   int choices = 1;            // "n": answers of each prompt
-  Json route;                 // to take in place of the task's, as asked_route; null: none
+  Json route;                 // to take in place of the task's, as route_changes has it; null: none
   std::vector<std::string> stops;
   std::optional<int> logprobs;  // asked for, with so many of the likeliest tokens
   bool streams = false;

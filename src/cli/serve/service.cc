@@ -115,21 +115,36 @@ Json Service::tasks() const {
   return {{"tasks", list}};
 }
 
-Json Service::routes() const { return to_json(model_.route_dump()); }
+Json Service::routes() const {
+  if (model_.config().routing.num_experts > 1) return to_json(model_.route_dump());
+  RouteDump none{.places = {}, .num_experts = 1, .temperature = 1, .tasks = {}};
+  for (const TaskEntry& entry : model_.tasks().entries()) {
+    none.tasks.push_back({entry.task.name, entry.task.family, {}, {}});
+  }
+  return to_json(none);
+}
 
-ResolvedPrompt Service::resolve(const Json& input, const std::string& task) const {
+ResolvedPrompt Service::resolve(const Json& input, const std::string& task,
+                                const Json* route) const {
   const std::shared_ptr<const LoadedModel> model = model_for(task);
   const std::lock_guard lock(templates_);
-  return input.is_string() ? model->resolve(task, input.get<std::string>())
-                           : model->resolve_fields(task, input);
+  ResolvedPrompt resolved = input.is_string() ? model->resolve(task, input.get<std::string>())
+                                              : model->resolve_fields(task, input);
+  if (route != nullptr) {
+    TaskRoute& own = resolved.prompt.route;
+    own = changed_route(model->config().routing, model->likely_route(resolved.row), own,
+                        route_changes(own, *route));
+  }
+  return resolved;
 }
 
 Json Service::route(const std::string& body, const StillWanted& /*wanted*/) {
   RequestKeys reader(body);
   const Json input = reader.get_input("input");
   const std::string task = reader.get<std::string>("task").value_or("");
+  const Json* asked = reader.find("route");
   reader.refuse_others();
-  const ResolvedPrompt resolved = resolve(input, task);
+  const ResolvedPrompt resolved = resolve(input, task, asked);
   Json facts = route_facts(resolved);
   facts["fits"] = resolved.fits;
   facts["prompt"] = resolved.prompt.text;
@@ -144,10 +159,7 @@ Json Service::score(const std::string& body, const StillWanted& wanted) {
   const auto given = reader.get<std::vector<std::string>>("options");
   const Json* route = reader.find("route");
   reader.refuse_others();
-  ResolvedPrompt resolved = resolve(input, task);
-  if (route != nullptr) {
-    resolved.prompt.route = asked_route(std::move(resolved.prompt.route), *route);
-  }
+  const ResolvedPrompt resolved = resolve(input, task, route);
   const std::vector<std::string> options = given.value_or(resolved.options);
   if (options.empty()) throw bad_request("no \"options\", and the task has none of its own");
   if (options.size() > kMostOptions) throw bad_request("more than 1000 \"options\"");
@@ -259,10 +271,11 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     throw bad_request("this asks for " + std::to_string(wanted) + " answers; the server takes " +
                       std::to_string(most) + " at once: part the request");
   }
-  if (!request.route.is_null()) {  // of skipped prompts too
+  const Json* route = request.route.is_null() ? nullptr : &request.route;
+  if (route != nullptr) {  // of skipped prompts too
     const std::shared_ptr<const LoadedModel> model = model_for(task);
     const int64_t row = task.empty() ? -1 : static_cast<int64_t>(model->tasks().index_of(task));
-    asked_route(model->route(row), request.route);
+    route_changes(model->route(row), *route);
   }
   std::vector<LiveChoice> choices;
   for (const Json& prompt : request.prompts) {
@@ -270,12 +283,8 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     if (is_blank(prompt)) {
       choice.finish = "skipped";
     } else {
-      choice.resolved = resolve(prompt, task);
+      choice.resolved = resolve(prompt, task, route);
       if (!choice.resolved.fits) choice.finish = "no_task";
-      if (!request.route.is_null()) {
-        TaskRoute& route = choice.resolved.prompt.route;
-        route = asked_route(std::move(route), request.route);
-      }
     }
     choices.insert(choices.end(), static_cast<size_t>(request.choices), choice);
   }

@@ -48,9 +48,11 @@ class Service {
   // {"tasks": [{"name", "family", "metric", "fields", "options", "description", "example",
   // "added": whether it was added to the checkpoint}]}
   Json tasks() const;
-  // The route of every task that the checkpoint was trained on, as `routes show --json` has it.
+  // The route of every task that the checkpoint was trained on, as `routes show --json` has it;
+  // that of a dense model has no places.
   Json routes() const;
-  // Of {"input", "task"?}: {"task", "task_source", "fits", "reason", "prompt", "options", "route"}.
+  // Of {"input", "task"?, "route"?}: {"task", "task_source", "fits", "reason", "prompt", "options",
+  // "route"}.
   Json route(const std::string& body, const StillWanted& wanted);
   // Of {"input", "options"?, "task"?, "route"?}: {"best", "options", "log_likelihoods", ...} as
   // `score` gives.
@@ -69,7 +71,8 @@ class Service {
   std::shared_ptr<const LoadedModel> model_for(const std::string& task) const;
   // The task that a model's name asks for; "" for the nearest known.
   std::string task_of(const std::string& model) const;
-  ResolvedPrompt resolve(const Json& input, const std::string& task) const;
+  // `route`, where there is one, is what the request asks for in place of the task's own.
+  ResolvedPrompt resolve(const Json& input, const std::string& task, const Json* route) const;
   Json entry_of(const std::string& task) const;
   // Runs `work` on up to `most` things at a time, as LiveGenerator::run.
   using PartWork = std::function<void(TextGenerator& generator, size_t begin, size_t end)>;

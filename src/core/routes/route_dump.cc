@@ -113,7 +113,8 @@ RouteDump dump_routes(const ModelRoutes& routes, const ModelConfig& config,
 }
 
 Json to_json(const RouteDump& dump) {
-  Json json{{"temperature", dump.temperature}, {"experts", dump.num_experts}};
+  Json json{
+      {"temperature", dump.temperature}, {"experts", dump.num_experts}, {"places", Json::array()}};
   for (const LayerPlace& place : dump.places) json["places"].push_back(name_of(place));
   json["tasks"] = Json::array();
   for (const RouteRow& row : dump.tasks) {

@@ -3,10 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/repl/expert_removal.h"
 #include "core/base/error.h"
 #include "core/base/temporary_folder.h"
-#include "core/checkpoint/tiny_checkpoint.h"
 
 namespace trivium::cli {
 namespace {
@@ -58,63 +56,6 @@ TEST(RouteReasonsTest, NamesTheKindsOfTasksThatGoWithAnExpert) {
   const TerminalStyle style{.width = 80, .utf8 = true, .colour = false};
   EXPECT_THAT(route_reasons(two_families(), "b1", labels, style),
               HasSubstr("encoder 1, expert 2: family b"));
-}
-
-class ExpertRemovalTest : public ::testing::Test {
- protected:
-  LoadedModel model_of(const TinyCheckpoint& checkpoint) {
-    const auto folder = temporary_.path() / std::to_string(++models_);
-    save_checkpoint(checkpoint, folder);
-    return LoadedModel(folder, EngineOptions{});
-  }
-  TemporaryFolder temporary_;
-  int models_ = 0;
-};
-
-TEST_F(ExpertRemovalTest, TheNextLikeliestTakesAHardExpertsPlace) {
-  const TinyCheckpoint checkpoint = tiny_checkpoint();
-  const LoadedModel model = model_of(checkpoint);
-  std::vector<float> likely = checkpoint.info.routes->likely[1].decoder[0];
-  const auto taken = static_cast<size_t>(TaskRoute::main_expert(likely));
-  likely[taken] = 0;
-  const TaskRoute route = route_without(model, 1, model.route(1), {{true, 0}, taken});
-  EXPECT_EQ(TaskRoute::main_expert(route.decoder[0]), TaskRoute::main_expert(likely));
-  EXPECT_EQ(route.encoder, model.route(1).encoder);
-  EXPECT_THROW(route_without(model, 1, model.route(1), {{true, 0}, (taken + 1) % 3}), Error);
-}
-
-TEST_F(ExpertRemovalTest, OthersShareTheWeightOfASoftExpert) {
-  const LoadedModel model = model_of(tiny_checkpoint(TinyModel::kSoft));
-  const std::vector<float> before = model.route(0).decoder[1];
-  const TaskRoute route = route_without(model, 0, model.route(0), {{true, 1}, 0});
-  const std::vector<float>& after = route.decoder[1];
-  EXPECT_EQ(after[0], 0);
-  EXPECT_NEAR(after[1], before[1] / (before[1] + before[2]), 1e-6);
-  EXPECT_NEAR(after[1] + after[2], 1, 1e-6);
-}
-
-TEST_F(ExpertRemovalTest, InATableWithoutAnotherExpertAllOthersShare) {
-  TinyCheckpoint checkpoint = tiny_checkpoint();
-  checkpoint.info.config.routing.route_source = RouteSource::kTable;
-  checkpoint.tensors = tiny_weights(checkpoint.info.config, 3, 7);
-  const LoadedModel model = model_of(checkpoint);
-  const auto taken = static_cast<size_t>(TaskRoute::main_expert(model.route(0).encoder[1]));
-  const TaskRoute route = route_without(model, 0, model.route(0), {{false, 1}, taken});
-  EXPECT_EQ(route.encoder[1][taken], 0);
-  EXPECT_EQ(route.encoder[1][(taken + 1) % 3], 0.5f);
-}
-
-TEST_F(ExpertRemovalTest, ARouteWithoutASecondExpertSaysSo) {
-  TinyCheckpoint checkpoint = tiny_checkpoint();
-  checkpoint.info.routes->likely[0].decoder[0] = {1, 0, 0};
-  checkpoint.info.routes->used[0].decoder[0] = {1, 0, 0};
-  const LoadedModel model = model_of(checkpoint);
-  try {
-    route_without(model, 0, model.route(0), {{true, 0}, 0});
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("decoder 1 has no second expert"));
-  }
 }
 
 }  // namespace

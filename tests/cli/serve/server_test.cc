@@ -269,6 +269,9 @@ TEST_F(ServerTest, ARouteCanBeAskedFor) {
            {{{"encoder", {1}}}, "an entry for each of its 2 layers"},
            {{{"decoder", {1.5, 1}}}, "decoder 1 takes an expert"},
            {{{"middle", {1}}}, "unknown key \"middle\""},
+           {{{"disabled", {{"encoder", {nullptr, 4}}}}}, "\"disabled\": encoder 2 takes an expert"},
+           {{{"disabled", {{"middle", {1}}}}}, "unknown key \"middle\""},
+           {{{"disabled", {2, 1}}}, "\"disabled\" is not a JSON object"},
            {3, "\"route\" is not a JSON object"}}) {
     request["route"] = bad;
     for (const char* prompt : {"a film", ""}) {
@@ -276,6 +279,51 @@ TEST_F(ServerTest, ARouteCanBeAskedFor) {
       expect_error(post("/v1/completions", request), 400, problem);
     }
   }
+}
+
+TEST_F(ServerTest, AnExpertCanBeDisabled) {
+  start();
+  const LoadedModel model(folder_, EngineOptions{});
+  const Json request = {{"task", "sst2"}, {"input", "a film"}};
+  const Json own = ask("/v1/route", request).at("route");
+  std::vector<float> likely = model.likely_route(0).decoder.at(0);
+  const size_t taken = own.at("decoder").at(0);
+  likely.at(taken - 1) = 0;
+  Json expected = own;
+  expected.at("decoder").at(0) = TaskRoute::main_expert(likely) + 1;
+  Json changed = request;
+  changed["route"] = {{"disabled", {{"decoder", {taken, nullptr}}}}};
+  EXPECT_EQ(ask("/v1/route", changed).at("route"), expected);
+  const Json scores = ask("/v1/score", changed);
+  EXPECT_EQ(scores.at("route"), expected);
+  EXPECT_NE(scores.at("log_likelihoods"), ask("/v1/score", request).at("log_likelihoods"));
+  const Json choice =
+      complete({{"model", "tiny:sst2"}, {"prompt", "a film"}, {"route", changed.at("route")}})
+          .at("choices")
+          .at(0);
+  EXPECT_EQ(choice.at("trivium").at("route"), expected);
+  changed["route"] = {{"disabled", {{"decoder", {taken % 3 + 1, nullptr}}}}};
+  expect_error(post("/v1/score", changed), 400, "here: without expert");
+  // Where the task is found, the route is that of what was found.
+  const Json question = {{"input", "how many apples are left"}};
+  const Json found = ask("/v1/route", question).at("route");
+  Json asked = {{"prompt", question.at("input")}};
+  asked["route"] = {{"disabled", {{"decoder", {found.at("decoder").at(0), nullptr}}}}};
+  const Json without = complete(asked).at("choices").at(0).at("trivium").at("route");
+  EXPECT_NE(without.at("decoder").at(0), found.at("decoder").at(0));
+}
+
+TEST_F(ServerTest, ADenseModelsTasksHaveNoPlaces) {
+  folder_ = temporary_.path() / "dense";
+  save_checkpoint(tiny_checkpoint(TinyModel::kDense), folder_);
+  start();
+  const Json routes = get("/v1/routes");
+  EXPECT_EQ(routes.at("places"), Json::array());
+  EXPECT_EQ(routes.at("experts"), 1);
+  EXPECT_EQ(routes.at("tasks").at(0), (Json{{"task", "sst2"},
+                                            {"family", "made up"},
+                                            {"likely", Json::array()},
+                                            {"used", Json::array()}}));
 }
 
 TEST_F(ServerTest, LogProbabilitiesAreThoseOfTheTokens) {

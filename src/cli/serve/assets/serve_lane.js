@@ -1,7 +1,7 @@
 // One task's answer with its shares and its route. The page has one lane, or two that are compared.
 import {ask, stream} from '/page/api.js';
 import {RoutePicture} from '/page/picture.js';
-import {flat, layersOf, make, pinnedRoute, withPins} from '/page/route.js';
+import {changedRoute, flat, layersOf, make} from '/page/route.js';
 import {sharesOf, showShares} from '/page/shares.js';
 
 const sentence = (words) => `${words.replace(/^./, (first) => first.toUpperCase())}.`;
@@ -44,7 +44,8 @@ export class Lane {
     this.letter = letter;
     this.onError = onError;
     this.onChange = onChange;
-    this.pins = new Map();  // a layer's place in flat() to an expert
+    this.pins = new Map();  // a layer's place in flat() to the expert that it has to take
+    this.disabled = new Map();  // and to the one that it may not take
     this.task = null;
     this.own = null;  // the answer along the task's own route: {text, shares}
     this.running = new AbortController();
@@ -52,13 +53,13 @@ export class Lane {
     this.element.classList.add(`lane-${letter.toLowerCase()}`);
     this.find('.badge').textContent = letter;
     this.find('.badge').title = `answer ${letter}`;
-    this.find('.unpin').addEventListener('click', () => this.unpin());
-    this.picture = new RoutePicture(this.find('.picture'), (layer, expert) => this.pin(layer, expert));
+    this.find('.restore').addEventListener('click', () => this.restore());
+    this.picture = new RoutePicture(this.find('.picture'), (layer, expert) => this.press(layer, expert));
   }
   find(selector) { return this.element.querySelector(selector); }
   get isBusy() { return this.find('.answer').getAttribute('aria-busy') === 'true'; }
   get text() { return this.find('.answer').textContent; }
-  get taken() { return withPins(this.route, this.pins); }
+  get isChanged() { return this.pins.size + this.disabled.size > 0; }
 
   stop() { this.running.abort(); }
 
@@ -69,7 +70,7 @@ export class Lane {
     this.own = null;
     await this.guarded(async (signal) => {
       this.reset();
-      const found = await ask('/v1/route', task ? {input, task} : {input}, signal);
+      const found = await ask('/v1/route', this.question(), signal);
       this.take(found);
       if (!found.fits) {
         throw new Error('No task that the model knows is like this prompt (no_task): ' +
@@ -109,10 +110,11 @@ export class Lane {
 
   take(found) {
     const task = found.fits ? found.task : null;
-    if (task !== this.task) this.pins.clear();
+    if (task !== this.task) this.forgetChanges();
     this.task = task;
     this.options = found.options;
     this.route = found.route ? flat(found.route) : [];
+    this.taken = this.route;
     this.layers = layersOf(found.route ?? {}, this.page.places);
     this.find('.task').textContent = task ?? 'no task fits';
     this.find('.reason').textContent = found.task_source === 'named'
@@ -125,12 +127,15 @@ export class Lane {
     // A task that was added has experts of its own behind those of the pools.
     const experts = Math.max(this.page.experts, ...this.route);
     this.picture.show({name: this.task, layers: this.layers, experts, own: this.route, taken: this.taken,
-                       pins: this.pins});
+                       pins: this.pins, disabled: this.disabled});
   }
 
   // What requests have besides the input.
-  pinning() {
-    return this.pins.size > 0 ? {route: pinnedRoute(this.layers, this.pins)} : {};
+  change() {
+    return this.isChanged ? {route: changedRoute(this.layers, this.pins, this.disabled)} : {};
+  }
+  question() {
+    return this.asked ? {input: this.input, task: this.asked} : {input: this.input};
   }
   completion() {
     return {model: `${this.page.model}:${this.asked || 'auto'}`, prompt: this.input, num_beams: 1};
@@ -138,22 +143,38 @@ export class Lane {
 
   async answer(signal) {
     this.reset();
+    this.taken = this.isChanged
+        ? flat((await ask('/v1/route', {...this.question(), ...this.change()}, signal)).route) : this.route;
     this.draw();
     this.picture.clear();
-    this.showPins();
-    const work = [this.listen(signal), this.rank(this.pinning(), signal)];
-    if (this.pins.size > 0 && !this.own) work.push(this.look(signal));
-    const [text, shares] = await Promise.all(work);
-    if (this.pins.size === 0) this.own = {text, shares};
-    if (shares) showShares(this.find('.shares'), text, shares, this.pins.size > 0 ? this.own.shares : null);
-    if (this.pins.size > 0) this.judge(text);
+    this.showChanges();
+    const work = [this.isRanked ? this.choose(signal) : this.listen(signal)];
+    if (this.isChanged && !this.own) work.push(this.look(signal));
+    const [answer] = await Promise.all(work);
+    if (!this.isChanged) this.own = answer;
+    if (answer.shares) showShares(this.find('.shares'), answer.shares, this.isChanged ? this.own.shares : null);
+    if (this.isChanged) this.judge(answer.text);
     this.onChange();
+  }
+
+  // Where the task has answers of its own, the likeliest of them is the answer, as in the REPL.
+  get isRanked() { return this.options.length > 1; }
+  async choose(signal) {
+    const begun = performance.now();
+    this.picture.begin('encoder');
+    const shares = await this.rank(this.change(), signal);
+    this.picture.begin('decoder');
+    const text = shares[0].option;
+    this.find('.answer').textContent = text;
+    const seconds = ((performance.now() - begun) / 1000).toFixed(2);
+    this.find('.facts').textContent = `the likeliest of ${shares.length} · ${seconds} s`;
+    return {text, shares};
   }
 
   // The answer as it comes, and its route with it.
   async listen(signal) {
     const begun = performance.now(), answer = this.find('.answer');
-    const body = {...this.completion(), ...this.pinning(), stream_options: {include_usage: true}};
+    const body = {...this.completion(), ...this.change(), stream_options: {include_usage: true}};
     let last = null, tokens = 0;
     for await (const part of stream(body, signal, () => this.picture.begin('encoder'))) {
       tokens = part.usage?.completion_tokens ?? tokens;
@@ -167,54 +188,68 @@ export class Lane {
     this.picture.begin('decoder');
     this.find('.facts').textContent = factsOf(last, tokens, begun);
     if (!answer.textContent) answer.append(make('em', '', 'an empty answer'));
-    return answer.textContent;
+    return {text: answer.textContent, shares: null};
   }
 
-  // The shares of the task's options; null where it has none.
+  // The shares of the task's options.
   async rank(route, signal) {
-    if (this.options.length < 2) return null;
-    const body = {input: this.input, options: this.options, ...route};
-    if (this.asked) body.task = this.asked;
+    const body = {...this.question(), options: this.options, ...route};
     return sharesOf(await ask('/v1/score', body, signal));
   }
 
   // The answer along the task's own route, where it is not known yet.
   async look(signal) {
-    const [reply, shares] = await Promise.all(
-        [ask('/v1/completions', this.completion(), signal), this.rank({}, signal)]);
-    this.own = {text: reply.choices[0].text, shares};
-    this.showPins();
+    if (this.isRanked) {
+      const shares = await this.rank({}, signal);
+      this.own = {text: shares[0].option, shares};
+    } else {
+      const reply = await ask('/v1/completions', this.completion(), signal);
+      this.own = {text: reply.choices[0].text, shares: null};
+    }
+    this.showChanges();
   }
 
-  pin(layer, expert) {
-    if (this.pins.get(layer) === expert || this.route[layer] === expert) this.pins.delete(layer);
-    else this.pins.set(layer, expert);
+  // The task's own expert, where it is taken, is disabled; another is pinned; and where a layer is changed
+  // already, pressing what was changed or the task's own expert undoes it.
+  press(layer, expert) {
+    const {pins, disabled} = this, isOwn = this.route[layer] === expert;
+    const isUndone = pins.get(layer) === expert || (isOwn && this.taken[layer] !== expert);
+    pins.delete(layer);
+    disabled.delete(layer);
+    if (!isUndone) (isOwn ? disabled : pins).set(layer, expert);
     this.guarded((signal) => this.answer(signal));
   }
-  unpin() {
-    this.pins.clear();
+  restore() {
+    this.forgetChanges();
     const {nodes} = this.picture;
     const first = nodes.find((node) => this.route[node.layer] === node.expert);
     this.picture.focus(first.layer, first.expert);  // the button that had the focus goes
     this.guarded((signal) => this.answer(signal));
   }
+  forgetChanges() {
+    this.pins.clear();
+    this.disabled.clear();
+  }
 
-  showPins() {
-    const isPinned = this.pins.size > 0;
-    const items = [...this.pins].sort(([a], [b]) => a - b).map(([layer, expert]) =>
-        make('li', '', `${this.layers[layer].name} → expert ${expert}`));
-    this.find('.pins ul').replaceChildren(...items);
-    this.find('.pins').hidden = !isPinned;
-    this.find('.before').hidden = !isPinned;
+  showChanges() {
+    const {isChanged} = this;
+    const inWords = (experts, word) => [...experts].map(([layer, expert]) =>
+        [layer, `${this.layers[layer].name} ${word} expert ${expert}`]);
+    const items = [...inWords(this.pins, '→'), ...inWords(this.disabled, 'without')]
+        .sort(([a], [b]) => a - b).map(([, words]) => make('li', '', words));
+    this.find('.changes ul').replaceChildren(...items);
+    this.find('.changes').hidden = !isChanged;
+    this.find('.before').hidden = !isChanged;
     this.find('.before .text').textContent = this.own?.text ?? '…';
-    this.find('.now h3').textContent = isPinned ? 'Now ' : 'Answer';
-    if (isPinned) this.find('.now h3').append(make('small', '', 'with the pinned experts'));
+    this.find('.now h3').textContent = isChanged ? 'Now ' : 'Answer';
+    if (isChanged) this.find('.now h3').append(make('small', '', 'along the changed route'));
   }
   judge(text) {
-    const pins = this.pins.size === 1 ? 'The pinned expert' : 'The pinned experts';
-    const [changes, leaves] = this.pins.size === 1 ? ['changes', 'leaves'] : ['change', 'leave'];
+    const count = this.pins.size + this.disabled.size;
+    const what = count > 1 ? 'These changes' : this.pins.size > 0 ? 'The pinned expert' : 'Going without this expert';
+    const [changes, leaves] = count > 1 ? ['change', 'leave'] : ['changes', 'leaves'];
     this.find('.answer').replaceChildren(...marked(text, this.own.text));
     this.find('.verdict').textContent = text === this.own.text
-        ? `${pins} ${leaves} the answer as it was.` : `${pins} ${changes} the answer.`;
+        ? `${what} ${leaves} the answer as it was.` : `${what} ${changes} the answer.`;
   }
 }

@@ -172,21 +172,11 @@ function pick(task) {
 
 // --- The beginning.
 
-// A dense model has no routes, and the server refuses to show some.
-async function askRoutes() {
-  try {
-    return await ask('/v1/routes');
-  } catch (error) {
-    if (error.status !== 400) throw error;
-    return {experts: 0, places: [], tasks: []};
-  }
-}
-
 async function begin() {
   again = begin;
   try {
     const [models, {tasks}, routes] =
-        await Promise.all([ask('/v1/models'), ask('/v1/tasks'), askRoutes()]);
+        await Promise.all([ask('/v1/models'), ask('/v1/tasks'), ask('/v1/routes')]);
     page.model = models.data[0].id.split(':')[0];
     page.tasks = new Map(tasks.map((task) => [task.name, task]));
     page.describe = (name) => page.tasks.get(name)?.description ?? '';

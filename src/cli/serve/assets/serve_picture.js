@@ -32,10 +32,10 @@ const path = (pieces) => pieces.map(([from, ...rest], i) =>
     `${i === 0 ? `M${from.join(' ')}` : ''}C${rest.flat().join(' ')}`).join('');
 
 export class RoutePicture {
-  // `onPin(layer, expert)` is called when an expert is pressed.
-  constructor(host, onPin) {
+  // `onPress(layer, expert)` is called when an expert is pressed.
+  constructor(host, onPress) {
     this.host = host;
-    this.onPin = onPin;
+    this.onPress = onPress;
     this.state = null;
     this.begun = {encoder: false, decoder: false};
     this.width = 0;
@@ -45,7 +45,8 @@ export class RoutePicture {
     }).observe(host);
   }
 
-  // {name, layers, experts, own, taken, pins}: `own` and `taken` have an expert (from 1) or 0 for each layer.
+  // {name, layers, experts, own, taken, pins, disabled}: `own` and `taken` have an expert (from 1) or 0 for each
+  // layer; `pins` and `disabled` are Maps from layers to experts.
   show(state) {
     const isSame = this.state && this.state.layers.length === state.layers.length &&
         this.state.experts === state.experts;
@@ -189,11 +190,12 @@ export class RoutePicture {
         draw('circle', {cx: middle, cy: y, r: this.radius + 4, class: 'ring'}),
         draw('circle', {cx: middle, cy: y, r: this.radius, class: 'disc'}),
         draw('text', {x: middle, y: y + 5}, expert),
+        draw('path', {class: 'cross', d: `M${middle - 12} ${y - 12}l24 24m0-24l-24 24`}),
         draw('path', {class: 'pin', transform: `translate(${middle + 12} ${y - 13})`,
                       d: 'M0 7C-1-1-5 0-5-4a5 5 0 0 1 10 0C5 0 1-1 0 7z'}));
     group.addEventListener('click', () => {
       this.focus(layer, expert);
-      this.onPin(layer, expert);
+      this.onPress(layer, expert);
     });
     group.addEventListener('keydown', (event) => this.key(event, layer, expert));
     this.svg.append(group);
@@ -208,7 +210,7 @@ export class RoutePicture {
       ArrowLeft: [pools[at - 1], expert], ArrowRight: [pools[at + 1], expert],
       ArrowUp: [layer, expert - 1], ArrowDown: [layer, expert + 1],
       Home: [pools[0], expert], End: [pools.at(-1), expert]};
-    if (event.key === 'Enter' || event.key === ' ') this.onPin(layer, expert);
+    if (event.key === 'Enter' || event.key === ' ') this.onPress(layer, expert);
     else if (targets[event.key]) this.focus(...targets[event.key]);
     else return;
     event.preventDefault();
@@ -222,21 +224,24 @@ export class RoutePicture {
 
   update() {
     if (!this.svg) return;
-    const {name, layers, own, taken, pins} = this.state;
+    const {name, layers, own, taken, pins, disabled} = this.state;
     this.svg.setAttribute('aria-label', `Route of ${name}. ${inWords(layers, taken)}. ` +
-        'Arrow keys go from expert to expert, Enter pins one.');
+        'Arrow keys go from expert to expert, Enter pins one, or disables the one that is taken.');
     this.trace();
     this.ghost.classList.toggle('on', taken.some((expert, i) => expert !== own[i]));
     for (const node of this.nodes) {
       const isTaken = taken[node.layer] === node.expert, isOwn = own[node.layer] === node.expert;
       const isPinned = pins.get(node.layer) === node.expert;
+      const isDisabled = disabled.get(node.layer) === node.expert;
       const {group} = node;
       group.classList.toggle('lit', isTaken && this.begun[layers[node.layer].stack]);
       group.classList.toggle('pinned', isPinned);
+      group.classList.toggle('disabled', isDisabled);
       group.classList.toggle('own', isOwn);
-      group.setAttribute('aria-pressed', isPinned);
-      group.setAttribute('aria-label', `${layers[node.layer].name}, expert ${node.expert}` +
-          (isPinned ? ', pinned' : isTaken ? ', taken' : '') + (isOwn && !isTaken ? ', the task’s own' : ''));
+      group.setAttribute('aria-pressed', isPinned || isDisabled);
+      const how = isPinned ? ', pinned' : isDisabled ? ', disabled' : isTaken ? ', taken' : '';
+      group.setAttribute('aria-label', `${layers[node.layer].name}, expert ${node.expert}${how}` +
+          (isOwn && !isTaken ? ', the task’s own' : ''));
     }
     this.bands.forEach((band, i) => band.classList.toggle('on', this.differing.has(i)));
     if (!this.nodes.some((node) => node.group.getAttribute('tabindex') === '0')) {
@@ -244,7 +249,7 @@ export class RoutePicture {
     }
   }
 
-  // The lines: the encoder's, the decoder's from where that ends, and the task's own where pins leave it.
+  // The lines: the encoder's, the decoder's from where that ends, and the task's own where the taken route leaves it.
   trace() {
     const {layers, own, taken} = this.state;
     const middle = this.y(0), start = [this.margin - 8, middle], exit = [this.across - 3, middle];

@@ -12,14 +12,15 @@ export function layersOf(route, places) {
   }));
 }
 
-// The form in which the server takes pins, a Map from a layer's place in flat() to an expert.
-export function pinnedRoute(layers, pins) {
-  const route = {encoder: [], decoder: []};
-  layers.forEach((layer, i) => route[layer.stack].push(pins.get(i) ?? null));
-  return route;
+// The form in which the server takes pinned and disabled experts, Maps from a layer's place in flat() to an expert.
+export function changedRoute(layers, pins, disabled) {
+  const lists = (experts) => {
+    const route = {encoder: [], decoder: []};
+    layers.forEach((layer, i) => route[layer.stack].push(experts.get(i) ?? null));
+    return route;
+  };
+  return {...lists(pins), disabled: lists(disabled)};
 }
-
-export const withPins = (own, pins) => own.map((expert, i) => pins.get(i) ?? expert);
 
 // "encoder 4: expert 2, encoder 5: expert 1, …"
 export function inWords(layers, experts) {

@@ -36,9 +36,8 @@ function bar({option, share}, before) {
   return row;
 }
 
-// Fills `box`. `text` is the answer that was written, which need not be one of the options; `before` are the
-// shares without pins, or null.
-export function showShares(box, text, shares, before) {
+// Fills `box`. `before` are the shares along the task's own route, or null.
+export function showShares(box, shares, before) {
   const list = box.querySelector('ol'), more = box.querySelector('.more');
   const was = new Map((before ?? []).map(({option, share}) => [option, share]));
   const fill = (count) => list.replaceChildren(
@@ -53,9 +52,5 @@ export function showShares(box, text, shares, before) {
   };
   box.querySelector('.shares-note').textContent =
       before ? 'share of each; a mark where it was before' : 'share of each';
-  const other = box.querySelector('.other-words');
-  const plain = (words) => words.trim().toLowerCase();  // a model may know small letters only
-  other.hidden = shares.some(({option}) => plain(option) === plain(text));
-  other.textContent = `What was written is none of them; the likeliest is “${shares[0].option}”.`;
   box.hidden = false;
 }
