@@ -10,19 +10,24 @@ if(TRIVIUM_HAS_CUDA)
   set(cuda_rpath ${CUDAToolkit_LIBRARY_DIR})
 endif()
 
-# document_program(NAME): the man page and the completion of a program, which it writes itself.
+# document_program(NAME): the man page and the completions of a program, which it writes itself.
 function(document_program name)
   set(folder ${CMAKE_BINARY_DIR}/documents)
+  set(documents ${folder}/${name}.1 ${folder}/${name} ${folder}/_${name} ${folder}/${name}.fish)
   add_custom_command(
-    OUTPUT ${folder}/${name}.1 ${folder}/${name}
+    OUTPUT ${documents}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
     COMMAND ${name} man > ${folder}/${name}.1
     COMMAND ${name} completion bash > ${folder}/${name}
+    COMMAND ${name} completion zsh > ${folder}/_${name}
+    COMMAND ${name} completion fish > ${folder}/${name}.fish
     DEPENDS ${name} COMMENT "Documenting ${name}" VERBATIM)
-  add_custom_target(document_${name} ALL DEPENDS ${folder}/${name}.1 ${folder}/${name})
+  add_custom_target(document_${name} ALL DEPENDS ${documents})
+  set(share ${CMAKE_INSTALL_DATADIR})
   install(FILES ${folder}/${name}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT ${name})
-  install(FILES ${folder}/${name} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-          COMPONENT ${name})
+  install(FILES ${folder}/${name} DESTINATION ${share}/bash-completion/completions COMPONENT ${name})
+  install(FILES ${folder}/_${name} DESTINATION ${share}/zsh/vendor-completions COMPONENT ${name})
+  install(FILES ${folder}/${name}.fish DESTINATION ${share}/fish/vendor_completions.d COMPONENT ${name})
   install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name}
           RENAME copyright COMPONENT ${name})
 endfunction()

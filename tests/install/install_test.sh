@@ -25,10 +25,13 @@ share=$prefix/share
 
 for file in bin/trivium include/trivium/trivium.h include/trivium/trivium_c.h share/trivium/prompts/sst2.toml \
   share/trivium/checkpoints/trivium-small/config.json share/man/man1/trivium.1 \
-  share/bash-completion/completions/trivium; do
+  share/bash-completion/completions/trivium share/zsh/vendor-completions/_trivium \
+  share/fish/vendor_completions.d/trivium.fish; do
   [[ -e $prefix/$file ]] || fail "$file was not installed"
 done
 bash -n "$share/bash-completion/completions/trivium"
+zsh -n "$share/zsh/vendor-completions/_trivium"
+fish -n "$share/fish/vendor_completions.d/trivium.fish"
 
 # Paths of the source tree and the build folder appear in nothing that was installed.
 if grep -rlF -e "$source/" -e "$build" "$prefix"; then fail "these files name the source tree"; fi

@@ -38,7 +38,6 @@ std::string roff(const std::string& text) {
 }
 
 void write_option(std::ostream& out, const CLI::Option& option) {
-  if (option.get_group().empty()) return;
   out << ".TP\n\\fB" << roff(option.get_name(option.get_positional(), true)) << "\\fR";
   if (!option.get_type_name().empty()) {
     out << " \\fI" << roff(option.get_type_name()) << "\\fR";
@@ -56,18 +55,13 @@ void write_environment(std::ostream& out) {
 }
 
 void write_options(std::ostream& out, const CLI::App& command) {
-  for (const CLI::Option* option : command.get_options()) {
-    const bool is_repeated = option == command.get_help_ptr() && command.get_parent() != nullptr;
-    if (!is_repeated) write_option(out, *option);
-  }
+  for (const CLI::Option* option : shown_options(command)) write_option(out, *option);
 }
 
-// Tables and examples of a help's end keep their lines. A command without an end of its own has its
-// parent's, which is written elsewhere.
+// Tables and examples of a help's end keep their lines.
 void write_footer(std::ostream& out, const CLI::App& command) {
-  const std::string footer = command.get_footer();
-  if (footer.empty() || footer == command.get_parent()->get_footer()) return;
-  out << ".PP\n.nf\n" << roff(footer) << "\n.fi\n";
+  const std::string footer = own_footer(command);
+  if (!footer.empty()) out << ".PP\n.nf\n" << roff(footer) << "\n.fi\n";
 }
 
 void write_command(std::ostream& out, const CLI::App& command, const std::string& before) {
@@ -82,6 +76,18 @@ void write_command(std::ostream& out, const CLI::App& command, const std::string
 
 std::vector<const CLI::App*> shown_commands(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+}
+
+std::vector<const CLI::Option*> shown_options(const CLI::App& command) {
+  return command.get_options([&](const CLI::Option* option) {
+    const bool is_repeated = option == command.get_help_ptr() && command.get_parent() != nullptr;
+    return !option->get_group().empty() && !is_repeated;
+  });
+}
+
+std::string own_footer(const CLI::App& command) {
+  const std::string footer = command.get_footer();
+  return footer == command.get_parent()->get_footer() ? "" : footer;
 }
 
 std::string man_page(const CLI::App& app, const std::string& name, const std::string& version) {

@@ -16,6 +16,7 @@
 #include "cli/program/environment.h"
 #include "cli/program/json_flag.h"
 #include "cli/program/manual.h"
+#include "cli/program/reference.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/logging.h"
@@ -67,16 +68,22 @@ std::string program_name() {
   return error ? "trivium" : program.filename().string();
 }
 
-// What the packages' man pages and completions are made with. Not for users: hidden from the help.
+// What the packages' man pages and completions and docs/reference.md are made with. Not for users:
+// hidden from the help.
 void add_hidden_commands(CLI::App& app) {
   app.add_subcommand("man", "write the man page")->group("")->callback([&app] {
     std::cout << man_page(app, program_name(), build_info().version);
   });
+  app.add_subcommand("reference", "write the commands as Markdown")->group("")->callback([&app] {
+    std::cout << markdown_reference(app);
+  });
   CLI::App* completion = app.add_subcommand("completion", "write what completes commands");
   completion->group("")->require_subcommand(1);
-  completion->add_subcommand("bash", "for bash")->callback([&app] {
-    std::cout << bash_completion(app, program_name());
-  });
+  for (const auto& [name, shell] : kShellNames) {
+    completion->add_subcommand(name, "for " + name)->callback([&app, shell = shell] {
+      std::cout << completion_script(app, program_name(), shell);
+    });
+  }
 }
 
 // The command that the arguments came to: "trivium task show".

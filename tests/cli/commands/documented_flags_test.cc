@@ -19,7 +19,7 @@ class DocumentedFlagsTest : public ::testing::Test {
   DocumentedFlagsTest() {
     add_commands(app_, status_);
     page_ = man_page(app_, "trivium", "1");
-    completion_ = bash_completion(app_, "trivium");
+    completion_ = completion_script(app_, "trivium", Shell::kBash);
   }
 
   // The page's part on a command: up to the next command's.

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "cli/program/completion.h"
+#include "cli/program/reference.h"
 #include "core/base/file.h"
 #include "core/base/temporary_folder.h"
 
@@ -29,17 +30,39 @@ class ManualTest : public testing::Test {
     app_.add_subcommand("secret", "not for users")->group("");
   }
 
-  // What bash offers for a line whose last word is being typed.
-  std::string completed(const std::vector<std::string>& words,
-                        const std::string& name = "trivium") {
-    std::ofstream(folder_.path() / "script") << bash_completion(app_, name);
-    std::string command = "bash -c 'source " + (folder_.path() / "script").string() +
-                          "; COMP_WORDS=(trivium \"$@\"); COMP_CWORD=$#; _trivium; "
-                          "echo \"${COMPREPLY[*]}\"' bash";
-    for (const std::string& word : words) command += " \"" + word + "\"";
+  // What a shell offers for a line whose last word is being typed.
+  std::string completed(Shell shell, const std::vector<std::string>& words) {
+    const std::string script = (folder_.path() / file_name("trivium", shell)).string();
+    std::ofstream(script) << completion_script(app_, "trivium", shell);
+    std::string line;
+    for (const std::string& word : words) line += " \"" + word + "\"";
+    std::string command;
+    switch (shell) {
+      case Shell::kBash:
+        command = "bash -c 'source " + script +
+                  "; COMP_WORDS=(trivium \"$@\"); COMP_CWORD=$#; _trivium; "
+                  "echo \"${COMPREPLY[*]}\"' bash" +
+                  line;
+        break;
+      case Shell::kZsh:  // what completes is a function of the line editor's
+        command =
+            "zsh -fc 'compadd() { print -r -- ${(M)@[2,-1]:#${words[CURRENT]}*} }; "
+            "_files() { print files }; fpath=($1); autoload -U $1/_*(:t); "
+            "words=(trivium \"${@[2,-1]}\"); CURRENT=$#words; _trivium' zsh " +
+            folder_.path().string() + line;
+        break;
+      case Shell::kFish:
+        command = "fish --no-config -c 'source " + script +
+                  "; complete -C (string join -- \" \" trivium $argv | string collect)' --" + line;
+        break;
+    }
     command += " >" + (folder_.path() / "out").string();
-    EXPECT_EQ(std::system(command.c_str()), 0);
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return read_file(folder_.path() / "out");
+  }
+
+  static std::string file_name(const std::string& name, Shell shell) {
+    return shell == Shell::kZsh ? "_" + name : shell == Shell::kFish ? name + ".fish" : name;
   }
 
   CLI::App app_{"A program.", "trivium"};
@@ -47,6 +70,17 @@ class ManualTest : public testing::Test {
   std::string colour_, file_;
   TemporaryFolder folder_;
 };
+
+TEST_F(ManualTest, MarkdownHasEveryCommandAndFlagButHiddenOnes) {
+  app_.get_subcommand("top")->add_flag("--bar", quiet_, "a | b <c>");
+  const std::string page = markdown_reference(app_);
+  EXPECT_THAT(page, HasSubstr("## trivium top\n\nthe first command\n\n| Flag |"));
+  EXPECT_THAT(page, HasSubstr("## trivium group inner\n\nthe second command\n"));
+  EXPECT_THAT(page, HasSubstr("| `--colour` | TEXT:{red,green} |  | which one |\n"));
+  EXPECT_THAT(page, HasSubstr("| `--bar` |  |  | a \\| b \\<c> |\n"));
+  EXPECT_THAT(page, Not(HasSubstr("secret")));
+  EXPECT_THAT(page, HasSubstr("```\nThe end.\n"));
+}
 
 TEST_F(ManualTest, NamesEveryCommandAndFlagButHiddenOnes) {
   const std::string page = man_page(app_, "trivium", "1.2.3");
@@ -64,19 +98,40 @@ TEST_F(ManualTest, WritesTheEndOfTheHelpOnce) {
 }
 
 TEST_F(ManualTest, BashCompletesCommandsFlagsAndValues) {
-  EXPECT_EQ(completed({"t"}), "top\n");
-  EXPECT_EQ(completed({"group", ""}), "inner -h --help -q --quiet\n");
-  EXPECT_EQ(completed({"-q", "top", "--co"}), "--colour\n");
-  EXPECT_EQ(completed({"top", "--colour", "g"}), "green\n");
-  EXPECT_EQ(completed({"top", "--file", "t"}), "\n");  // bash then offers names of files
-  EXPECT_EQ(completed({"se"}), "\n");
+  EXPECT_EQ(completed(Shell::kBash, {"t"}), "top\n");
+  EXPECT_EQ(completed(Shell::kBash, {"group", ""}), "inner -h --help -q --quiet\n");
+  EXPECT_EQ(completed(Shell::kBash, {"-q", "top", "--co"}), "--colour\n");
+  EXPECT_EQ(completed(Shell::kBash, {"top", "--colour", "g"}), "green\n");
+  EXPECT_EQ(completed(Shell::kBash, {"top", "--file", "t"}), "\n");  // then names of files
+  EXPECT_EQ(completed(Shell::kBash, {"se"}), "\n");
+}
+
+TEST_F(ManualTest, ZshCompletesCommandsFlagsAndValues) {
+  EXPECT_EQ(completed(Shell::kZsh, {"t"}), "top\n");
+  EXPECT_EQ(completed(Shell::kZsh, {"group", ""}), "inner -h --help -q --quiet\n");
+  EXPECT_EQ(completed(Shell::kZsh, {"-q", "top", "--co"}), "--colour\n");
+  EXPECT_EQ(completed(Shell::kZsh, {"top", "--colour", "g"}), "green\n");
+  EXPECT_EQ(completed(Shell::kZsh, {"top", "--file", "t"}), "files\n");
+}
+
+TEST_F(ManualTest, FishCompletesCommandsFlagsAndValuesWithTheirMeaning) {
+  EXPECT_EQ(completed(Shell::kFish, {"t"}), "top\tthe first command\n");
+  EXPECT_EQ(completed(Shell::kFish, {"group", ""}), "inner\tthe second command\n");
+  EXPECT_EQ(completed(Shell::kFish, {"-q", "top", "--co"}), "--colour\twhich one\n");
+  EXPECT_EQ(completed(Shell::kFish, {"top", "--colour", "g"}), "green\twhich one\n");
+  EXPECT_EQ(completed(Shell::kFish, {"se"}), "");
 }
 
 TEST_F(ManualTest, HandsOverToTheScriptOfTheTrainingProgram) {
   app_.add_subcommand("train", "only there");
-  std::ofstream(folder_.path() / "trivium-train") << bash_completion(app_, "trivium-train");
+  for (const auto& [name, shell] : kShellNames) {
+    std::ofstream(folder_.path() / file_name("trivium-train", shell))
+        << completion_script(app_, "trivium-train", shell);
+  }
   app_.remove_subcommand(app_.get_subcommand("train"));
-  EXPECT_EQ(completed({"tra"}), "train\n");
+  EXPECT_EQ(completed(Shell::kBash, {"tra"}), "train\n");
+  EXPECT_EQ(completed(Shell::kZsh, {"tra"}), "train\n");
+  EXPECT_EQ(completed(Shell::kFish, {"tra"}), "train\tonly there\n");
 }
 
 }  // namespace
