@@ -10,6 +10,7 @@
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/file_lock.h"
 #include "core/base/logging.h"
 #include "core/evaluation/arg.h"
 #include "learning/adaptation/few_shot.h"
@@ -115,6 +116,8 @@ class Adaptation {
   }
 
   void run() {
+    std::optional<FileLock> lock;
+    if (flags_.output) lock.emplace(*flags_.output);
     if (flags_.threads > 0) at::set_num_threads(flags_.threads);
     for (const std::string& name : flags_.tasks) adapt(name);
     print();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "cli/batch/result_file.h"
 #include "cli/output/output.h"
@@ -24,6 +25,8 @@
 #include "learning/reference/labelled_examples.h"
 #include "learning/settings/classifier_settings.h"
 #include "learning/training/classifier_training.h"
+#include "learning/training/dry_run.h"
+#include "learning/training/run_record.h"
 
 namespace trivium::learning {
 namespace {
@@ -38,7 +41,7 @@ constexpr size_t kLabelIds = 512;  // no label is so long
 struct ClassifierTrainFlags {
   std::string config;
   std::vector<std::string> overrides;
-  bool reference = false, resume = false;
+  bool reference = false, resume = false, dry_run = false;
 };
 
 // A head tells the labels apart all the same; whoever reads them as text does not.
@@ -69,30 +72,7 @@ std::vector<LabelledExample> read_examples(const ClassifierSettings& settings,
   return examples;
 }
 
-int run_classifier_train(const ClassifierTrainFlags& flags) {
-  ClassifierSettings settings;
-  if (flags.reference) {
-    cli::write_output(settings_reference(settings));
-    return 0;
-  }
-  load_settings(settings, flags.config, flags.overrides);
-  cli::check_start(settings.init, "model.init");
-  cli::check_output_folder(settings.output, "run.output");
-  const FileLock lock(settings.output);
-  if (settings.tasks.empty()) throw Error(ExitCode::kConfig, "data.tasks must not be empty");
-  if (fs::exists(settings.output) && !flags.resume) {
-    throw Error(ExitCode::kExists, settings.output +
-                                       " is there; go on with --resume, or choose another "
-                                       "run.output");
-  }
-  if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
-  cli::watch_stop_signals();
-  std::vector<LabelledTaskInfo> tasks;
-  std::vector<LabelledExample> examples =
-      read_examples(settings, *load_tokenizer(settings.init), tasks);
-  ClassifierCheckpoint checkpoint = new_classifier(settings, tasks);
-  ClassifierTrainer trainer(checkpoint, std::move(examples), trainer_options(settings));
-  if (flags.resume && fs::exists(settings.output)) trainer.resume(settings.output);
+int train_to_the_end(ClassifierTrainer& trainer, const ClassifierSettings& settings) {
   const auto start = std::chrono::steady_clock::now();
   int64_t examples_done = 0;
   TrainingLoop::Hooks hooks;
@@ -103,6 +83,7 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
     spdlog::info("step={} loss={:.4f} gradient_norm={:.3f} examples/s={:.1f}", trainer.steps_done(),
                  result.loss, result.gradient_norm,
                  static_cast<double>(examples_done) / seconds_since(start));
+    trainer.watch_routes();
   };
   hooks.save = [&] {
     if (!trainer.done()) trainer.save_snapshot(settings.output);
@@ -112,9 +93,60 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
                  trainer.steps_done(), settings.output);
     return static_cast<int>(ExitCode::kStopped);
   }
-  save_classifier(checkpoint, settings.output);
+  trainer.save_finished(settings.output);
   spdlog::info("wrote {}", settings.output);
   return 0;
+}
+
+int run_classifier_train(const ClassifierTrainFlags& flags) {
+  ClassifierSettings settings;
+  if (flags.reference) {
+    cli::write_output(settings_reference(settings));
+    return 0;
+  }
+  load_settings(settings, flags.config, flags.overrides);
+  cli::check_start(settings.init, "model.init");
+  cli::check_output_folder(settings.output, "run.output");
+  std::optional<FileLock> lock;
+  if (!flags.dry_run) lock.emplace(settings.output);
+  if (settings.tasks.empty()) throw Error(ExitCode::kConfig, "data.tasks must not be empty");
+  if (fs::exists(settings.output) && !flags.resume && !flags.dry_run) {
+    throw Error(ExitCode::kExists, settings.output +
+                                       " is there; go on with --resume, or choose another "
+                                       "run.output");
+  }
+  if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
+  cli::watch_stop_signals();
+  std::vector<LabelledTaskInfo> tasks;
+  std::vector<LabelledExample> examples =
+      read_examples(settings, *load_tokenizer(settings.init), tasks);
+  ClassifierCheckpoint checkpoint = new_classifier(settings, tasks);
+  ClassifierTrainerOptions options = trainer_options(settings);
+  std::vector<std::string> names;
+  for (const LabelledTaskInfo& task : tasks) names.push_back(task.name);
+  options.record = run_record(settings, fingerprint_of(module_tensors(*checkpoint.model)),
+                              fingerprint_of(examples, names));
+  DryRunData data;
+  data.examples = Json::object();
+  for (const LabelledExample& example : examples) {
+    Json& count = data.examples[names.at(static_cast<size_t>(example.task))];
+    count = count.is_null() ? 1 : count.get<int64_t>() + 1;
+  }
+  ClassifierTrainer trainer(checkpoint, std::move(examples), options);
+  if (flags.dry_run) {
+    data.batches_in_epoch = trainer.batches_in_epoch();
+    data.batch_tokens = options.batch_tokens;
+    const Json plan =
+        dry_run(trainer, *checkpoint.model, checkpoint.config, options.optimiser, data);
+    cli::write_output(plan.dump(2) + "\n");
+    return 0;
+  }
+  if (flags.resume && fs::exists(settings.output)) trainer.resume(settings.output);
+  if (trainer.done()) {
+    spdlog::info("{} is finished: all of its {} steps are done", settings.output, trainer.steps());
+    return 0;
+  }
+  return train_to_the_end(trainer, settings);
 }
 
 // --- eval
@@ -258,6 +290,7 @@ void add_train(CLI::App& classifier, int& status) {
   command->add_option("config", flags->config, "settings file (TOML)");
   command->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   command->add_flag("--resume", flags->resume, "go on from the snapshot in run.output");
+  command->add_flag("--dry-run", flags->dry_run, kDryRunHelp);
   command->add_flag("--settings", flags->reference, "print every setting and its default");
   command->footer(
       "Example:\n  trivium classifier train configs/mt_tag/mt_tag.toml --set "

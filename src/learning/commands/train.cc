@@ -1,5 +1,6 @@
 // trivium train: multi-task training of experts and routes.
 #include <memory>
+#include <optional>
 
 #include "cli/output/output.h"
 #include "cli/program/given_paths.h"
@@ -12,6 +13,7 @@
 #include "learning/model/device.h"
 #include "learning/settings/train_settings.h"
 #include "learning/storage/checkpoint.h"
+#include "learning/training/dry_run.h"
 #include "learning/training/multi_task_training.h"
 
 namespace trivium::learning {
@@ -20,7 +22,7 @@ namespace {
 struct TrainFlags {
   std::string config, device = "cpu";
   std::vector<std::string> overrides;
-  bool resume = false, reference = false;
+  bool resume = false, reference = false, dry_run = false;
 };
 
 int run_train(const TrainFlags& flags) {
@@ -32,7 +34,8 @@ int run_train(const TrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.run.output, "run.output");
-  const FileLock lock(settings.run.output);
+  std::optional<FileLock> lock;
+  if (!flags.dry_run) lock.emplace(settings.run.output);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
   Gym(settings.gym).chosen_tasks(settings.part, settings.tasks);  // unknown: before any work
   const torch::Device device = parse_device(flags.device);
@@ -40,6 +43,10 @@ int run_train(const TrainFlags& flags) {
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
   const Checkpoint start = load_checkpoint(settings.init);
   const TaskMixture mixture = load_task_mixture(settings, start);
+  if (flags.dry_run) {
+    cli::write_output(plan_training(start, mixture, settings, {device}).dump(2) + "\n");
+    return 0;
+  }
   cli::watch_stop_signals();
   const bool finished =
       train_on_mixture(start, mixture, settings, {device, &cli::stop_requested(), flags.resume});
@@ -55,6 +62,7 @@ void add_train_command(CLI::App& app, int& status) {
   command->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--resume", flags->resume, "go on from the run's last/");
+  command->add_flag("--dry-run", flags->dry_run, kDryRunHelp);
   command->add_flag("--settings", flags->reference, "print every setting, its default and meaning");
   command->footer(
       "Ctrl-C stops after the step at hand; --resume goes on. Of the gym folder that data.gym "

@@ -66,6 +66,7 @@ void ClassifierSettings::visit(SettingsVisitor& v) {
            "of uniform_then_natural: share of the steps that are uniform");
   v.integer("train.steps", steps, 1, 100'000'000, "optimiser steps");
   step.visit(v, "train");
+  v.integer("train.max_skipped", max_skipped, 0, 1'000'000, kMaxSkippedHelp);
   v.integer("train.seed", seed, 0, INT64_MAX, "seed of heads, gates, order of data and dropout");
   v.integer("train.threads", threads, 0, 4096, "CPU threads; 0: all");
   v.text("run.output", output, {}, "folder of the trained classifier");

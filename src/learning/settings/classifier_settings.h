@@ -53,6 +53,7 @@ struct ClassifierSettings : Settings {
   // [train]
   int64_t steps = 30000;
   ClassifierStepSettings step;
+  int64_t max_skipped = OptimiserSettings().max_skipped;
   int64_t seed = 42, threads = 0;
   // [run]
   std::string output = "runs/classifier";

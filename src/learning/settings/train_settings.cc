@@ -58,6 +58,7 @@ void OptimiserSettings::visit(SettingsVisitor& v) {
       "risen");
   v.number("train.clip", clip, 0, 1e6, "largest gradient norm; 0: no clipping");
   v.choice("train.clip_by", clip_by, kClipNames, "one norm over all, or one a parameter group");
+  v.integer("train.max_skipped", max_skipped, 0, 1'000'000, kMaxSkippedHelp);
   v.integer("train.alternate_every", alternate_every, 0, 1'000'000,
             "steps in turn of router and task vectors alone, then of the Transformer alone; 0: all "
             "in every step");
@@ -82,6 +83,8 @@ void RunSettings::visit(SettingsVisitor& v) {
   v.integer("run.eval_every", eval_every, 1, 100'000'000, "steps between evaluations on dev");
   v.integer("run.save_every", save_every, 1, 100'000'000,
             "steps between writings of last/, from which --resume goes on");
+  v.integer("run.keep", keep, 0, 1000,
+            "so many of the latest writings of last/ stay as saved/step-N beside it");
 }
 
 void SecondStageSettings::visit(SettingsVisitor& v) {

@@ -30,6 +30,11 @@ enum class Precision {
 };
 const EnumNames<Precision>& precision_names();
 
+// The help of train.max_skipped.
+inline constexpr const char* kMaxSkippedHelp =
+    "steps in a row that are skipped where the loss or a gradient is not finite; one more ends the "
+    "training";
+
 // What an expert is, and so who chooses it.
 enum class PoolKind {
   kLayer,        // "layer": a whole layer, chosen by task
@@ -78,6 +83,7 @@ struct OptimiserSettings {
   double cooldown = 1.0;  // the same, at their end
   double clip = 1.0;      // gradient norm; 0: off
   ClipBy clip_by = ClipBy::kGlobal;
+  int64_t max_skipped = 10;          // steps in a row
   int64_t alternate_every = 0;       // steps a turn; 0: everything moves in every step
   double expert_regularisation = 0;  // coefficient
   double label_smoothing = 0.1;
@@ -95,6 +101,7 @@ struct RunSettings {
   int64_t log_every = 20;
   int64_t eval_every = 1000;
   int64_t save_every = 500;
+  int64_t keep = 0;  // snapshots beside last/
   void visit(SettingsVisitor& visitor);
 };
 

@@ -1,9 +1,12 @@
 #include "learning/training/classifier_training.h"
 
+#include <cmath>
+
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "learning/model/bfloat16_scope.h"
 #include "learning/reference/classifier_scores.h"
+#include "learning/training/run_record.h"
 #include "learning/training/snapshot.h"
 
 namespace trivium::learning {
@@ -43,9 +46,11 @@ BatchSampler make_sampler(const std::vector<LabelledExample>& examples,
 }  // namespace
 
 ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings) {
-  return {settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed)),
-          settings.step.batch_tokens, settings.step.batch_examples, settings.sampling,
-          settings.uniform_share};
+  OptimiserSettings optimiser =
+      settings.step.optimiser(settings.steps, static_cast<uint64_t>(settings.seed));
+  optimiser.max_skipped = settings.max_skipped;
+  return {optimiser,         settings.step.batch_tokens, settings.step.batch_examples,
+          settings.sampling, settings.uniform_share,     /*record=*/nullptr};
 }
 
 ClassifierTrainer::ClassifierTrainer(ClassifierCheckpoint& checkpoint,
@@ -77,13 +82,19 @@ BatchSampler& ClassifierTrainer::sampler() {
   return first_ && static_cast<double>(steps_done()) < uniform_steps ? *first_ : main_;
 }
 
+std::string ClassifierTrainer::task_name(int64_t task) const {
+  return checkpoint_.tasks.at(static_cast<size_t>(task)).name;
+}
+
 TrainingLoop::StepResult ClassifierTrainer::add_gradients() {
   checkpoint_.model->train();
+  for (TokenGate& gate : checkpoint_.model->token_gates()) gate->record(true);
   std::vector<LabelledExample> batch;
   StepResult result;
   for (const size_t index : sampler().next_batch()) {
     batch.push_back(examples_[index]);
     result.tokens += static_cast<int64_t>(examples_[index].ids.size());
+    result.tasks.insert(examples_[index].task);
   }
   result.examples = static_cast<int64_t>(batch.size());
   const LabelledBatch collated =
@@ -91,13 +102,28 @@ TrainingLoop::StepResult ClassifierTrainer::add_gradients() {
   {
     const Bfloat16Scope scope(options_.optimiser.precision == Precision::kBfloat16,
                               device().type());
-    const torch::Tensor loss =
-        checkpoint_.model->losses(checkpoint_.model->encode(collated), collated).mean();
+    const torch::Tensor losses =
+        checkpoint_.model->losses(checkpoint_.model->encode(collated), collated);
+    const torch::Tensor loss = losses.mean();
     loss.backward();
     result.loss = loss.item<double>();
+    for (size_t i = 0; i < batch.size() && !std::isfinite(result.loss); ++i) {
+      const double one = losses[static_cast<int64_t>(i)].item<double>();
+      if (!std::isfinite(one)) result.unfinite_tasks.insert(batch[i].task);
+    }
   }
-  if (10 * (steps_done() + 1) > 9 * steps()) add_loss(result.loss);
+  if (checkpoint_.model->has_token_gates()) last_batch_ = collated;
+  if (10 * (steps_done() + 1) > 9 * steps() && std::isfinite(result.loss)) add_loss(result.loss);
   return result;
+}
+
+void ClassifierTrainer::watch_routes() {
+  if (!last_batch_.task_ids.defined()) return;
+  std::vector<TokenGate> gates = checkpoint_.model->token_gates();
+  std::vector<std::string> names;
+  for (const LabelledTaskInfo& task : checkpoint_.tasks) names.push_back(task.name);
+  watch_.look(use_of_gates(gates, static_cast<int64_t>(gates.size()), last_batch_.source.mask, {},
+                           last_batch_.task_ids, names));
 }
 
 void ClassifierTrainer::save_snapshot(const std::filesystem::path& folder) const {
@@ -105,11 +131,28 @@ void ClassifierTrainer::save_snapshot(const std::filesystem::path& folder) const
   if (first_) samplers.push_back(first_->state());
   TrainingSnapshot snapshot = loop_state();
   snapshot.stream_state = std::move(samplers);
+  snapshot.record = options_.record;
+  save_training_snapshot(checkpoint_, snapshot, folder);
+}
+
+void ClassifierTrainer::save_finished(const std::filesystem::path& folder) const {
+  TrainingSnapshot snapshot;
+  snapshot.step = steps_done();
+  snapshot.finished = true;
+  snapshot.record = options_.record;
   save_training_snapshot(checkpoint_, snapshot, folder);
 }
 
 void ClassifierTrainer::resume(const std::filesystem::path& folder) {
   const TrainingSnapshot snapshot = load_training_snapshot(folder);
+  remove_half_written(folder.parent_path(), folder.filename());
+  const bool is_finished = snapshot.finished || snapshot.step >= steps();
+  refuse_other_run(snapshot.record, options_.record, folder.string(), is_finished);
+  if (snapshot.finished) {
+    restore_parameters(*checkpoint_.model, folder);
+    restore_end();
+    return;
+  }
   const Json& samplers = snapshot.stream_state;
   if (!samplers.is_array() || samplers.size() != (first_ ? 2u : 1u)) {
     throw Error(ExitCode::kBadModel, folder.string() +
@@ -135,9 +178,10 @@ std::optional<FineTuneResult> fine_tune(ClassifierCheckpoint& checkpoint, const 
         score_classifier(checkpoint, 0, data.dev, data.metric,
                          options.optimiser.precision == Precision::kBfloat16, /*resamples=*/0)
             .score;
-    if (!best.empty() && !(score > result.dev_score)) return;
+    if (!best.empty() && !(score > result.dev_score)) return true;
     result = {score, trainer.steps_done() / trainer.batches_in_epoch()};
     best = copied_tensors(*checkpoint.model);
+    return true;
   };
   const TrainingLoop::Cadence cadence = {0, trainer.batches_in_epoch(), 0, stop};
   if (!trainer.run(cadence, hooks)) return std::nullopt;

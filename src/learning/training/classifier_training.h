@@ -14,6 +14,7 @@
 #include "learning/examples/batch_sampler.h"
 #include "learning/settings/classifier_settings.h"
 #include "learning/storage/classifier_checkpoint.h"
+#include "learning/training/route_watch.h"
 #include "learning/training/training_loop.h"
 
 namespace trivium::learning {
@@ -23,6 +24,7 @@ struct ClassifierTrainerOptions {
   int64_t batch_tokens = 8192, batch_examples = 128;
   TaskShares shares = TaskShares::kNatural;
   double uniform_share = 0.5;
+  Json record = nullptr;  // as TrainerOptions::record
 };
 // Of a training on many tasks.
 ClassifierTrainerOptions trainer_options(const ClassifierSettings& settings);
@@ -36,18 +38,25 @@ class ClassifierTrainer : public TrainingLoop {
 
   // Writes the classifier with all that the training needs to go on.
   void save_snapshot(const std::filesystem::path& folder) const;
-  // Goes on from there. Error kMissingInput when there is no snapshot, kConfig when it is of
-  // another model, kBadModel when it is damaged or of other data.
+  // Writes the classifier of a training that is done, and what it was begun with.
+  void save_finished(const std::filesystem::path& folder) const;
+  // Goes on from there; of a finished training, which may have no more than its end, with the end:
+  // done(). Error kMissingInput when there is no snapshot, kExists when it is of another
+  // training (refuse_other_run), kConfig when it is of another model, kBadModel when it is damaged
+  // or of other data.
   void resume(const std::filesystem::path& folder);
 
   // Mean over the steps so far of the last tenth; 0 before it.
   double last_loss() const { return mean_loss(); }
+  // Warns where the routes of the last step have collapsed (RouteWatch).
+  void watch_routes();
   int64_t batches_in_epoch() const { return static_cast<int64_t>(main_.batches_in_epoch()); }
 
  private:
   // The mean of the losses of a batch of mixed tasks, which is the sum of the paper's equations 9
   // and 10 up to a constant (docs/spec/mt_tag.md, section 5).
   StepResult add_gradients() override;
+  std::string task_name(int64_t task) const override;
   ClassifierTrainer(ClassifierCheckpoint& checkpoint, std::vector<LabelledExample>&& examples,
                     const ClassifierTrainerOptions& options, int64_t epochs, BatchSampler main);
   BatchSampler& sampler();
@@ -57,6 +66,8 @@ class ClassifierTrainer : public TrainingLoop {
   ClassifierTrainerOptions options_;
   BatchSampler main_;
   std::optional<BatchSampler> first_;  // of kUniformThenNatural
+  RouteWatch watch_;
+  LabelledBatch last_batch_;  // of a model with token gates
 };
 
 // Fine-tuning on one task with early stopping: trains for `epochs`, and keeps the weights of the

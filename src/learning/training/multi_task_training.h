@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "core/base/json.h"
 #include "learning/settings/train_settings.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/training/task_mixture.h"
@@ -26,5 +27,10 @@ struct TrainingContext {
 // kConfig where the settings do not fit `start`; kDiverged, and whatever reading and writing throw.
 bool train_on_mixture(const Checkpoint& start, const TaskMixture& mixture,
                       const TrainSettings& settings, const TrainingContext& context);
+
+// What train_on_mixture would take (dry_run.h), measured by a few steps of each stage; the second's
+// beneath "second_stage". Writes nothing. Errors kConfig as there.
+Json plan_training(const Checkpoint& start, const TaskMixture& mixture,
+                   const TrainSettings& settings, const TrainingContext& context);
 
 }  // namespace trivium::learning

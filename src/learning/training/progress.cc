@@ -1,6 +1,7 @@
 #include "learning/training/progress.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -53,7 +54,9 @@ void CurveFile::add(int64_t step, const std::vector<std::pair<std::string, doubl
   const bool is_new = !std::filesystem::exists(path_);
   std::ofstream out(path_, std::ios::app);
   if (is_new) out << kCurveHeader;
-  for (const auto& [curve, value] : values) out << step << ',' << curve << ',' << value << '\n';
+  for (const auto& [curve, value] : values) {
+    if (std::isfinite(value)) out << step << ',' << curve << ',' << value << '\n';
+  }
   out.flush();
   if (!out) throw Error(ExitCode::kIo, "cannot write " + path_.string());
 }

@@ -37,6 +37,7 @@ class Progress {
 class CurveFile {
  public:
   explicit CurveFile(std::filesystem::path path) : path_(std::move(path)) {}
+  // Values that are no number (the gradient's norm of a skipped step) are left out.
   void add(int64_t step, const std::vector<std::pair<std::string, double>>& values);
   // Drops the lines after `step`, which a run that goes on from there writes again, and a last line
   // that a crash has cut.

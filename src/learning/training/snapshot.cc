@@ -1,5 +1,9 @@
 #include "learning/training/snapshot.h"
 
+#include <unistd.h>
+
+#include <charconv>
+#include <map>
 #include <optional>
 
 #include "core/base/error.h"
@@ -11,6 +15,9 @@
 namespace trivium::learning {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr const char* kKeptPrefix = "step-";
 constexpr const char* kTensorFile = "training.safetensors";
 constexpr const char* kStateFile = "training.json";
 constexpr const char* kOptimiserPrefix = "optimiser.";
@@ -45,6 +52,12 @@ TrainingSnapshot read_state(const std::filesystem::path& file) {
     snapshot.stream_state = json_get<Json>(state, "stream", where);
     snapshot.loss_sum = json_get<double>(state, "loss_sum", where);
     snapshot.loss_steps = json_get<int64_t>(state, "loss_steps", where);
+    snapshot.skipped = json_get_or<int64_t>(state, "skipped", where, 0);
+    snapshot.skipped_in_row = json_get_or<int64_t>(state, "skipped_in_row", where, 0);
+    snapshot.evaluation_due = json_get_or<bool>(state, "evaluation_due", where, false);
+    snapshot.finished = json_get_or<bool>(state, "finished", where, false);
+    snapshot.record = json_get_or<Json>(state, "record", where, nullptr);
+    if (!snapshot.record.is_null()) json_get<Json>(snapshot.record, "settings", where);
     if (state.contains("best_score")) {
       snapshot.best_score = json_get<double>(state, "best_score", where);
     }
@@ -54,26 +67,68 @@ TrainingSnapshot read_state(const std::filesystem::path& file) {
   }
 }
 
+void write_state_tensors(const TrainingSnapshot& snapshot, const fs::path& file) {
+  NamedTensors tensors = {{kDropout, snapshot.dropout_state}};
+  if (snapshot.noise_state.defined()) tensors[kNoise] = snapshot.noise_state;
+  for (const auto& [name, tensor] : snapshot.optimiser) {
+    tensors[kOptimiserPrefix + name] = tensor.cpu().contiguous();
+  }
+  std::vector<TensorToWrite> views;
+  for (const auto& [name, tensor] : tensors) views.push_back(view_of(name, tensor));
+  write_safetensors(file, views);
+}
+
 // Writes the state beside the model. `snapshot` must outlive the result.
 SaveOptions with_snapshot(const TrainingSnapshot& snapshot) {
   SaveOptions options;
   options.write_more = [&snapshot](const std::filesystem::path& folder) {
-    NamedTensors tensors = {{kDropout, snapshot.dropout_state}};
-    if (snapshot.noise_state.defined()) tensors[kNoise] = snapshot.noise_state;
-    for (const auto& [name, tensor] : snapshot.optimiser) {
-      tensors[kOptimiserPrefix + name] = tensor.cpu().contiguous();
-    }
-    std::vector<TensorToWrite> views;
-    for (const auto& [name, tensor] : tensors) views.push_back(view_of(name, tensor));
     Json state = {{"step", snapshot.step},
                   {"stream", snapshot.stream_state},
                   {"loss_sum", snapshot.loss_sum},
-                  {"loss_steps", snapshot.loss_steps}};
+                  {"loss_steps", snapshot.loss_steps},
+                  {"skipped", snapshot.skipped},
+                  {"skipped_in_row", snapshot.skipped_in_row},
+                  {"evaluation_due", snapshot.evaluation_due},
+                  {"finished", snapshot.finished},
+                  {"record", snapshot.record}};
     if (snapshot.best_score) state["best_score"] = *snapshot.best_score;
-    write_safetensors(folder / kTensorFile, views);
+    if (!snapshot.finished) write_state_tensors(snapshot, folder / kTensorFile);
     write_file_atomically(folder / kStateFile, to_json_line(state) + "\n");
   };
   return options;
+}
+
+// Takes no room where the file system has links. Whoever replaces `from` by another file, as saving
+// does, leaves `to` as it is.
+void link_or_copy(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::create_hard_link(from, to, error);
+  if (error) fs::copy_file(from, to);
+}
+
+// Of the kept snapshots of steps before `step` the `count` latest stay; those of later steps are of
+// a training that went back, and what else is there was left half-written.
+void remove_old(const fs::path& saved, int64_t step, int64_t count) {
+  std::map<int64_t, fs::path> by_step;
+  std::vector<fs::path> gone;
+  for (const auto& entry : fs::directory_iterator(saved)) {
+    const std::string name = entry.path().filename();
+    int64_t number = -1;
+    if (name.starts_with(kKeptPrefix)) {
+      std::from_chars(name.data() + std::string_view(kKeptPrefix).size(), name.data() + name.size(),
+                      number);
+    }
+    if (number >= 0 && number < step) {
+      by_step[number] = entry.path();
+    } else if (number != step && (number >= 0 || name.starts_with("tmp-"))) {
+      gone.push_back(entry.path());
+    }
+  }
+  while (static_cast<int64_t>(by_step.size()) > count) {
+    gone.push_back(by_step.begin()->second);
+    by_step.erase(by_step.begin());
+  }
+  for (const fs::path& path : gone) fs::remove_all(path);
 }
 
 }  // namespace
@@ -88,17 +143,56 @@ void save_training_snapshot(const ClassifierCheckpoint& checkpoint,
   save_classifier(checkpoint, folder, with_snapshot(snapshot));
 }
 
+void keep_snapshot(const fs::path& last, int64_t step, int64_t count) {
+  if (count == 0) return;
+  const fs::path saved = last.parent_path() / "saved";
+  const fs::path kept = saved / (kKeptPrefix + std::to_string(step));
+  const fs::path staging = saved / ("tmp-" + std::to_string(::getpid()));
+  try {
+    fs::create_directories(saved);
+    remove_old(saved, step, count - 1);
+    fs::create_directory(staging);
+    for (const auto& entry : fs::directory_iterator(last)) {
+      if (entry.is_regular_file()) link_or_copy(entry.path(), staging / entry.path().filename());
+    }
+    sync_path(staging);
+    fs::remove_all(kept);
+    fs::rename(staging, kept);
+    sync_path(saved);
+  } catch (const fs::filesystem_error& e) {
+    throw Error(ExitCode::kIo, "cannot keep " + kept.string() + ": " + e.code().message());
+  }
+}
+
+void remove_half_written(const fs::path& folder, const std::string& name) {
+  if (!fs::is_directory(folder)) return;
+  std::vector<fs::path> gone;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string full = entry.path().filename();
+    const size_t mark = full.rfind(".tmp");
+    if (mark == std::string::npos || (!name.empty() && full.substr(0, mark) != name)) continue;
+    std::string_view number = std::string_view(full).substr(mark + 4);
+    if (number.starts_with('-')) number.remove_prefix(1);
+    if (number.empty() || number.find_first_not_of("0123456789") != number.npos) continue;
+    gone.push_back(entry.path());
+  }
+  for (const fs::path& path : gone) fs::remove_all(path);
+}
+
 TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kTensorFile;
-  if (!std::filesystem::exists(folder / kStateFile) || !std::filesystem::exists(file)) {
+  const auto refuse_missing = [&] {
     throw Error(ExitCode::kMissingInput,
                 "no training to resume in " + folder.string() + "; start without --resume");
-  }
+  };
+  if (!fs::exists(folder / kStateFile)) refuse_missing();
   const ChecksumsByFile checksums = verify_checkpoint_folder(folder, Verify::kChecksums).tensors;
+  TrainingSnapshot snapshot = read_state(folder / kStateFile);
+  if (snapshot.finished) return snapshot;
+  const fs::path file = folder / kTensorFile;
+  if (!fs::exists(file)) refuse_missing();
   const auto expected = checksums.find(kTensorFile);
   const SafetensorsReader reader(
       file, expected == checksums.end() ? std::nullopt : std::optional(expected->second));
-  TrainingSnapshot snapshot = read_state(folder / kStateFile);
   for (const TensorEntry& entry : reader.entries()) {
     torch::Tensor tensor = read_entry(reader, entry);
     if (entry.name == kNoise) {

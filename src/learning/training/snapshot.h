@@ -21,7 +21,12 @@ struct TrainingSnapshot {
   double loss_sum =
       0;  // over the loss_steps steps that the training has added (TrainingLoop::add_loss)
   int64_t loss_steps = 0;
-  Json stream_state;  // of the examples' streams
+  // Steps whose gradients were not finite, in all and in a row up to now.
+  int64_t skipped = 0, skipped_in_row = 0;
+  bool evaluation_due = false;  // the step's evaluation was stopped, and is to be made
+  bool finished = false;        // nothing is left to do: there are no tensors
+  Json record;                  // what the training was begun with (run_record.h); null: not kept
+  Json stream_state;            // of the examples' streams
   // uint8, LibTorch's generators; noise: undefined where the training draws none.
   torch::Tensor noise_state, dropout_state;
   NamedTensors optimiser;
@@ -33,6 +38,15 @@ void save_training_snapshot(const Checkpoint& checkpoint, const TrainingSnapshot
                             const std::filesystem::path& folder);
 void save_training_snapshot(const ClassifierCheckpoint& checkpoint,
                             const TrainingSnapshot& snapshot, const std::filesystem::path& folder);
+
+// Keeps the snapshot in `last` as saved/step-N beside it, of the same bytes on the disk, with the
+// `count` latest in all; of a step that is there already, the new one. Error kIo.
+void keep_snapshot(const std::filesystem::path& last, int64_t step, int64_t count);
+
+// Removes what a process that was killed left half-written in `folder`: files and folders
+// "NAME.tmp" and "NAME.tmp-" with a number behind, of all names or of `name`. Whoever calls it is
+// the only one that writes there (FileLock).
+void remove_half_written(const std::filesystem::path& folder, const std::string& name = "");
 
 // The state in a checkpoint's folder. Error kMissingInput when there is none, kBadModel when it is
 // damaged.

@@ -3,13 +3,21 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/logging.h"
 #include "learning/model/bfloat16_scope.h"
 #include "learning/model/expert_distance.h"
 #include "learning/model/model_routes.h"
+#include "learning/training/run_record.h"
 #include "learning/training/snapshot.h"
 
 namespace trivium::learning {
+namespace {
+
+constexpr const char* kCurveFile = "metrics.csv";
+constexpr const char* kRouteFile = "routes.jsonl";
+
+}  // namespace
 
 Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
                  Validator validator)
@@ -19,8 +27,9 @@ Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOpt
       options_(options),
       validator_(std::move(validator)),
       noise_(at::detail::createCPUGenerator(static_cast<uint64_t>(options.optimiser.seed))),
-      curves_(std::filesystem::path(options.run.output) / "metrics.csv"),
-      route_file_(std::filesystem::path(options.run.output) / "routes.jsonl"),
+      curves_(std::filesystem::path(options.run.output) / kCurveFile),
+      events_(options.run.output),
+      route_file_(std::filesystem::path(options.run.output) / kRouteFile),
       progress_(options.optimiser.steps) {
   checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
                                   .attention = options.optimiser.attention_dropout,
@@ -75,8 +84,30 @@ OutputLoss Trainer::loss_of(const Batch& batch) {
                                  options_.optimiser.label_smoothing);
 }
 
+std::string Trainer::task_name(int64_t task) const {
+  const auto& entries = checkpoint_.tasks.entries();
+  const auto row = static_cast<size_t>(task);
+  return row < entries.size() ? entries[row].task.name : "";
+}
+
+// losses: [tokens], the batch's real target tokens row after row.
+void Trainer::note_tasks(const Batch& batch, const torch::Tensor& losses,
+                         StepResult& result) const {
+  const auto add = [](const torch::Tensor& ids, std::set<int64_t>& tasks) {
+    const torch::Tensor host = ids.to(torch::kCPU).contiguous();
+    const int64_t* id = host.data_ptr<int64_t>();
+    tasks.insert(id, id + host.numel());
+  };
+  add(batch.task_ids, result.tasks);
+  const torch::Tensor unfinite = torch::isfinite(losses).logical_not();
+  if (!unfinite.any().item<bool>()) return;
+  const torch::Tensor of_tokens = batch.task_ids.repeat_interleave(batch.label_mask.sum(1));
+  add(of_tokens.masked_select(unfinite), result.unfinite_tasks);
+}
+
 TrainingLoop::StepResult Trainer::add_gradients() {
   checkpoint_.model->train();
+  for (TokenGate& gate : checkpoint_.model->token_gates()) gate->record(true);
   // The inference-time routes have no dropout in the router.
   if (options_.routes.frozen && checkpoint_.model->has_router()) {
     checkpoint_.model->router()->eval();
@@ -91,6 +122,8 @@ TrainingLoop::StepResult Trainer::add_gradients() {
     const OutputLoss loss = loss_of(batch);
     loss.sum.backward();
     loss_sum += loss.losses.sum().item<double>();
+    note_tasks(batch, loss.losses, result);
+    if (checkpoint_.model->has_token_gates()) last_batch_ = batch;
     result.tokens += loss.losses.numel();
     result.examples += batch.size();
   }
@@ -102,8 +135,10 @@ TrainingLoop::StepResult Trainer::add_gradients() {
 }
 
 bool Trainer::run() {
+  remove_half_written(options_.run.output);
   // Curves of a run that ended before its first snapshot, or went on after its last one.
   curves_.truncate_after(steps_done());
+  events_.truncate_after(steps_done());
   route_file_.truncate_after(steps_done() > 0 ? steps_done() : -1);
   progress_.start(steps_done());
   if (steps_done() == 0) record_routes();
@@ -112,13 +147,13 @@ bool Trainer::run() {
   Hooks hooks;
   hooks.after_step = [this](const StepResult& result) {
     progress_.add(result.examples);
-    add_loss(result.loss);
+    if (!result.skipped) add_loss(result.loss);
   };
   hooks.log = [this](const StepResult& result) {
     log_point(result);
     record_routes();
   };
-  hooks.evaluate = [this] { validate(); };
+  hooks.evaluate = [this] { return validate(); };
   hooks.save = [this] { save_snapshot(); };
   return TrainingLoop::run(cadence, hooks);
 }
@@ -128,13 +163,39 @@ void Trainer::log_point(const StepResult& result) {
   const OptimiserSettings& settings = options_.optimiser;
   const double factor =
       learning_rate_factor(steps_done() - 1, settings.steps, settings.warmup, settings.cooldown);
-  const double loss = mean_loss();
-  curves_.add(steps_done(), {{"loss", loss},
-                             {"gradient_norm", result.gradient_norm},
-                             {"learning_rate", settings.learning_rate * factor},
-                             {"temperature", temperature()}});
+  const double loss = has_losses() ? mean_loss() : std::numeric_limits<double>::quiet_NaN();
+  add_point({{"loss", loss},
+             {"gradient_norm", result.gradient_norm},
+             {"learning_rate", settings.learning_rate * factor},
+             {"temperature", temperature()},
+             {"skipped_steps", static_cast<double>(skipped_steps())}});
   progress_.report(steps_done(), loss);
   clear_losses();
+  watch_routes();
+}
+
+void Trainer::add_point(const std::vector<std::pair<std::string, double>>& values) {
+  curves_.add(steps_done(), values);
+  events_.add(steps_done(), values);
+}
+
+// Of the weights as they are, or of the last batch: what a resumed run sees too.
+void Trainer::watch_routes() {
+  Seq2SeqModel& model = checkpoint_.model;
+  if (model->has_token_gates()) {
+    std::vector<TokenGate> gates = model->token_gates();
+    add_point(watch_.look(use_of_gates(gates, model->config().encoder_layers,
+                                       last_batch_.source.mask, last_batch_.label_mask,
+                                       last_batch_.task_ids, checkpoint_.tasks.names())));
+  } else if (model->has_router() && !options_.routes.frozen) {
+    torch::NoGradGuard no_grad;
+    model->eval();
+    const bool is_softmax = options_.routes.selection == SelectionKind::kSoftmax;
+    const torch::Tensor tasks = torch::arange(model->num_tasks(), torch::kInt64).to(device());
+    add_point(
+        watch_.look(use_of_logits(model->router_logits(tasks) / (is_softmax ? temperature() : 1.0),
+                                  model->config().encoder_layers)));
+  }
 }
 
 // Learned routes as they would be used now; routes of a table stay what they are.
@@ -146,18 +207,23 @@ void Trainer::record_routes() {
                                             checkpoint_.tasks));
 }
 
-void Trainer::validate() {
-  if (!validator_) return;
+bool Trainer::validate() {
+  if (!validator_) return true;
   checkpoint_.model->eval();
-  const Validation validation = validator_(temperature());
-  curves_.add(steps_done(), {{"dev_score", validation.score}});
-  spdlog::info("step {}: dev score {:.4f} {}", steps_done(), validation.score, validation.summary);
+  const std::optional<Validation> validation = validator_(temperature());
+  if (!validation) return false;
+  add_point({{"dev_score", validation->score}});
+  spdlog::info("step {}: dev score {:.4f} {}", steps_done(), validation->score,
+               validation->summary);
   // A score that is no number (a correlation of constants) is never the best (docs/spec/parity.md,
   // A17).
-  if (!(validation.score > best_score_.value_or(-std::numeric_limits<double>::infinity()))) return;
-  best_score_ = validation.score;
+  if (!(validation->score > best_score_.value_or(-std::numeric_limits<double>::infinity()))) {
+    return true;
+  }
+  best_score_ = validation->score;
   checkpoint_.model->set_selection_temperature(temperature());
   save_checkpoint(checkpoint_, std::filesystem::path(options_.run.output) / "best");
+  return true;
 }
 
 std::filesystem::path Trainer::last_folder() const {
@@ -165,20 +231,31 @@ std::filesystem::path Trainer::last_folder() const {
 }
 
 void Trainer::save_snapshot() {
+  // A snapshot on the disk means that its curves are there too.
+  const std::filesystem::path output = options_.run.output;
+  for (const char* name : {kCurveFile, kRouteFile}) {
+    if (std::filesystem::exists(output / name)) sync_path(output / name);
+  }
   TrainingSnapshot snapshot = loop_state();
+  snapshot.record = options_.record;
   snapshot.best_score = best_score_;
   snapshot.stream_state = stream_.state();
   snapshot.noise_state = noise_.get_state();
   checkpoint_.model->set_selection_temperature(temperature());
   save_training_snapshot(checkpoint_, snapshot, last_folder());
+  keep_snapshot(last_folder(), steps_done(), options_.run.keep);
 }
 
 void Trainer::resume() {
   const TrainingSnapshot snapshot = load_training_snapshot(last_folder());
+  refuse_other_run(snapshot.record, options_.record, options_.run.output,
+                   snapshot.step >= options_.optimiser.steps && !snapshot.evaluation_due);
   restore(snapshot, last_folder());
   stream_.set_state(snapshot.stream_state);
   restore_generator(noise_, snapshot.noise_state);
   best_score_ = snapshot.best_score;
+  remove_half_written(options_.run.output);
+  keep_snapshot(last_folder(), steps_done(), options_.run.keep);  // where a crash came before it
 }
 
 }  // namespace trivium::learning

@@ -15,8 +15,10 @@
 #include "learning/model/selection.h"
 #include "learning/settings/train_settings.h"
 #include "learning/storage/checkpoint.h"
+#include "learning/training/event_file.h"
 #include "learning/training/example_stream.h"
 #include "learning/training/progress.h"
+#include "learning/training/route_watch.h"
 #include "learning/training/training_loop.h"
 
 namespace trivium::learning {
@@ -44,23 +46,28 @@ struct TrainerOptions {
   torch::Device device = torch::kCPU;
   // Set by a signal handler: the trainer saves a snapshot and returns false.
   const std::atomic<bool>* stop = nullptr;
+  // What the training is begun with (run_record.h): snapshots keep it, and only a training of the
+  // same goes on from them. null: nothing is kept or compared.
+  Json record = nullptr;
 };
 
 class Trainer : public TrainingLoop {
  public:
-  // Evaluates the model as it is; called with the temperature of the moment.
-  using Validator = std::function<Validation(double temperature)>;
+  // Evaluates the model as it is; called with the temperature of the moment. Nothing where it was
+  // stopped.
+  using Validator = std::function<std::optional<Validation>(double temperature)>;
 
   Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
           Validator validator);
 
-  // Continues from the run's snapshot. Error kMissingInput when there is none, kConfig when it is
-  // of another model, kBadModel when it is damaged or of other data.
+  // Continues from the run's snapshot. Error kMissingInput when there is none, kExists when it is
+  // of another training (refuse_other_run), kConfig when it is of another model, kBadModel when it
+  // is damaged or of other data.
   void resume();
 
   // Trains to the last step. Returns false when it was stopped early. Writes last/ (resumable)
   // every save_every steps and when it ends, best/ whenever the validation score is above all
-  // before. Errors as step().
+  // before; and the curves, as metrics.csv and as TensorBoard's events. Errors as step().
   bool run();
 
   // The temperature of the routes at the next step.
@@ -68,12 +75,16 @@ class Trainer : public TrainingLoop {
 
  private:
   StepResult add_gradients() override;
+  std::string task_name(int64_t task) const override;
+  void note_tasks(const Batch& batch, const torch::Tensor& losses, StepResult& result) const;
   RoutingWeights route(const torch::Tensor& task_ids);
   OutputLoss loss_of(const Batch& batch);
   torch::Tensor token_weights(const Batch& batch) const;
   void log_point(const StepResult& result);
+  void add_point(const std::vector<std::pair<std::string, double>>& values);
+  void watch_routes();
   void record_routes();
-  void validate();
+  bool validate();
   void save_snapshot();
   std::filesystem::path last_folder() const;
 
@@ -83,6 +94,9 @@ class Trainer : public TrainingLoop {
   Validator validator_;
   torch::Generator noise_;
   CurveFile curves_;
+  EventFile events_;
+  RouteWatch watch_;
+  Batch last_batch_;  // of a model with token gates
   RouteFile route_file_;
   Progress progress_;
   std::optional<double> best_score_;

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/logging.h"
+#include "learning/training/unfinite_step.h"
 
 namespace trivium::learning {
 
@@ -16,18 +18,38 @@ TrainingLoop::StepResult TrainingLoop::step() {
   optimiser_.take_turns(step_);
   StepResult result = add_gradients();
   result.gradient_norm = optimiser_.clip_gradients();
-  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
-    throw Error(ExitCode::kDiverged,
-                "the loss (" + std::to_string(result.loss) + ", gradient norm " +
-                    std::to_string(result.gradient_norm) + ") is not finite at step " +
-                    std::to_string(step_ + 1) +
-                    "; lower train.learning_rate and go on from the last snapshot with --resume");
+  result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
+  if (result.skipped) {
+    skip(result);
+  } else {
+    optimiser_.step(
+        learning_rate_factor(step_, settings_.steps, settings_.warmup, settings_.cooldown));
+    skipped_in_row_ = 0;
   }
-  optimiser_.step(
-      learning_rate_factor(step_, settings_.steps, settings_.warmup, settings_.cooldown));
   optimiser_.zero_gradients();
   ++step_;
   return result;
+}
+
+void TrainingLoop::skip(const StepResult& result) {
+  const auto names = [&](const std::set<int64_t>& tasks) {
+    std::vector<std::string> names;
+    for (const int64_t task : tasks) names.push_back(task_name(task));
+    return names;
+  };
+  const std::string what =
+      unfinite_step_text(model_, result.loss, names(result.unfinite_tasks), names(result.tasks));
+  const std::string step = "step " + std::to_string(step_ + 1);
+  if (skipped_in_row_ >= settings_.max_skipped) {
+    throw Error(ExitCode::kDiverged,
+                step + " follows " + std::to_string(skipped_in_row_) + " skipped ones, and " +
+                    what +
+                    "; lower train.learning_rate and go on from the last snapshot with --resume");
+  }
+  ++skipped_;
+  ++skipped_in_row_;
+  spdlog::warn("{} is skipped ({} of at most {} in a row): {}", step, skipped_in_row_,
+               settings_.max_skipped, what);
 }
 
 bool TrainingLoop::run(const Cadence& cadence, const Hooks& hooks) {
@@ -35,10 +57,13 @@ bool TrainingLoop::run(const Cadence& cadence, const Hooks& hooks) {
     return every > 0 && (step_ % every == 0 || step_ == settings_.steps);
   };
   while (!done()) {
-    const StepResult result = step();
-    if (hooks.after_step) hooks.after_step(result);
-    if (hooks.log && is_due(cadence.log_every)) hooks.log(result);
-    if (hooks.evaluate && is_due(cadence.evaluate_every)) hooks.evaluate();
+    if (!evaluation_due_) {
+      const StepResult result = step();
+      if (hooks.after_step) hooks.after_step(result);
+      if (hooks.log && is_due(cadence.log_every)) hooks.log(result);
+      evaluation_due_ = is_due(cadence.evaluate_every);
+    }
+    if (evaluation_due_) evaluation_due_ = hooks.evaluate && !hooks.evaluate();
     const bool stops = cadence.stop != nullptr && cadence.stop->load();
     if (hooks.save && (stops || is_due(cadence.save_every))) hooks.save();
     if (stops && !done()) return false;
@@ -49,6 +74,9 @@ bool TrainingLoop::run(const Cadence& cadence, const Hooks& hooks) {
 TrainingSnapshot TrainingLoop::loop_state() const {
   TrainingSnapshot snapshot;
   snapshot.step = step_;
+  snapshot.skipped = skipped_;
+  snapshot.skipped_in_row = skipped_in_row_;
+  snapshot.evaluation_due = evaluation_due_;
   snapshot.loss_sum = loss_sum_;
   snapshot.loss_steps = loss_steps_;
   snapshot.dropout_state = dropout_generator(device_).get_state();
@@ -61,6 +89,9 @@ void TrainingLoop::restore(const TrainingSnapshot& snapshot, const std::filesyst
   optimiser_.load_state(snapshot.optimiser);
   restore_generator(dropout_generator(device_), snapshot.dropout_state);
   step_ = snapshot.step;
+  skipped_ = snapshot.skipped;
+  skipped_in_row_ = snapshot.skipped_in_row;
+  evaluation_due_ = snapshot.evaluation_due;
   loss_sum_ = snapshot.loss_sum;
   loss_steps_ = snapshot.loss_steps;
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "learning/settings/train_settings.h"
@@ -25,15 +26,21 @@ class TrainingLoop {
     double loss = 0;           // mean over target tokens, or over a classifier's examples
     double gradient_norm = 0;  // before clipping
     int64_t examples = 0;
-    int64_t tokens = 0;  // target tokens, or a classifier's input tokens without padding
+    int64_t tokens = 0;       // target tokens, or a classifier's input tokens without padding
+    std::set<int64_t> tasks;  // of its examples
+    std::set<int64_t> unfinite_tasks;  // whose loss is not finite
+    bool skipped = false;
   };
-  // One optimiser step. Error kDiverged where the loss or the gradient's norm is not finite: the
-  // weights are then those before the step.
+  // One optimiser step. Where the loss or the gradient's norm is not finite, it is skipped: weights
+  // and moments stay, schedule and data go on, and a warning names layer, expert and tasks. Error
+  // kDiverged, with the state as it was before the step, after train.max_skipped such steps in a
+  // row.
   StepResult step();
 
   int64_t steps() const { return settings_.steps; }
   int64_t steps_done() const { return step_; }
-  bool done() const { return step_ >= settings_.steps; }
+  bool done() const { return step_ >= settings_.steps && !evaluation_due_; }
+  int64_t skipped_steps() const { return skipped_; }
 
   // When run() calls its hooks, in steps; 0: never.
   struct Cadence {
@@ -41,10 +48,12 @@ class TrainingLoop {
     const std::atomic<bool>* stop = nullptr;  // asked after each step
   };
   // Each may be empty. `log` and `evaluate` are called after the last step too; `save` when the
-  // loop is stopped.
+  // loop is stopped. `evaluate` returns false when it was stopped before its end: what is saved
+  // then says that it is to be made, and a run that goes on begins with it.
   struct Hooks {
     std::function<void(const StepResult&)> after_step, log;
-    std::function<void()> evaluate, save;
+    std::function<bool()> evaluate;
+    std::function<void()> save;
   };
   // Steps to the end. Returns false when it was stopped before.
   bool run(const Cadence& cadence, const Hooks& hooks);
@@ -57,27 +66,36 @@ class TrainingLoop {
   // Puts the model in training mode and adds the gradients of one step; says all of the step but
   // its gradient norm.
   virtual StepResult add_gradients() = 0;
+  // The name of a task of a step; "" where tasks have none.
+  virtual std::string task_name(int64_t task) const = 0;
 
   // What a snapshot says of the loop, without the stream of examples; and back, with the model's
   // weights out of `folder`. Errors as load_training_snapshot, restore_parameters and
   // restore_generator.
   TrainingSnapshot loop_state() const;
   void restore(const TrainingSnapshot& snapshot, const std::filesystem::path& folder);
+  // As after the last step, of a training that has ended before.
+  void restore_end() { step_ = settings_.steps; }
 
   const OptimiserSettings& settings() const { return settings_; }
   torch::Device device() const { return device_; }
   AdamW& optimiser() { return optimiser_; }
   // The mean of the losses that were added since the last clear_losses(); 0 where there are none.
   void add_loss(double loss);
+  bool has_losses() const { return loss_steps_ > 0; }
   double mean_loss() const;
   void clear_losses();
 
  private:
+  void skip(const StepResult& result);
+
   torch::nn::Module& model_;
   OptimiserSettings settings_;
   torch::Device device_;
   AdamW optimiser_;
   int64_t step_ = 0;
+  int64_t skipped_ = 0, skipped_in_row_ = 0;
+  bool evaluation_due_ = false;
   double loss_sum_ = 0;
   int64_t loss_steps_ = 0;
 };

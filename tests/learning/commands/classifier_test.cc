@@ -50,6 +50,13 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
                                           "data.gym=" + gym,
                                           "--set",
                                           "run.output=" + model};
+  std::vector<std::string> dry = train;
+  dry.push_back("--dry-run");
+  const cli::Outcome plan = cli::run_program(dry);
+  ASSERT_EQ(plan.code, 0) << plan.err;
+  EXPECT_EQ(Json::parse(plan.out).at("examples"), (Json{{"letters", 20}, {"pairs", 20}}));
+  EXPECT_EQ(Json::parse(plan.out).at("steps"), 60);
+  EXPECT_FALSE(std::filesystem::exists(model));
   const cli::Outcome trained = cli::run_program(train);
   ASSERT_EQ(trained.code, 0) << trained.err;
   const cli::Outcome refused = cli::run_program(train);
@@ -58,8 +65,12 @@ TEST(ClassifierCommand, TrainsScoresAndShowsGates) {
   std::vector<std::string> resume = train;
   resume.push_back("--resume");
   const cli::Outcome ended = cli::run_program(resume);
-  EXPECT_EQ(ended.code, 66) << "the training has ended";
-  EXPECT_THAT(ended.err, HasSubstr("no training to resume"));
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("is finished: all of its 60 steps are done"));
+  resume.insert(resume.end(), {"--set", "train.learning_rate=1e-3"});
+  const cli::Outcome other = cli::run_program(resume);
+  EXPECT_EQ(other.code, 73);
+  EXPECT_THAT(other.err, HasSubstr("train.learning_rate = 0.003 (0.001 is asked for)"));
 
   const cli::Outcome scored = cli::run_program(
       {"classifier", "eval", "--checkpoint", model, "--gym", gym, "--max-length", "16", "--json"});

@@ -2,10 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <map>
+#include <thread>
 
 #include "cli/commands/program.h"
 #include "core/base/file.h"
+#include "core/base/file_lock.h"
 #include "core/base/temporary_folder.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/training/toy_gym.h"
@@ -79,10 +84,123 @@ TEST_F(TrainingCommandsTest, PretrainDenoisesAndGoesOn) {
   EXPECT_NO_THROW(load_checkpoint(path("denoised/last"), Verify::kHashes));
   EXPECT_THAT(read_file(path("denoised/metrics.csv")), HasSubstr("3,dev_score,"));
   EXPECT_EQ(run_program({"pretrain", settings.string()}).code, 73);
-  const Outcome more =
-      run_program({"pretrain", settings.string(), "--resume", "--set", "train.steps=5"});
-  ASSERT_EQ(more.code, 0) << more.err;
-  EXPECT_THAT(read_file(path("denoised/metrics.csv")), HasSubstr("5,loss,"));
+  const Outcome finished = run_program({"pretrain", settings.string(), "--resume"});
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr("is finished: all of its 3 steps are done"));
+  // Another training is another run.
+  for (const char* change : {"train.steps=5", "train.seed=1", "data.mask_ratio=0.5"}) {
+    const Outcome other = run_program({"pretrain", settings.string(), "--resume", "--set", change});
+    EXPECT_EQ(other.code, 73) << change;
+    EXPECT_THAT(other.err, HasSubstr(std::string(change).substr(0, 8)));
+  }
+  folder_.write("text.txt", text + "One more sentence, which was not there before, at the end.\n");
+  const Outcome data = run_program({"pretrain", settings.string(), "--resume"});
+  EXPECT_EQ(data.code, 73);
+  EXPECT_THAT(data.err, HasSubstr("other data"));
+}
+
+// SIGHUP and SIGQUIT as SIGTERM: saved, 75, and --resume, which may stand there from the first time
+// on, comes to the same bytes.
+TEST_F(TrainingCommandsTest, SignalsSaveWhatResumeGoesOnWith) {
+  ASSERT_EQ(import_tiny(path("model")).code, 0);
+  const std::string settings = training_settings();
+  const auto arguments = [&](const std::string& output) {
+    std::vector<std::string> all = {"train", settings, "--resume"};
+    for (const std::string change :
+         {"train.steps=300", "run.log_every=1", "run.eval_every=300", "run.save_every=300"}) {
+      all.insert(all.end(), {"--set", change});
+    }
+    all.insert(all.end(), {"--set", "run.output=" + output});
+    return all;
+  };
+  ASSERT_EQ(run_program(arguments(path("straight"))).code, 0);
+  for (const int signal : {SIGHUP, SIGQUIT, SIGTERM}) {
+    const std::string output = path("stopped" + std::to_string(signal));
+    cli::RunningProgram program(arguments(output));
+    for (int i = 0; i < 6000 && !fs::exists(output + "/metrics.csv"); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    program.signal(signal);
+    EXPECT_EQ(program.wait(), 75) << signal;
+    const Outcome resumed = run_program(arguments(output));
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    for (const char* file : {"last/model.safetensors", "last/training.safetensors", "metrics.csv",
+                             "routes.jsonl", "best/model.safetensors"}) {
+      EXPECT_EQ(read_file(fs::path(output) / file), read_file(path("straight") + "/" + file))
+          << file;
+    }
+  }
+}
+
+TEST_F(TrainingCommandsTest, ADryRunSaysWhatATrainingTakesAndWritesNothing) {
+  ASSERT_EQ(import_tiny(path("model")).code, 0);
+  std::string text;
+  for (int i = 0; i < 10; ++i) text += "One sentence here. Another one there. And a third.\n";
+  const std::string pretrain =
+      folder_
+          .write("pretrain.toml", "[model]\ninit = \"" + path("model") +
+                                      "\"\n[data]\ntext_files = [\"" +
+                                      folder_.write("text.txt", text).string() +
+                                      "\"]\neval_paragraphs = 2\n[train]\nsteps = 3\nthreads = "
+                                      "1\n[run]\noutput = \"" +
+                                      path("run") + "\"\n")
+          .string();
+  const std::string train = training_settings();
+  const auto files = [&] {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+      if (entry.is_regular_file()) all[entry.path().string()] = read_file(entry.path());
+    }
+    return all;
+  };
+  const auto before = files();
+  const auto plan = [&](std::vector<std::string> arguments) {
+    arguments.emplace_back("--dry-run");
+    const Outcome outcome = run_program(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out);
+  };
+  const Json two =
+      plan({"train", train, "--set", "second_stage.steps=5", "--set", "train.accumulation=2"});
+  EXPECT_EQ(two.at("examples"), (Json{{"first", 2}, {"second", 2}}));
+  EXPECT_EQ(two.at("steps"), 4);
+  EXPECT_EQ(two.at("second_stage").at("steps"), 5);
+  EXPECT_EQ(two.at("epochs").get<double>(),
+            8 / std::max(1.0, two.at("batches_an_epoch").get<double>()));
+  const int64_t parameters = two.at("parameters");
+  const Json& bytes = two.at("bytes");
+  EXPECT_EQ(bytes.at("weights"), 4 * parameters);
+  EXPECT_EQ(bytes.at("gradients"), 4 * two.at("trained_parameters").get<int64_t>());
+  EXPECT_EQ(bytes.at("optimiser"), 2 * bytes.at("gradients").get<int64_t>());
+  EXPECT_GT(bytes.at("activations"), 0);
+  EXPECT_GT(two.at("seconds_a_step"), 0);
+  EXPECT_LE(two.at("trained_parameters"), parameters);
+  const Json text_plan = plan({"pretrain", pretrain});
+  EXPECT_EQ(text_plan.at("examples"), (Json{{"paragraphs", 8}, {"held_out", 2}}));
+  EXPECT_GT(parameters, text_plan.at("parameters"));  // two experts and a router
+  EXPECT_EQ(files(), before);
+  // Also beside a training that is there, or that is going on.
+  ASSERT_EQ(run_program({"train", train}).code, 0);
+  const auto trained = files();
+  const FileLock lock(path("run"));
+  plan({"train", train});
+  plan({"pretrain", pretrain});
+  std::map<std::string, std::string> after = files();
+  after.erase(path("run") + ".lock");
+  EXPECT_EQ(after, trained);
+}
+
+TEST_F(TrainingCommandsTest, ASecondTrainerOfOneRunIsRefused) {
+  ASSERT_EQ(import_tiny(path("model")).code, 0);
+  const FileLock first(path("run"));
+  for (const char* more : {"", "--resume"}) {
+    std::vector<std::string> arguments = {"train", training_settings()};
+    if (*more != 0) arguments.emplace_back(more);
+    const Outcome second = run_program(arguments);
+    EXPECT_EQ(second.code, 73);
+    EXPECT_THAT(second.err, HasSubstr("is being written by another process"));
+  }
+  EXPECT_FALSE(fs::exists(path("run")));
 }
 
 TEST_F(TrainingCommandsTest, TrainLearnsRoutesThatTheProgramShows) {

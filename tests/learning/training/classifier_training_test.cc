@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "core/base/rng.h"
 #include "learning/reference/classifier_scores.h"
+#include "learning/training/log_lines.h"
 #include "learning/training/toy_training.h"
 
 namespace trivium::learning {
@@ -156,6 +159,49 @@ TEST(ClassifierTrainer, RefusesTheSnapshotOfAnotherTraining) {
   ClassifierTrainerOptions two_samplers = options;
   two_samplers.shares = TaskShares::kUniformThenNatural;
   EXPECT_EQ(code_of(checkpoint, two_samplers, folder.path() / "model"), ExitCode::kBadModel);
+}
+
+TEST(ClassifierTrainer, AFinishedTrainingIsResumedAsItsEnd) {
+  const ClassifierSettings settings = toy_settings(1);
+  const std::vector<LabelledExample> examples = toy_examples_of(0, 32, 1);
+  TemporaryFolder folder;
+  const auto path = folder.path() / "model";
+  ClassifierTrainerOptions options = toy_options_of(settings, 2);
+  options.record = {{"settings", {{"train.seed", 1}}}, {"start", "s"}, {"data", "d"}};
+  ClassifierCheckpoint trained = new_classifier(settings, toy_tasks());
+  {
+    ClassifierTrainer trainer(trained, examples, options);
+    while (!trainer.done()) trainer.step();
+    trainer.save_finished(path);
+  }
+  ClassifierCheckpoint resumed = new_classifier(settings, toy_tasks());
+  ClassifierTrainer same(resumed, examples, options);
+  same.resume(path);
+  EXPECT_TRUE(same.done());
+  expect_same_parameters(resumed, trained);
+  options.record["settings"]["train.seed"] = 2;
+  ClassifierTrainer other(resumed, examples, options);
+  EXPECT_EQ(error_of([&] { other.resume(path); }).substr(0, 3), "73:");
+}
+
+TEST(ClassifierTrainer, NamesTheTaskWhoseLossIsNoNumber) {
+  const ClassifierSettings settings = toy_settings(1);
+  ClassifierCheckpoint checkpoint = new_classifier(settings, toy_tasks());
+  std::vector<LabelledExample> examples = toy_examples_of(0, 8, 1);
+  for (LabelledExample& example : toy_examples_of(1, 8, 2)) {
+    example.value = std::numeric_limits<double>::infinity();
+    examples.push_back(example);
+  }
+  ClassifierTrainerOptions options = toy_options_of(settings, 9);
+  options.optimiser.max_skipped = 1;
+  const LogLines log;
+  ClassifierTrainer trainer(checkpoint, examples, options);
+  EXPECT_TRUE(trainer.step().skipped);
+  ASSERT_EQ(log.with("is skipped").size(), 1u);
+  EXPECT_NE(log.with("is skipped")[0].find("the loss of task length is not finite"),
+            std::string::npos)
+      << log.with("is skipped")[0];
+  EXPECT_EQ(error_of([&] { trainer.step(); }).substr(0, 3), "70:");
 }
 
 TEST(ClassifierTrainer, UniformThenNaturalChangesTheShares) {

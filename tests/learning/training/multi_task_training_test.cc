@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "learning/training/log_lines.h"
 #include "learning/training/toy_gym.h"
 #include "learning/training/toy_training.h"
 
@@ -67,18 +68,50 @@ TEST_F(TwoStageTraining, SecondStageKeepsTheRoutesAndBeginsTheExpertsAnew) {
   EXPECT_LT((expert - start).abs().max().item<float>(), 3.1e-2);
 }
 
-TEST_F(TwoStageTraining, StoppedAtEveryStepGivesTheBytesOfAnUnbrokenRun) {
+// Whenever a stop comes, evaluations included, which are then made anew.
+TEST_F(TwoStageTraining, StoppedWithTheLinesOfTheLogGivesTheBytesOfAnUnbrokenRun) {
+  settings_.run.log_every = 1;
   const fs::path straight = output("straight");
   ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {}));
-  const fs::path broken = output("broken");
-  const std::atomic<bool> stop = true;
-  int runs = 0;
-  for (bool finished = false; !finished; ++runs) {
-    ASSERT_LT(runs, 10);
-    finished = train_on_mixture(dense_, mixture_, settings_, {.stop = &stop, .resume = runs > 0});
+  bool finished = false;
+  size_t stopped = 0;
+  for (size_t line = 1; !finished; line += 3) {
+    ASSERT_LT(line, 200u);
+    const fs::path broken = output("broken" + std::to_string(line));
+    std::atomic<bool> stop = false;
+    const LogLines log([&](size_t number) { stop = stop || number == line; });
+    finished = train_on_mixture(dense_, mixture_, settings_, {.stop = &stop});
+    stopped += !finished;
+    stop = false;
+    EXPECT_TRUE(train_on_mixture(dense_, mixture_, settings_, {.stop = &stop, .resume = true}));
+    EXPECT_EQ(differing_files(straight, broken), std::vector<std::string>{}) << "line " << line;
   }
-  EXPECT_EQ(runs, 5);  // the last step of the first stage and the first of the second are one run
-  EXPECT_EQ(differing_files(straight, broken), std::vector<std::string>{});
+  EXPECT_GE(stopped, 6u);
+}
+
+TEST_F(TwoStageTraining, ResumingAFinishedTrainingSaysSoOrRefuses) {
+  settings_.second_stage.steps = 0;
+  const fs::path run = output("run");
+  ASSERT_TRUE(train_on_mixture(dense_, mixture_, settings_, {.resume = true}));
+  const auto before = files_of(run);
+  {
+    const LogLines log;
+    EXPECT_TRUE(train_on_mixture(dense_, mixture_, settings_, {.resume = true}));
+    EXPECT_EQ(log.with("is finished: all of its 3 steps are done").size(), 1u);
+  }
+  const auto refusal = [&](const TrainSettings& settings, const TaskMixture& mixture) {
+    return error_of([&] { train_on_mixture(dense_, mixture, settings, {.resume = true}); });
+  };
+  for (const int64_t steps : {2, 4}) {
+    TrainSettings other = settings_;
+    other.optimiser.steps = steps;
+    EXPECT_THAT(refusal(other, mixture_), testing::StartsWith("73:"));
+    EXPECT_THAT(refusal(other, mixture_), testing::HasSubstr("train.steps = 3 ("));
+  }
+  TaskMixture changed = mixture_;
+  changed.examples[0].target.back() += 1;
+  EXPECT_THAT(refusal(settings_, changed), testing::HasSubstr("other data"));
+  EXPECT_EQ(files_of(run), before);
 }
 
 TEST_F(TwoStageTraining, RefusesWhatItCannotDo) {

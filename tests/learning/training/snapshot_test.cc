@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 
 #include "core/base/file.h"
 #include "core/checkpoint/checkpoint_folder.h"
@@ -24,6 +25,10 @@ class SnapshotTest : public ::testing::Test {
     snapshot_.best_score = 0.1 + 0.2;  // not a short decimal
     snapshot_.loss_sum = 1.0 / 3;
     snapshot_.loss_steps = 3;
+    snapshot_.skipped = 5;
+    snapshot_.skipped_in_row = 2;
+    snapshot_.evaluation_due = true;
+    snapshot_.record = {{"settings", {{"train.learning_rate", 0.1}}}, {"start", "a"}};
     snapshot_.stream_state = "{\"x\": \"\\n\xc3\xa9\"}";
     snapshot_.noise_state = torch::randint(256, {33}, torch::kUInt8);
     snapshot_.dropout_state = torch::randint(256, {5}, torch::kUInt8);
@@ -42,6 +47,10 @@ TEST_F(SnapshotTest, RoundTrips) {
   EXPECT_EQ(loaded.best_score, snapshot_.best_score);
   EXPECT_EQ(loaded.loss_sum, snapshot_.loss_sum);
   EXPECT_EQ(loaded.loss_steps, 3);
+  EXPECT_EQ(loaded.skipped, 5);
+  EXPECT_EQ(loaded.skipped_in_row, 2);
+  EXPECT_TRUE(loaded.evaluation_due);
+  EXPECT_EQ(loaded.record, snapshot_.record);
   EXPECT_EQ(loaded.stream_state, snapshot_.stream_state);
   EXPECT_TRUE(torch::equal(loaded.noise_state, snapshot_.noise_state));
   EXPECT_TRUE(torch::equal(loaded.dropout_state, snapshot_.dropout_state));
@@ -90,6 +99,13 @@ TEST_F(SnapshotTest, RefusesWhatItCannotRead) {
   Tensors wide = both;
   wide.push_back({"optimiser.x", Dtype::kI8, {1}, byte});
   EXPECT_EQ(code_of(good, tensors(wide)), "76:");
+  for (const char* record : {"1", "{}", "[]"}) {
+    EXPECT_EQ(code_of(R"({"step": 1, "stream": {}, "loss_sum": 0, "loss_steps": 0, "record": )" +
+                          std::string(record) + "}",
+                      tensors(both)),
+              "76:")
+        << record;
+  }
   // And of one whose state is not what was saved.
   EXPECT_EQ(code_of(good, tensors(both)), "");
   std::ofstream(folder_.path() / "last" / "training.json") << good << " ";
@@ -97,6 +113,57 @@ TEST_F(SnapshotTest, RefusesWhatItCannotRead) {
   EXPECT_EQ(code_of(good, tensors(both)), "");
   std::ofstream(folder_.path() / "last" / "training.safetensors") << "short";
   EXPECT_EQ(code(), "76:");
+}
+
+TEST_F(SnapshotTest, AFinishedTrainingHasNoTensors) {
+  const auto last = folder_.path() / "last";
+  snapshot_.finished = true;
+  save_training_snapshot(toy_checkpoint(), snapshot_, last);
+  EXPECT_FALSE(fs::exists(last / "training.safetensors"));
+  EXPECT_TRUE(load_training_snapshot(last).finished);
+  EXPECT_EQ(load_training_snapshot(last).step, snapshot_.step);
+}
+
+TEST_F(SnapshotTest, RemovesWhatIsHalfWritten) {
+  const std::vector<std::string> gone = {"last.tmp-12/x", "metrics.csv.tmp12", "a.tmp3"};
+  const std::vector<std::string> stay = {"last/x", "notes.tmp", "notes.tmp-1a", "tmp12", "b.tmpx"};
+  for (const auto* names : {&gone, &stay}) {
+    for (const std::string& name : *names) folder_.write("run/" + name, "x");
+  }
+  folder_.write("other.tmp-1", "x");
+  folder_.write("run.tmp-1", "x");
+  remove_half_written(folder_.path() / "run");
+  remove_half_written(folder_.path(), "run");
+  remove_half_written(folder_.path() / "nothing");
+  for (const std::string& name : gone) EXPECT_FALSE(fs::exists(folder_.path() / "run" / name));
+  for (const std::string& name : stay) EXPECT_TRUE(fs::exists(folder_.path() / "run" / name));
+  EXPECT_TRUE(fs::exists(folder_.path() / "other.tmp-1"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "run.tmp-1"));
+}
+
+TEST_F(SnapshotTest, KeepsSoManyAndTheSameStepTwice) {
+  const auto last = folder_.path() / "last", saved = folder_.path() / "saved";
+  const auto keep = [&](int64_t step, int64_t count) {
+    snapshot_.step = step;
+    save_training_snapshot(toy_checkpoint(), snapshot_, last);
+    keep_snapshot(last, step, count);
+    keep_snapshot(last, step, count);
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(saved)) names.insert(entry.path().filename());
+    return names;
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(keep(9, 2), Names{"step-9"});
+  folder_.write("saved/tmp-1/half", "x");  // what a killed process left
+  folder_.write("saved/notes", "x");       // a person's
+  EXPECT_EQ(keep(10, 2), (Names{"step-9", "step-10", "notes"}));
+  EXPECT_EQ(keep(100, 2), (Names{"step-10", "step-100", "notes"}));
+  EXPECT_EQ(load_training_snapshot(saved / "step-10").step, 10);
+  // Of the way that a training left when it went back.
+  EXPECT_EQ(keep(50, 3), (Names{"step-10", "step-50", "notes"}));
+  EXPECT_EQ(files_of(saved / "step-50"), files_of(last));
+  keep_snapshot(last, 60, 0);
+  EXPECT_FALSE(fs::exists(saved / "step-60"));
 }
 
 }  // namespace

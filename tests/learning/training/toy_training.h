@@ -49,6 +49,26 @@ inline Checkpoint toy_checkpoint(const ModelConfig& config = toy_config()) {
   return checkpoint;
 }
 
+// A checkpoint that knows the names of its two tasks.
+inline Checkpoint named_checkpoint() {
+  Checkpoint checkpoint = toy_checkpoint();
+  const PromptLibrary prompts(std::filesystem::path(TRIVIUM_SOURCE_DIR) / "prompts");
+  for (const char* name : {"sst2", "sst5"}) {
+    Task task;
+    task.name = name;
+    task.family = "sentiment";
+    task.inputs = {"text"};
+    task.target = "label";
+    task.labels = {"negative", "positive"};
+    if (task.name == "sst5") {
+      task.labels = {"negative", "neutral", "positive", "very negative", "very positive"};
+    }
+    checkpoint.tasks.add(task, prompts);
+  }
+  checkpoint.finder = TaskFinder::train({{"sst2", {"a film"}}, {"sst5", {"a play"}}});
+  return checkpoint;
+}
+
 inline std::vector<EncodedExample> toy_examples(size_t count = 64) {
   Rng rng(17);
   std::vector<EncodedExample> examples;
@@ -88,6 +108,15 @@ inline TrainerOptions toy_options(const std::filesystem::path& output) {
   return options;
 }
 
+// A score that follows from the weights.
+inline Trainer::Validator weight_sum(const Checkpoint& checkpoint) {
+  return [&checkpoint](double temperature) {
+    torch::NoGradGuard no_grad;
+    Seq2SeqModel model = checkpoint.model;
+    return Validation{model->shared_weight().sum().item<double>() + temperature, ""};
+  };
+}
+
 // A stream that calls `before` with the number of each batch, from 0, before it is drawn.
 class WatchedStream : public ExampleStream {
  public:
@@ -107,11 +136,26 @@ class WatchedStream : public ExampleStream {
   int64_t batches_ = 0;
 };
 
-// Every file beneath `folder` with its bytes.
+// A file of events without what the clock says: the first field of each is its wall time.
+inline std::string events_of(const std::filesystem::path& file) {
+  const std::string bytes = read_file(file);
+  std::string events;
+  for (size_t at = 0; const auto event = read_tf_record(bytes, at);) events += event->substr(9);
+  return events;
+}
+
+// Every file beneath `folder` with its bytes; TensorBoard's without their clock, as "events".
 inline std::map<std::string, std::string> files_of(const std::filesystem::path& folder) {
   std::map<std::string, std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file()) continue;
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) {
+      std::string& events =
+          files[(entry.path().parent_path() / "events").string().substr(folder.string().size())];
+      EXPECT_EQ(events, "") << "a second file of events";
+      events = events_of(entry.path());
+      continue;
+    }
     files[std::filesystem::relative(entry.path(), folder).string()] = read_file(entry.path());
   }
   return files;
