@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   trivium::keep_freed_memory();
   return trivium::cli::run_program(argc, argv, [](CLI::App& app, int& status) {
     trivium::cli::add_commands(app, status);
-    trivium::learning::add_commands(app, status);
+    trivium::learning::add_commands(app, status, trivium::research::study_settings());
     trivium::research::add_commands(app, status);
   });
 }

@@ -18,6 +18,23 @@ std::string cell(const std::string& text) {
   return escaped;
 }
 
+// CLI11 describes a value as "TYPE", and what it has to be behind a colon: "INT:INT in [1 - 9]",
+// "TEXT:{first,second}".
+std::string value_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  std::string limits = type.substr(type.find(':') + 1);  // all of it where there is no colon
+  if (limits.starts_with('{')) {
+    limits = limits.substr(1, limits.rfind('}') - 1);
+    return "one of " + CLI::detail::join(CLI::detail::split(limits, ','), ", ");
+  }
+  return limits;
+}
+
+std::string meaning_of(const CLI::Option& option) {
+  const std::string variable = option.get_envname();
+  return option.get_description() + (variable.empty() ? "" : " (variable: " + variable + ")");
+}
+
 std::string code(const std::string& text) { return text.empty() ? "" : "`" + text + "`"; }
 
 void write_options(std::ostream& out, const CLI::App& command) {
@@ -26,8 +43,8 @@ void write_options(std::ostream& out, const CLI::App& command) {
   out << "| Flag | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";
   for (const CLI::Option* option : options) {
     const std::string name = option->get_name(option->get_positional(), true);
-    out << "| " << code(name) << " | " << cell(option->get_type_name()) << " | "
-        << code(option->get_default_str()) << " | " << cell(option->get_description()) << " |\n";
+    out << "| " << code(name) << " | " << cell(value_of(*option)) << " | "
+        << code(option->get_default_str()) << " | " << cell(meaning_of(*option)) << " |\n";
   }
   out << "\n";
 }

@@ -15,14 +15,14 @@ LoadedModel load_reference(const cli::ModelFlags& flags, const GeneratorOptions&
 
 }  // namespace
 
-void add_commands(CLI::App& app, int& status) {
+void add_commands(CLI::App& app, int& status, const SettingsKinds& studies) {
   cli::set_reference_loader(load_reference);
   add_pretrain_command(app, status);
   add_train_command(app, status);
   add_adapt_command(app);
   add_classifier_command(app, status);
   add_import_command(app);
-  add_config_command(app);
+  add_config_command(app, studies);
   add_routes_commands(app);
   add_task_commands(app);
 }

@@ -2,13 +2,24 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/config/settings.h"
 
 namespace trivium::learning {
 
+// The defaults of a command's settings file, by the name that `trivium config show` has for the
+// command.
+using SettingsKinds = std::map<std::string, std::function<std::unique_ptr<Settings>()>>;
+
 // All of them, beside those of trivium (cli/commands/commands.h), which must be there already. A
-// command that was stopped by a signal and can be resumed sets `status`. Also makes LibTorch answer
-// for --engine torch.
-void add_commands(CLI::App& app, int& status);
+// command that was stopped by a signal and can be resumed sets `status`. `studies` are settings
+// that `config show` shows besides those of these commands. Also makes LibTorch answer for --engine
+// torch.
+void add_commands(CLI::App& app, int& status, const SettingsKinds& studies);
 
 void add_pretrain_command(CLI::App& app, int& status);
 void add_train_command(CLI::App& app, int& status);
@@ -20,7 +31,7 @@ void add_import_command(CLI::App& app);
 // trivium routes disable, resolve
 void add_routes_commands(CLI::App& app);
 // trivium config show
-void add_config_command(CLI::App& app);
+void add_config_command(CLI::App& app, const SettingsKinds& studies);
 // trivium task vector, add
 void add_task_commands(CLI::App& app);
 

@@ -1,11 +1,9 @@
 // trivium config: what a settings file comes to.
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/output/output.h"
-#include "cli/program/choice.h"
 #include "cli/program/companion.h"
 #include "cli/program/home.h"
 #include "cli/program/json_flag.h"
@@ -16,30 +14,19 @@
 namespace trivium::learning {
 namespace {
 
-// Whose settings a file holds.
-enum class ConfigKind { kTrain, kPretrain, kClassifier };
-
 struct ConfigFlags {
-  ConfigKind kind = ConfigKind::kTrain;
-  std::string config;
+  std::string kind, config;
   std::vector<std::string> overrides;
   bool json = false;
 };
 
-std::unique_ptr<Settings> settings_of(ConfigKind kind) {
-  switch (kind) {
-    case ConfigKind::kTrain:
-      return std::make_unique<TrainSettings>();
-    case ConfigKind::kPretrain:
-      return std::make_unique<PretrainSettings>();
-    case ConfigKind::kClassifier:
-      break;
-  }
-  return std::make_unique<ClassifierSettings>();
+template <typename T>
+std::unique_ptr<Settings> make_settings() {
+  return std::make_unique<T>();
 }
 
-void run_config_show(const ConfigFlags& flags) {
-  const std::unique_ptr<Settings> settings = settings_of(flags.kind);
+void run_config_show(const ConfigFlags& flags, const SettingsKinds& kinds) {
+  const std::unique_ptr<Settings> settings = kinds.at(flags.kind)();
   const std::vector<ResolvedSetting> resolved =
       resolve_settings(*settings, cli::shipped_or_own(flags.config), flags.overrides);
   if (!flags.json) return cli::write_output(to_toml(resolved));
@@ -52,17 +39,20 @@ void run_config_show(const ConfigFlags& flags) {
 
 }  // namespace
 
-void add_config_command(CLI::App& app) {
+void add_config_command(CLI::App& app, const SettingsKinds& studies) {
   CLI::App* config = app.add_subcommand("config", cli::help_of_train_command("", "config"));
   config->require_subcommand(1);
   auto flags = std::make_shared<ConfigFlags>();
+  SettingsKinds kinds = {{"train", make_settings<TrainSettings>},
+                         {"pretrain", make_settings<PretrainSettings>},
+                         {"classifier", make_settings<ClassifierSettings>}};
+  kinds.insert(studies.begin(), studies.end());
+  std::vector<std::string> names;
+  for (const auto& [name, make] : kinds) names.push_back(name);
   CLI::App* show = config->add_subcommand(
       "show", "every setting as it is resolved, and where its value comes from");
-  cli::add_choice<ConfigKind>(*show, "command", flags->kind,
-                              {{"train", ConfigKind::kTrain},
-                               {"pretrain", ConfigKind::kPretrain},
-                               {"classifier", ConfigKind::kClassifier}},
-                              "the command that the file is for")
+  show->add_option("command", flags->kind, "the command that the file is for")
+      ->check(CLI::IsMember(names))
       ->required();
   show->add_option("config", flags->config, "settings file (TOML), see configs/")->required();
   show->add_option("--set", flags->overrides, "override a setting: key=value")->take_all();
@@ -73,7 +63,7 @@ void add_config_command(CLI::App& app) {
       "source is FILE:LINE, --set or default.\n"
       "Example:\n"
       "  trivium config show train configs/train_small_routed.toml --set train.steps=100");
-  show->callback([flags] { run_config_show(*flags); });
+  show->callback([flags, kinds] { run_config_show(*flags, kinds); });
   config->footer("Example:\n  trivium config show train configs/train_small_routed.toml");
 }
 

@@ -21,6 +21,17 @@ TEST(ExperimentCommandTest, ExplainsItsSettings) {
   }
 }
 
+TEST(ExperimentCommandTest, ConfigShowHasTheStudies) {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("study.toml", "[experiment]\noutput = \"a\"\n").string();
+  for (const char* name : {"task-level", "mt-tag"}) {
+    const Outcome outcome = run_program({"config", "show", name, file});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("output = 'a'  # " + file + ":2\n"));
+    EXPECT_THAT(outcome.out, HasSubstr("  # default\n"));
+  }
+}
+
 TEST(ExperimentCommandTest, SaysWhatIsWrongBeforeAnyWork) {
   TemporaryFolder folder;
   const std::string file =
