@@ -107,7 +107,7 @@ TEST_F(TrainingCommandsTest, SignalsSaveWhatResumeGoesOnWith) {
   const auto arguments = [&](const std::string& output) {
     std::vector<std::string> all = {"train", settings, "--resume"};
     for (const std::string change :
-         {"train.steps=300", "run.log_every=1", "run.eval_every=300", "run.save_every=300"}) {
+         {"train.steps=100", "run.log_every=1", "run.eval_every=100", "run.save_every=100"}) {
       all.insert(all.end(), {"--set", change});
     }
     all.insert(all.end(), {"--set", "run.output=" + output});
