@@ -3,6 +3,7 @@
 
 #include "cli/commands/program.h"
 #include "core/base/file.h"
+#include "core/base/file_lock.h"
 #include "core/base/temporary_folder.h"
 #include "core/inference/loaded_model.h"
 #include "learning/storage/tiny_checkpoint.h"
@@ -69,6 +70,14 @@ class AdaptTest : public ::testing::Test {
   std::string tuned_ = (temporary_.path() / "tuned").string();
   fs::path gym_ = temporary_.path() / "gym";
 };
+
+TEST_F(AdaptTest, ASecondWriterOfOneOutputIsRefused) {
+  const FileLock first(tuned_);
+  const cli::Outcome second = adapt({"--start", "squeezed", "--output", tuned_});
+  EXPECT_EQ(second.code, 73);
+  EXPECT_THAT(second.err, HasSubstr("is being written by another process"));
+  EXPECT_FALSE(fs::exists(tuned_));
+}
 
 TEST_F(AdaptTest, TunesScoresAndWritesTheModel) {
   const cli::Outcome outcome = adapt({"--start", "squeezed", "--json", "--output", tuned_});
