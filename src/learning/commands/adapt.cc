@@ -18,6 +18,7 @@
 #include "learning/adaptation/start.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
+#include "learning/processes/join.h"
 #include "learning/training/task_vectors.h"
 
 namespace trivium::learning {
@@ -116,6 +117,7 @@ class Adaptation {
   }
 
   void run() {
+    join_processes(RunsIn::kOne);
     std::optional<FileLock> lock;
     if (flags_.output) lock.emplace(*flags_.output);
     if (flags_.threads > 0) at::set_num_threads(flags_.threads);

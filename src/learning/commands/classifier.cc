@@ -20,6 +20,7 @@
 #include "core/evaluation/answer_text.h"
 #include "core/evaluation/report.h"
 #include "learning/commands/commands.h"
+#include "learning/processes/join.h"
 #include "learning/reference/classifier_gates.h"
 #include "learning/reference/classifier_scores.h"
 #include "learning/reference/labelled_examples.h"
@@ -107,6 +108,7 @@ int run_classifier_train(const ClassifierTrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.output, "run.output");
+  join_processes(RunsIn::kOne);
   std::optional<FileLock> lock;
   if (!flags.dry_run) lock.emplace(settings.output);
   if (settings.tasks.empty()) throw Error(ExitCode::kConfig, "data.tasks must not be empty");

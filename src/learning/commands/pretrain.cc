@@ -14,6 +14,7 @@
 #include "core/data/gym.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
+#include "learning/processes/join.h"
 #include "learning/settings/train_settings.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/training/denoising_stream.h"
@@ -119,9 +120,11 @@ int run_pretrain(const PretrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.run.output, "run.output");
+  const Processes processes = join_processes(flags.dry_run ? RunsIn::kOne : RunsIn::kSeveral);
   std::optional<FileLock> lock;
-  if (!flags.dry_run) lock.emplace(settings.run.output);
+  if (!flags.dry_run && processes.is_first()) lock.emplace(settings.run.output);
   const torch::Device device = parse_device(flags.device);
+  refuse_device(processes, device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
   const std::filesystem::path last = std::filesystem::path(settings.run.output) / "last";
@@ -146,9 +149,10 @@ int run_pretrain(const PretrainFlags& flags) {
                          static_cast<uint64_t>(settings.optimiser.seed));
   checkpoint.model->to(device);
   cli::watch_stop_signals();
-  Trainer trainer(checkpoint, stream,
-                  {settings.optimiser, settings.run, {}, device, &cli::stop_requested(), record},
-                  make_validator(checkpoint, text.held_out, options));
+  Trainer trainer(
+      checkpoint, stream,
+      {settings.optimiser, settings.run, {}, device, &cli::stop_requested(), &processes, record},
+      make_validator(checkpoint, text.held_out, options));
   if (flags.dry_run) {
     cli::write_output(plan_of(trainer, checkpoint, text, stream, settings).dump(2) + "\n");
     return 0;

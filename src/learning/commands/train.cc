@@ -11,6 +11,7 @@
 #include "core/data/gym.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
+#include "learning/processes/join.h"
 #include "learning/settings/train_settings.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/training/dry_run.h"
@@ -34,11 +35,13 @@ int run_train(const TrainFlags& flags) {
   load_settings(settings, flags.config, flags.overrides);
   cli::check_start(settings.init, "model.init");
   cli::check_output_folder(settings.run.output, "run.output");
+  const Processes processes = join_processes(flags.dry_run ? RunsIn::kOne : RunsIn::kSeveral);
   std::optional<FileLock> lock;
-  if (!flags.dry_run) lock.emplace(settings.run.output);
+  if (!flags.dry_run && processes.is_first()) lock.emplace(settings.run.output);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
   Gym(settings.gym).chosen_tasks(settings.part, settings.tasks);  // unknown: before any work
   const torch::Device device = parse_device(flags.device);
+  refuse_device(processes, device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
   const Checkpoint start = load_checkpoint(settings.init);
@@ -48,8 +51,8 @@ int run_train(const TrainFlags& flags) {
     return 0;
   }
   cli::watch_stop_signals();
-  const bool finished =
-      train_on_mixture(start, mixture, settings, {device, &cli::stop_requested(), flags.resume});
+  const bool finished = train_on_mixture(
+      start, mixture, settings, {device, &cli::stop_requested(), flags.resume, &processes});
   return finished ? 0 : static_cast<int>(ExitCode::kStopped);
 }
 

@@ -39,6 +39,7 @@ TrainerOptions trainer_options(const StageRun& run, SelectionKind selection) {
                     settings.exploration};
   options.device = run.context.device;
   options.stop = run.context.stop;
+  options.processes = run.context.processes;
   options.record = run_record(settings, run.start, run.data);
   return options;
 }

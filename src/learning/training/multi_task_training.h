@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/base/json.h"
+#include "learning/processes/processes.h"
 #include "learning/settings/train_settings.h"
 #include "learning/storage/checkpoint.h"
 #include "learning/training/task_mixture.h"
@@ -17,6 +18,7 @@ struct TrainingContext {
   // Set by a signal handler: the training saves a snapshot and ends. Not owned.
   const std::atomic<bool>* stop = nullptr;
   bool resume = false;
+  const Processes* processes = nullptr;  // those that train it together; null: one alone
 };
 
 // Trains `start` on the mixture as the settings say and returns false when it was stopped early.

@@ -28,6 +28,13 @@ double group_norm(const AdamW::Group& group) {
   return std::sqrt(sum);
 }
 
+template <typename Moments>
+void allocate(Moments& moments, const torch::Tensor& parameter) {
+  moments.first = torch::zeros_like(parameter);
+  moments.second = torch::zeros_like(parameter);
+  moments.step = torch::zeros({}, parameter.options().dtype(torch::kFloat32));
+}
+
 }  // namespace
 
 double learning_rate_factor(int64_t step, int64_t steps, double warmup_share,
@@ -42,7 +49,9 @@ double learning_rate_factor(int64_t step, int64_t steps, double warmup_share,
   return std::clamp(static_cast<double>(steps - step) / static_cast<double>(cooldown), 0.0, 1.0);
 }
 
-AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : settings_(settings) {
+AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings,
+             const Processes& processes)
+    : settings_(settings), processes_(processes) {
   const double decoder_rate =
       settings.decoder_learning_rate > 0 ? settings.decoder_learning_rate : settings.learning_rate;
   const auto place = [&](const std::string& name) -> std::pair<std::string, double> {
@@ -65,11 +74,14 @@ AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings) : sett
     group.names.push_back(item.key());
     group.parameters.push_back(item.value());
   }
+  std::vector<int64_t> numbers_of(static_cast<size_t>(processes.size()));  // of each process
   for (auto& [name, group] : by_name) {
     std::vector<Moments> moments;
     for (const torch::Tensor& parameter : group.parameters) {
-      moments.push_back({torch::zeros_like(parameter), torch::zeros_like(parameter),
-                         torch::zeros({}, parameter.options().dtype(torch::kFloat32))});
+      const auto least = std::min_element(numbers_of.begin(), numbers_of.end());
+      *least += parameter.numel();
+      moments.push_back({{}, {}, {}, static_cast<int>(least - numbers_of.begin())});
+      if (is_own(moments.back())) allocate(moments.back(), parameter);
     }
     moments_.push_back(std::move(moments));
     groups_.push_back(std::move(group));
@@ -117,8 +129,8 @@ void AdamW::step(double factor) {
     std::vector<torch::Tensor> parameters, gradients, first, second, steps;
     for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
       const torch::Tensor& parameter = groups_[i].parameters[j];
-      if (!parameter.grad().defined()) continue;
       Moments& moments = moments_[i][j];
+      if (!parameter.grad().defined() || !is_own(moments)) continue;
       moments.step.add_(1);
       parameters.push_back(parameter);
       gradients.push_back(parameter.grad());
@@ -141,6 +153,30 @@ void AdamW::step(double factor) {
     }
   }
   divisors_.assign(groups_.size(), 1);
+  share_weights();
+}
+
+// What a step has changed goes from each process to the others, in one message.
+void AdamW::share_weights() {
+  for (int owner = 0; processes_.size() > 1 && owner < processes_.size(); ++owner) {
+    std::vector<torch::Tensor> changed, flat;
+    for (size_t i = 0; i < groups_.size(); ++i) {
+      for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
+        const torch::Tensor& parameter = groups_[i].parameters[j];
+        if (moments_[i][j].owner != owner || !parameter.grad().defined()) continue;
+        changed.push_back(parameter);
+        flat.push_back(parameter.reshape({-1}));
+      }
+    }
+    if (changed.empty()) continue;
+    torch::Tensor all = torch::cat(flat);
+    processes_.share(all, owner);
+    int64_t begin = 0;
+    for (torch::Tensor& parameter : changed) {
+      parameter.copy_(all.narrow(0, begin, parameter.numel()).view(parameter.sizes()));
+      begin += parameter.numel();
+    }
+  }
 }
 
 void AdamW::zero_gradients() {
@@ -157,9 +193,15 @@ std::map<std::string, torch::Tensor> AdamW::state() const {
   for (size_t i = 0; i < groups_.size(); ++i) {
     for (size_t j = 0; j < groups_[i].names.size(); ++j) {
       const std::string& name = groups_[i].names[j];
-      state[name + ".exp_avg"] = moments_[i][j].first;
-      state[name + ".exp_avg_sq"] = moments_[i][j].second;
-      state[name + ".step"] = moments_[i][j].step;
+      Moments moments = moments_[i][j];
+      if (processes_.is_first() && !is_own(moments)) allocate(moments, groups_[i].parameters[j]);
+      for (torch::Tensor* tensor : {&moments.first, &moments.second, &moments.step}) {
+        processes_.send_to_first(*tensor, moments.owner);
+      }
+      if (!moments.first.defined()) continue;
+      state[name + ".exp_avg"] = moments.first;
+      state[name + ".exp_avg_sq"] = moments.second;
+      state[name + ".step"] = moments.step;
     }
   }
   return state;
@@ -167,12 +209,21 @@ std::map<std::string, torch::Tensor> AdamW::state() const {
 
 void AdamW::load_state(const std::map<std::string, torch::Tensor>& state) {
   torch::NoGradGuard no_grad;
-  for (auto& [name, target] : this->state()) {
+  const auto take = [&](const std::string& name, const torch::Tensor& target) {
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != target.sizes()) {
       throw Error(ExitCode::kBadModel, "the snapshot's optimiser state has no fitting " + name);
     }
     target.copy_(found->second);
+  };
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    for (size_t j = 0; j < groups_[i].names.size(); ++j) {
+      const Moments& moments = moments_[i][j];
+      if (!is_own(moments)) continue;
+      take(groups_[i].names[j] + ".exp_avg", moments.first);
+      take(groups_[i].names[j] + ".exp_avg_sq", moments.second);
+      take(groups_[i].names[j] + ".step", moments.step);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "learning/processes/processes.h"
 #include "learning/settings/train_settings.h"
 
 namespace trivium::learning {
@@ -30,9 +31,11 @@ class AdamW {
 
   // Two groups (with and without decay) for each of encoder, decoder, router and task vectors;
   // parameters that need no gradient are left out. What is of none of them (shared embeddings,
-  // heads) belongs to the encoder. Error kConfig when turns are asked for and one side has no
-  // parameters.
-  AdamW(torch::nn::Module& model, const OptimiserSettings& settings);
+  // heads) belongs to the encoder. Each of several processes keeps the moments of a part of the
+  // parameters, makes their steps and shares the weights that come of them (ZeRO's first stage).
+  // Error kConfig when turns are asked for and one side has no parameters.
+  AdamW(torch::nn::Module& model, const OptimiserSettings& settings,
+        const Processes& processes = Processes());
 
   // Alternate updates (docs/spec/task_level.md, section 6): with train.alternate_every k > 0, only
   // the groups whose turn step `step` is ask for a gradient: router and task vectors where step / k
@@ -50,16 +53,23 @@ class AdamW {
 
   const std::vector<Group>& groups() const { return groups_; }
 
-  // Moments and step counts by "NAME.exp_avg", "NAME.exp_avg_sq", "NAME.step".
+  // Moments and step counts by "NAME.exp_avg", "NAME.exp_avg_sq", "NAME.step". All processes call
+  // it; the first has those of all, the others have their own.
   std::map<std::string, torch::Tensor> state() const;
-  // Error kBadModel when a parameter's state is missing or has another shape.
+  // Each process takes its own from the state of all. Error kBadModel when a parameter's state is
+  // missing or has another shape.
   void load_state(const std::map<std::string, torch::Tensor>& state);
 
  private:
   struct Moments {
-    torch::Tensor first, second, step;
+    torch::Tensor first, second, step;  // undefined where another process has them
+    int owner = 0;
   };
+  bool is_own(const Moments& moments) const { return moments.owner == processes_.rank(); }
+  void share_weights();
+
   OptimiserSettings settings_;
+  Processes processes_;
   std::vector<Group> groups_;
   std::vector<std::vector<Moments>> moments_;  // as groups_[i].parameters
   std::vector<double> divisors_;               // of each group's gradients in the next step

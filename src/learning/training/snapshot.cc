@@ -21,23 +21,20 @@ constexpr const char* kKeptPrefix = "step-";
 constexpr const char* kTensorFile = "training.safetensors";
 constexpr const char* kStateFile = "training.json";
 constexpr const char* kOptimiserPrefix = "optimiser.";
-constexpr const char* kNoise = "generator.noise";
-constexpr const char* kDropout = "generator.dropout";
 
 TensorToWrite view_of(const std::string& name, const torch::Tensor& tensor) {
   return {name,
-          tensor.scalar_type() == torch::kUInt8 ? Dtype::kU8 : Dtype::kF32,
+          Dtype::kF32,
           tensor.sizes().vec(),
           {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()}};
 }
 
 torch::Tensor read_entry(const SafetensorsReader& reader, const TensorEntry& entry) {
-  if (entry.dtype != Dtype::kF32 && entry.dtype != Dtype::kU8) {
+  if (entry.dtype != Dtype::kF32) {
     throw Error(ExitCode::kBadModel, reader.file().string() + ": tensor " + entry.name +
                                          " has a type that a training does not save");
   }
-  torch::Tensor tensor =
-      torch::empty(entry.shape, entry.dtype == Dtype::kU8 ? torch::kUInt8 : torch::kFloat32);
+  torch::Tensor tensor = torch::empty(entry.shape, torch::kFloat32);
   reader.read(entry, {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()});
   return tensor;
 }
@@ -68,8 +65,7 @@ TrainingSnapshot read_state(const std::filesystem::path& file) {
 }
 
 void write_state_tensors(const TrainingSnapshot& snapshot, const fs::path& file) {
-  NamedTensors tensors = {{kDropout, snapshot.dropout_state}};
-  if (snapshot.noise_state.defined()) tensors[kNoise] = snapshot.noise_state;
+  NamedTensors tensors;
   for (const auto& [name, tensor] : snapshot.optimiser) {
     tensors[kOptimiserPrefix + name] = tensor.cpu().contiguous();
   }
@@ -194,17 +190,9 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder) {
   const SafetensorsReader reader(
       file, expected == checksums.end() ? std::nullopt : std::optional(expected->second));
   for (const TensorEntry& entry : reader.entries()) {
-    torch::Tensor tensor = read_entry(reader, entry);
-    if (entry.name == kNoise) {
-      snapshot.noise_state = tensor;
-    } else if (entry.name == kDropout) {
-      snapshot.dropout_state = tensor;
-    } else if (entry.name.starts_with(kOptimiserPrefix)) {
-      snapshot.optimiser[entry.name.substr(std::string(kOptimiserPrefix).size())] = tensor;
-    }
-  }
-  if (!snapshot.dropout_state.defined()) {
-    throw Error(ExitCode::kBadModel, file.string() + " lacks the generator's state");
+    if (!entry.name.starts_with(kOptimiserPrefix)) continue;
+    snapshot.optimiser[entry.name.substr(std::string(kOptimiserPrefix).size())] =
+        read_entry(reader, entry);
   }
   return snapshot;
 }
@@ -221,21 +209,6 @@ void restore_parameters(torch::nn::Module& model, const std::filesystem::path& f
     }
     item.value().copy_(found->second);
   }
-}
-
-void restore_generator(torch::Generator generator, const torch::Tensor& state) {
-  try {
-    if (state.defined()) {
-      generator.set_state(state);
-      return;
-    }
-  } catch (const c10::Error&) {
-  }
-  throw Error(ExitCode::kBadModel, "the snapshot's state of a random generator is malformed");
-}
-
-torch::Generator dropout_generator(torch::Device device) {
-  return at::globalContext().defaultGenerator(device);
 }
 
 }  // namespace trivium::learning

@@ -27,8 +27,6 @@ struct TrainingSnapshot {
   bool finished = false;        // nothing is left to do: there are no tensors
   Json record;                  // what the training was begun with (run_record.h); null: not kept
   Json stream_state;            // of the examples' streams
-  // uint8, LibTorch's generators; noise: undefined where the training draws none.
-  torch::Tensor noise_state, dropout_state;
   NamedTensors optimiser;
 };
 
@@ -55,9 +53,4 @@ TrainingSnapshot load_training_snapshot(const std::filesystem::path& folder);
 // Gives the model the weights of the snapshot in `folder`. Error kConfig where it is of another
 // model.
 void restore_parameters(torch::nn::Module& model, const std::filesystem::path& folder);
-// Error kBadModel where the state is not a generator's.
-void restore_generator(torch::Generator generator, const torch::Tensor& state);
-// What dropout draws from on a device.
-torch::Generator dropout_generator(torch::Device device);
-
 }  // namespace trivium::learning

@@ -1,6 +1,8 @@
 #include "learning/training/trainer.h"
 
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -21,7 +23,7 @@ constexpr const char* kRouteFile = "routes.jsonl";
 
 Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
                  Validator validator)
-    : TrainingLoop(*checkpoint.model, options.optimiser, options.device),
+    : TrainingLoop(*checkpoint.model, options.optimiser, options.device, options.processes),
       checkpoint_(checkpoint),
       stream_(stream),
       options_(options),
@@ -31,6 +33,14 @@ Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOpt
       events_(options.run.output),
       route_file_(std::filesystem::path(options.run.output) / kRouteFile),
       progress_(options.optimiser.steps) {
+  if (processes().size() > options.optimiser.accumulation) {
+    throw Error(ExitCode::kConfig,
+                "there are " + std::to_string(processes().size()) +
+                    " processes, and train.accumulation is " +
+                    std::to_string(options.optimiser.accumulation) +
+                    ": each process needs a batch of every step; raise it, and lower "
+                    "train.batch_tokens as much");
+  }
   checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
                                   .attention = options.optimiser.attention_dropout,
                                   .activation = 0});
@@ -91,18 +101,55 @@ std::string Trainer::task_name(int64_t task) const {
 }
 
 // losses: [tokens], the batch's real target tokens row after row.
-void Trainer::note_tasks(const Batch& batch, const torch::Tensor& losses,
-                         StepResult& result) const {
-  const auto add = [](const torch::Tensor& ids, std::set<int64_t>& tasks) {
-    const torch::Tensor host = ids.to(torch::kCPU).contiguous();
-    const int64_t* id = host.data_ptr<int64_t>();
-    tasks.insert(id, id + host.numel());
-  };
-  add(batch.task_ids, result.tasks);
+void Trainer::note_unfinite(const Batch& batch, const torch::Tensor& losses, StepResult& result) {
   const torch::Tensor unfinite = torch::isfinite(losses).logical_not();
   if (!unfinite.any().item<bool>()) return;
   const torch::Tensor of_tokens = batch.task_ids.repeat_interleave(batch.label_mask.sum(1));
-  add(of_tokens.masked_select(unfinite), result.unfinite_tasks);
+  const torch::Tensor ids = of_tokens.masked_select(unfinite).to(torch::kCPU).contiguous();
+  const int64_t* id = ids.data_ptr<int64_t>();
+  result.unfinite_tasks.insert(id, id + ids.numel());
+}
+
+// The first process has the last batch of every step, of which the curves are.
+bool Trainer::is_own_batch(int64_t number) const {
+  return (options_.optimiser.accumulation - 1 - number) % processes().size() == processes().rank();
+}
+
+void Trainer::add_batch(int64_t number, const std::vector<EncodedExample>& examples,
+                        StepResult& result) {
+  begin_batch(number);
+  noise_.set_current_seed(batch_seed(number, /*what=*/1));
+  const Batch batch = collate(examples, checkpoint_.config().pad_token_id,
+                              checkpoint_.config().decoder_start_token_id)
+                          .to(options_.device);
+  const OutputLoss loss = loss_of(batch);
+  const bool is_last = number + processes().size() >= options_.optimiser.accumulation;
+  if (is_last) begin_sum();
+  loss.sum.backward();
+  result.loss += loss.losses.sum().item<double>();
+  note_unfinite(batch, loss.losses, result);
+  if (checkpoint_.model->has_token_gates()) last_batch_ = batch;
+  result.tokens += loss.losses.numel();
+  result.examples += batch.size();
+}
+
+// What all processes saw of the step; every one knows all its tasks.
+void Trainer::sum_results(StepResult& result) const {
+  if (processes().size() == 1) return;
+  const std::vector<int64_t> tasks(result.tasks.begin(), result.tasks.end());
+  torch::Tensor sums = torch::zeros({3 + std::ssize(tasks)}, torch::kFloat64);
+  double* sum = sums.data_ptr<double>();
+  sum[0] = result.loss;
+  sum[1] = static_cast<double>(result.tokens);
+  sum[2] = static_cast<double>(result.examples);
+  for (size_t i = 0; i < tasks.size(); ++i) sum[3 + i] = result.unfinite_tasks.count(tasks[i]);
+  processes().sum(sums);
+  result.loss = sum[0];
+  result.tokens = static_cast<int64_t>(sum[1]);
+  result.examples = static_cast<int64_t>(sum[2]);
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    if (sum[3 + i] > 0) result.unfinite_tasks.insert(tasks[i]);
+  }
 }
 
 TrainingLoop::StepResult Trainer::add_gradients() {
@@ -113,33 +160,29 @@ TrainingLoop::StepResult Trainer::add_gradients() {
     checkpoint_.model->router()->eval();
   }
   StepResult result;
-  const int64_t accumulation = options_.optimiser.accumulation;
-  double loss_sum = 0;
-  for (int64_t i = 0; i < accumulation; ++i) {
-    const Batch batch = collate(stream_.next_batch(), checkpoint_.config().pad_token_id,
-                                checkpoint_.config().decoder_start_token_id)
-                            .to(options_.device);
-    const OutputLoss loss = loss_of(batch);
-    loss.sum.backward();
-    loss_sum += loss.losses.sum().item<double>();
-    note_tasks(batch, loss.losses, result);
-    if (checkpoint_.model->has_token_gates()) last_batch_ = batch;
-    result.tokens += loss.losses.numel();
-    result.examples += batch.size();
+  for (int64_t i = 0; i < options_.optimiser.accumulation; ++i) {
+    // All processes draw all batches, so that their streams stay at the same place.
+    const std::vector<EncodedExample> examples = stream_.next_batch();
+    for (const EncodedExample& example : examples) result.tasks.insert(example.task);
+    if (is_own_batch(i)) add_batch(i, examples, result);
   }
+  finish_sum();
+  sum_results(result);
   if (options_.optimiser.expert_regularisation > 0) {
     add_expert_distance_gradients(*checkpoint_.model, options_.optimiser.expert_regularisation);
   }
-  result.loss = loss_sum / static_cast<double>(result.tokens);
+  result.loss /= static_cast<double>(result.tokens);
   return result;
 }
 
 bool Trainer::run() {
-  remove_half_written(options_.run.output);
-  // Curves of a run that ended before its first snapshot, or went on after its last one.
-  curves_.truncate_after(steps_done());
-  events_.truncate_after(steps_done());
-  route_file_.truncate_after(steps_done() > 0 ? steps_done() : -1);
+  if (processes().is_first()) {
+    remove_half_written(options_.run.output);
+    // Curves of a run that ended before its first snapshot, or went on after its last one.
+    curves_.truncate_after(steps_done());
+    events_.truncate_after(steps_done());
+    route_file_.truncate_after(steps_done() > 0 ? steps_done() : -1);
+  }
   progress_.start(steps_done());
   if (steps_done() == 0) record_routes();
   const RunSettings& run = options_.run;
@@ -155,7 +198,9 @@ bool Trainer::run() {
   };
   hooks.evaluate = [this] { return validate(); };
   hooks.save = [this] { save_snapshot(); };
-  return TrainingLoop::run(cadence, hooks);
+  const bool is_done = TrainingLoop::run(cadence, hooks);
+  processes().any(false);  // what the first writes is whole before another reads it
+  return is_done;
 }
 
 // A point of every curve; `result` is the last step's.
@@ -169,12 +214,13 @@ void Trainer::log_point(const StepResult& result) {
              {"learning_rate", settings.learning_rate * factor},
              {"temperature", temperature()},
              {"skipped_steps", static_cast<double>(skipped_steps())}});
-  progress_.report(steps_done(), loss);
+  if (processes().is_first()) progress_.report(steps_done(), loss);
   clear_losses();
   watch_routes();
 }
 
 void Trainer::add_point(const std::vector<std::pair<std::string, double>>& values) {
+  if (!processes().is_first()) return;
   curves_.add(steps_done(), values);
   events_.add(steps_done(), values);
 }
@@ -201,16 +247,28 @@ void Trainer::watch_routes() {
 // Learned routes as they would be used now; routes of a table stay what they are.
 void Trainer::record_routes() {
   if (!checkpoint_.model->has_router() || checkpoint_.tasks.entries().empty()) return;
+  if (!processes().is_first()) return;
   checkpoint_.model->eval();  // a router may have dropout
   checkpoint_.model->set_selection_temperature(temperature());
   route_file_.add(steps_done(), dump_routes(model_routes(checkpoint_.model), checkpoint_.config(),
                                             checkpoint_.tasks));
 }
 
+// The first process's, whose text only it has.
+std::optional<Validation> Trainer::validation() const {
+  std::optional<Validation> validation;
+  if (processes().is_first()) validation = validator_(temperature());
+  torch::Tensor shared =
+      torch::tensor({validation ? 1.0 : 0.0, validation ? validation->score : 0}, torch::kFloat64);
+  processes().share(shared, /*from=*/0);
+  if (shared[0].item<double>() == 0) return {};
+  return validation ? validation : Validation{shared[1].item<double>(), ""};
+}
+
 bool Trainer::validate() {
   if (!validator_) return true;
   checkpoint_.model->eval();
-  const std::optional<Validation> validation = validator_(temperature());
+  const std::optional<Validation> validation = this->validation();
   if (!validation) return false;
   add_point({{"dev_score", validation->score}});
   spdlog::info("step {}: dev score {:.4f} {}", steps_done(), validation->score,
@@ -221,6 +279,7 @@ bool Trainer::validate() {
     return true;
   }
   best_score_ = validation->score;
+  if (!processes().is_first()) return true;
   checkpoint_.model->set_selection_temperature(temperature());
   save_checkpoint(checkpoint_, std::filesystem::path(options_.run.output) / "best");
   return true;
@@ -237,10 +296,10 @@ void Trainer::save_snapshot() {
     if (std::filesystem::exists(output / name)) sync_path(output / name);
   }
   TrainingSnapshot snapshot = loop_state();
+  if (!processes().is_first()) return;
   snapshot.record = options_.record;
   snapshot.best_score = best_score_;
   snapshot.stream_state = stream_.state();
-  snapshot.noise_state = noise_.get_state();
   checkpoint_.model->set_selection_temperature(temperature());
   save_training_snapshot(checkpoint_, snapshot, last_folder());
   keep_snapshot(last_folder(), steps_done(), options_.run.keep);
@@ -252,8 +311,8 @@ void Trainer::resume() {
                    snapshot.step >= options_.optimiser.steps && !snapshot.evaluation_due);
   restore(snapshot, last_folder());
   stream_.set_state(snapshot.stream_state);
-  restore_generator(noise_, snapshot.noise_state);
   best_score_ = snapshot.best_score;
+  if (!processes().is_first()) return;
   remove_half_written(options_.run.output);
   keep_snapshot(last_folder(), steps_done(), options_.run.keep);  // where a crash came before it
 }

@@ -46,6 +46,9 @@ struct TrainerOptions {
   torch::Device device = torch::kCPU;
   // Set by a signal handler: the trainer saves a snapshot and returns false.
   const std::atomic<bool>* stop = nullptr;
+  // Those that train it together, each a part of every step's batches (train.accumulation); null:
+  // one alone. The first evaluates and writes. Error kConfig where there are more than batches.
+  const Processes* processes = nullptr;
   // What the training is begun with (run_record.h): snapshots keep it, and only a training of the
   // same goes on from them. null: nothing is kept or compared.
   Json record = nullptr;
@@ -76,7 +79,11 @@ class Trainer : public TrainingLoop {
  private:
   StepResult add_gradients() override;
   std::string task_name(int64_t task) const override;
-  void note_tasks(const Batch& batch, const torch::Tensor& losses, StepResult& result) const;
+  static void note_unfinite(const Batch& batch, const torch::Tensor& losses, StepResult& result);
+  void add_batch(int64_t number, const std::vector<EncodedExample>& examples, StepResult& result);
+  bool is_own_batch(int64_t number) const;
+  void sum_results(StepResult& result) const;
+  std::optional<Validation> validation() const;
   RoutingWeights route(const torch::Tensor& task_ids);
   OutputLoss loss_of(const Batch& batch);
   torch::Tensor token_weights(const Batch& batch) const;

@@ -1,6 +1,7 @@
 #include "learning/training/training_loop.h"
 
 #include <cmath>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/logging.h"
@@ -8,14 +9,52 @@
 
 namespace trivium::learning {
 
+namespace {
+
+const Processes kAlone;
+
+// The finaliser of splitmix64: seeds that differ in a bit have nothing in common.
+uint64_t mixed(uint64_t number) {
+  number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9u;
+  number = (number ^ (number >> 27)) * 0x94d049bb133111ebu;
+  return number ^ (number >> 31);
+}
+
+std::vector<torch::Tensor> trained_parameters(const torch::nn::Module& model) {
+  std::vector<torch::Tensor> parameters;
+  for (const torch::Tensor& parameter : model.parameters()) {
+    if (parameter.requires_grad()) parameters.push_back(parameter);
+  }
+  return parameters;
+}
+
+}  // namespace
+
 TrainingLoop::TrainingLoop(torch::nn::Module& model, const OptimiserSettings& settings,
-                           torch::Device device)
-    : model_(model), settings_(settings), device_(device), optimiser_(model, settings) {
-  torch::manual_seed(static_cast<uint64_t>(settings.seed));
+                           torch::Device device, const Processes* processes)
+    : model_(model),
+      settings_(settings),
+      device_(device),
+      processes_(processes == nullptr ? &kAlone : processes),
+      optimiser_(model, settings, *processes_),
+      gradient_sum_(*processes_, trained_parameters(model)) {}
+
+uint64_t TrainingLoop::batch_seed(int64_t batch, uint64_t what) const {
+  uint64_t seed = mixed(static_cast<uint64_t>(settings_.seed));
+  for (const uint64_t part : {static_cast<uint64_t>(step_), static_cast<uint64_t>(batch), what}) {
+    seed = mixed(seed + 0x9e3779b97f4a7c15u + part);
+  }
+  return seed;
+}
+
+void TrainingLoop::begin_batch(int64_t batch) {
+  at::Generator generator = at::globalContext().defaultGenerator(device_);
+  generator.set_current_seed(batch_seed(batch, /*what=*/0));
 }
 
 TrainingLoop::StepResult TrainingLoop::step() {
   optimiser_.take_turns(step_);
+  begin_batch(0);
   StepResult result = add_gradients();
   result.gradient_norm = optimiser_.clip_gradients();
   result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
@@ -64,7 +103,7 @@ bool TrainingLoop::run(const Cadence& cadence, const Hooks& hooks) {
       evaluation_due_ = is_due(cadence.evaluate_every);
     }
     if (evaluation_due_) evaluation_due_ = hooks.evaluate && !hooks.evaluate();
-    const bool stops = cadence.stop != nullptr && cadence.stop->load();
+    const bool stops = processes_->any(cadence.stop != nullptr && cadence.stop->load());
     if (hooks.save && (stops || is_due(cadence.save_every))) hooks.save();
     if (stops && !done()) return false;
   }
@@ -79,7 +118,6 @@ TrainingSnapshot TrainingLoop::loop_state() const {
   snapshot.evaluation_due = evaluation_due_;
   snapshot.loss_sum = loss_sum_;
   snapshot.loss_steps = loss_steps_;
-  snapshot.dropout_state = dropout_generator(device_).get_state();
   snapshot.optimiser = optimiser_.state();
   return snapshot;
 }
@@ -87,7 +125,6 @@ TrainingSnapshot TrainingLoop::loop_state() const {
 void TrainingLoop::restore(const TrainingSnapshot& snapshot, const std::filesystem::path& folder) {
   restore_parameters(model_, folder);
   optimiser_.load_state(snapshot.optimiser);
-  restore_generator(dropout_generator(device_), snapshot.dropout_state);
   step_ = snapshot.step;
   skipped_ = snapshot.skipped;
   skipped_in_row_ = snapshot.skipped_in_row;

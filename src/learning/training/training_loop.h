@@ -10,6 +10,8 @@
 #include <set>
 #include <string>
 
+#include "learning/processes/gradient_sum.h"
+#include "learning/processes/processes.h"
 #include "learning/settings/train_settings.h"
 #include "learning/training/optimiser.h"
 #include "learning/training/snapshot.h"
@@ -45,7 +47,8 @@ class TrainingLoop {
   // When run() calls its hooks, in steps; 0: never.
   struct Cadence {
     int64_t log_every = 0, evaluate_every = 0, save_every = 0;
-    const std::atomic<bool>* stop = nullptr;  // asked after each step
+    // Asked after each step; one process's stops them all.
+    const std::atomic<bool>* stop = nullptr;
   };
   // Each may be empty. `log` and `evaluate` are called after the last step too; `save` when the
   // loop is stopped. `evaluate` returns false when it was stopped before its end: what is saved
@@ -59,19 +62,30 @@ class TrainingLoop {
   bool run(const Cadence& cadence, const Hooks& hooks);
 
  protected:
-  // `model` must outlive the loop. Dropout and all else that draws from LibTorch's global generator
-  // begins anew from the settings' seed.
-  TrainingLoop(torch::nn::Module& model, const OptimiserSettings& settings, torch::Device device);
+  // `model` and `processes` (null: one alone) must outlive the loop.
+  TrainingLoop(torch::nn::Module& model, const OptimiserSettings& settings, torch::Device device,
+               const Processes* processes = nullptr);
 
-  // Puts the model in training mode and adds the gradients of one step; says all of the step but
-  // its gradient norm.
+  // Puts the model in training mode and adds the gradients of one step, of all processes; says all
+  // of the step but its gradient norm.
   virtual StepResult add_gradients() = 0;
   // The name of a task of a step; "" where tasks have none.
   virtual std::string task_name(int64_t task) const = 0;
 
+  // Before each batch of a step: what the batch draws (dropout) then follows from the seed, the
+  // step and the batch's number alone, whatever was drawn before and whichever process draws it.
+  void begin_batch(int64_t batch);
+  // A seed of this kind for other generators; `what` tells them apart.
+  uint64_t batch_seed(int64_t batch, uint64_t what) const;
+  // Before the backward pass of the last batch that this process makes of a step, and after it:
+  // the gradients become the sums of all processes.
+  void begin_sum() { gradient_sum_.begin(); }
+  void finish_sum() { gradient_sum_.finish(); }
+  const Processes& processes() const { return *processes_; }
+
   // What a snapshot says of the loop, without the stream of examples; and back, with the model's
-  // weights out of `folder`. Errors as load_training_snapshot, restore_parameters and
-  // restore_generator.
+  // weights out of `folder`. All processes call them; the state is whole in the first alone. Errors
+  // as load_training_snapshot and restore_parameters.
   TrainingSnapshot loop_state() const;
   void restore(const TrainingSnapshot& snapshot, const std::filesystem::path& folder);
   // As after the last step, of a training that has ended before.
@@ -92,7 +106,9 @@ class TrainingLoop {
   torch::nn::Module& model_;
   OptimiserSettings settings_;
   torch::Device device_;
+  const Processes* processes_;
   AdamW optimiser_;
+  GradientSum gradient_sum_;
   int64_t step_ = 0;
   int64_t skipped_ = 0, skipped_in_row_ = 0;
   bool evaluation_due_ = false;

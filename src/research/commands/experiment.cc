@@ -13,6 +13,7 @@
 #include "core/routes/route_dump.h"
 #include "learning/commands/commands.h"
 #include "learning/model/model_routes.h"
+#include "learning/processes/join.h"
 #include "research/commands/commands.h"
 #include "research/settings/experiment_settings.h"
 #include "research/studies/task_level_experiment.h"
@@ -74,6 +75,7 @@ int run_task_level(const ExperimentFlags& flags) {
       flags.config.empty()
           ? cli::home_folder() / "configs" / ("task_level_" + flags.preset + ".toml")
           : std::filesystem::path(flags.config);
+  learning::join_processes(learning::RunsIn::kOne);
   load_settings(settings, config, flags.overrides);
   cli::check_start(settings.init, "experiment.init");
   cli::check_output_folder(settings.output, "experiment.output");

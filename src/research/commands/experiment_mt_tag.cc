@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/logging.h"
 #include "learning/commands/commands.h"
+#include "learning/processes/join.h"
 #include "research/commands/commands.h"
 #include "research/settings/mt_tag_settings.h"
 #include "research/studies/mt_tag_experiment.h"
@@ -48,6 +49,7 @@ int run_mt_tag(const MtTagFlags& flags) {
   const std::filesystem::path config =
       flags.config.empty() ? cli::home_folder() / "configs" / ("mt_tag_" + flags.preset + ".toml")
                            : std::filesystem::path(flags.config);
+  learning::join_processes(learning::RunsIn::kOne);
   load_settings(settings, config, flags.overrides);
   cli::check_start(settings.init, "experiment.init");
   cli::check_output_folder(settings.output, "experiment.output");
