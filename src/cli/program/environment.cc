@@ -39,10 +39,15 @@ std::string environment_name(const std::string& flag) {
   return name;
 }
 
+std::string environment_name(const CLI::Option& option) {
+  const std::string name = name_of(option);
+  return name.empty() ? "" : environment_name(name);
+}
+
 void name_environment(CLI::App& command) {
   for (CLI::Option* option : command.get_options()) {
-    const std::string name = name_of(*option);
-    if (!name.empty()) option->envname(environment_name(name));
+    const std::string variable = environment_name(*option);
+    if (!variable.empty()) option->envname(variable);
   }
 }
 

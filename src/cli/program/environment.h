@@ -14,6 +14,8 @@ const std::vector<std::string>& environment_flags();
 
 // "TRIVIUM_BATCH_SIZE" for "batch-size".
 std::string environment_name(const std::string& flag);
+// The same of an option; "" where the environment does not give it.
+std::string environment_name(const CLI::Option& option);
 
 // Gives those flags of a command (not of the commands within it) their variables.
 void name_environment(CLI::App& command);

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "cli/program/environment.h"
 #include "cli/program/manual.h"
 
 namespace trivium::cli {
@@ -31,7 +32,7 @@ std::string value_of(const CLI::Option& option) {
 }
 
 std::string meaning_of(const CLI::Option& option) {
-  const std::string variable = option.get_envname();
+  const std::string variable = environment_name(option);
   return option.get_description() + (variable.empty() ? "" : " (variable: " + variable + ")");
 }
 

@@ -25,7 +25,7 @@ class ManualTest : public testing::Test {
     app_.add_flag("-q,--quiet", quiet_, "less");
     CLI::App* top = app_.add_subcommand("top", "the first command");
     top->add_option("--colour", colour_, "which one")->check(CLI::IsMember({"red", "green"}));
-    top->add_option("--file", file_, "a path")->envname("A_FILE");
+    top->add_option("--file", file_, "a path");
     app_.add_subcommand("group", "a group")->add_subcommand("inner", "the second command");
     app_.add_subcommand("secret", "not for users")->group("");
   }
@@ -73,11 +73,12 @@ class ManualTest : public testing::Test {
 
 TEST_F(ManualTest, MarkdownHasEveryCommandAndFlagButHiddenOnes) {
   app_.get_subcommand("top")->add_flag("--bar", quiet_, "a | b <c>");
+  app_.get_subcommand("top")->add_flag("--threads", quiet_, "how many");
   const std::string page = markdown_reference(app_);
   EXPECT_THAT(page, HasSubstr("## trivium top\n\nthe first command\n\n| Flag |"));
   EXPECT_THAT(page, HasSubstr("## trivium group inner\n\nthe second command\n"));
   EXPECT_THAT(page, HasSubstr("| `--colour` | one of red, green |  | which one |\n"));
-  EXPECT_THAT(page, HasSubstr("| `--file` | TEXT |  | a path (variable: A_FILE) |\n"));
+  EXPECT_THAT(page, HasSubstr("| `--threads` |  |  | how many (variable: TRIVIUM_THREADS) |\n"));
   EXPECT_THAT(page, HasSubstr("| `--bar` |  |  | a \\| b \\<c> |\n"));
   EXPECT_THAT(page, Not(HasSubstr("secret")));
   EXPECT_THAT(page, HasSubstr("```\nThe end.\n"));
