@@ -14,10 +14,11 @@ constexpr const char* kGenerateFooter =
 object of the task's fields, or plain text. A line out for each line in, in the same order:
   {"id"?, "line", "task", "task_source": named | nearest | none, "text", "score",
    "finish": eos | length | skipped | too_long | no_task | error, "truncated",
-   "route": {"encoder", "decoder"}}
-A route has the expert of each layer, counted from 1; 0 stands for an ordinary layer. A line
-that cannot be read gets "finish": "error" with an "error", and the exit code is 65 in the end;
-an empty one is skipped. Of a TSV line the first column is the input. Lines are read up to 16
+   "route": {"encoder", "decoder"}, "n_best"?: [{"text", "score", "finish"}...]}
+A route has the expert of each layer, counted from 1; 0 stands for an ordinary layer. With
+--n-best above 1, n_best has the so many best answers, the best first. A line that cannot be
+read gets "finish": "error" with an "error", and the exit code is 65 in the end; an empty one
+is skipped. Of a TSV line the first column is the input. Lines are read up to 16
 MiB and texts up to 1 MiB; what is cut, there or at --max-input, is "truncated", unless
 --on-long has it otherwise. A line that names no task goes to the nearest known; where even that
 is unlike it, it gets "finish": "no_task" and no answer. What the model writes need not be one
@@ -25,13 +26,21 @@ of a task's fixed answers: score ranks those, as the REPL does.
 Example:
   echo '{"task":"sst2","input":"a gorgeous, witty film"}' | trivium generate)";
 
-Json result_of(const BatchItem& item, const Answer& answer) {
+Json answer_json(const Answer& answer) {
+  return {{"text", answer.text},
+          {"score", answer.score},
+          {"finish", answer.finished ? "eos" : "length"}};
+}
+
+Json result_of(const BatchItem& item, const Answer& answer, bool tells_n_best) {
   Json result = result_head(item);
-  result.update({{"text", answer.text},
-                 {"score", answer.score},
-                 {"finish", answer.finished ? "eos" : "length"},
-                 {"truncated", item.request.truncated || answer.truncated},
+  result.update(answer_json(answer));
+  result.update({{"truncated", item.request.truncated || answer.truncated},
                  {"route", route_summary(item.resolved.prompt.route)}});
+  if (!tells_n_best) return result;
+  Json best = Json::array({answer_json(answer)});
+  for (const Answer& other : answer.others) best.push_back(answer_json(other));
+  result["n_best"] = std::move(best);
   return result;
 }
 
@@ -45,9 +54,10 @@ int run_generate(const BatchFlags& flags, const SearchFlags& search_flags) {
   return run_batch(flags, [&](LoadedModel& model, const std::vector<BatchItem*>& items) {
     std::vector<Prompt> prompts;
     for (const BatchItem* item : items) prompts.push_back(item->resolved.prompt);
-    model.generator().generate(
-        prompts, search_options(search_flags, model),
-        [&](size_t i, const Answer& answer) { items[i]->result = result_of(*items[i], answer); });
+    const SearchOptions search = search_options(search_flags, model);
+    model.generator().generate(prompts, search, [&](size_t i, const Answer& answer) {
+      items[i]->result = result_of(*items[i], answer, search.n_best > 1);
+    });
   });
 }
 

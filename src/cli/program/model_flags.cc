@@ -106,6 +106,10 @@ void add_search_flags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--num-beams", flags.num_beams, "beams; 1: greedy [the checkpoint's]")
       ->check(CLI::Range(1, 64));
   command
+      .add_option("--n-best", flags.n_best, "of the beams, the so many best answers of each prompt")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command
       .add_option("--max-length", flags.max_length, "longest answer in tokens [the checkpoint's]")
       ->check(CLI::Range(2, 4096));
   command
@@ -155,6 +159,12 @@ SearchOptions search_options(const SearchFlags& flags, LoadedModel& model) {
   }
   search.sample = flags.sample;
   if (flags.sample) search.num_beams = 1;
+  if (flags.n_best > search.num_beams) {
+    throw Error(ExitCode::kUsage, "--n-best " + std::to_string(flags.n_best) +
+                                      " is more than there are beams (" +
+                                      std::to_string(search.num_beams) + "); raise --num-beams");
+  }
+  search.n_best = flags.n_best;
   search.temperature = flags.temperature;
   search.top_k = flags.top_k;
   search.top_p = flags.top_p;

@@ -53,7 +53,8 @@ void set_reference_loader(ReferenceLoader loader);
 
 // How to search; what is not given is the checkpoint's own (config.json).
 struct SearchFlags {
-  int num_beams = 0;    // 0: the checkpoint's
+  int num_beams = 0;  // 0: the checkpoint's
+  int n_best = 1;
   int max_length = 0;   // 0: the checkpoint's
   int min_length = -1;  // -1: the checkpoint's
   bool sample = false;

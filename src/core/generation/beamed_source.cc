@@ -52,14 +52,21 @@ class BeamedSource : public SourceSearch {
   }
 
   Hypothesis take_hypothesis() override {
-    Beam& best = ended_.front();
-    best.ids.erase(best.ids.begin());
-    const bool finished = !best.ids.empty() && best.ids.back() == options_->eos_id;
-    if (finished) best.ids.pop_back();
-    return {std::move(best.ids), best.score, finished};
+    Hypothesis best = hypothesis_of(ended_.front());
+    const auto told = std::min(ended_.size(), static_cast<size_t>(options_->n_best));
+    for (size_t i = 1; i < told; ++i) best.others.push_back(hypothesis_of(ended_[i]));
+    return best;
   }
 
  private:
+  // Takes the beam's ids.
+  Hypothesis hypothesis_of(Beam& beam) const {
+    beam.ids.erase(beam.ids.begin());
+    const bool finished = !beam.ids.empty() && beam.ids.back() == options_->eos_id;
+    if (finished) beam.ids.pop_back();
+    return {std::move(beam.ids), beam.score, finished};
+  }
+
   // Fills continuations_ with the best 2 * num_beams of all live beams, best first.
   void collect_continuations(std::span<const RowOutput> outputs) {
     continuations_.clear();

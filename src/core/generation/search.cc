@@ -28,6 +28,9 @@ void check_search_options(const SearchOptions& options, int64_t vocab_size) {
   require(
       options.num_beams == 1 || 2 * int64_t{options.num_beams} <= vocab_size,
       "num_beams must be at most half the vocabulary of " + std::to_string(vocab_size) + " tokens");
+  require(options.n_best >= 1 && options.n_best <= options.num_beams,
+          "the n best answers are at most as many as beams: " + std::to_string(options.n_best) +
+              " of " + std::to_string(options.num_beams) + "; raise num_beams, or lower n");
   require(options.max_length >= 2, "max_length must be at least 2: it counts the start token");
   require(options.min_length >= 0, "min_length must be 0 (off) or more");
   require(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),

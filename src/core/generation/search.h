@@ -40,6 +40,8 @@ struct SearchOptions {
   int top_k = 0;  // 0: off
   double top_p = 1.0;
   uint64_t seed = 0;  // sampling only
+  // How many ended beams a Hypothesis tells, itself among them; at most num_beams.
+  int n_best = 1;
   // How many of the likeliest tokens a ChosenToken tells, and its log-probability with them.
   int alternatives = 0;
 };
@@ -66,6 +68,9 @@ struct Hypothesis {
   // A forced token counts 0.
   double score = 0;
   bool finished = false;  // ended with eos, not by length
+  // SearchOptions::n_best - 1 others of the source's ended beams, where there are so many: the best
+  // first, none better than this.
+  std::vector<Hypothesis> others = {};
 };
 
 // Called for each new token but eos of greedy search or sampling, not of beam search, whose tokens
@@ -78,7 +83,7 @@ using HypothesisCallback = std::function<void(int64_t source, Hypothesis hypothe
 // Error kUsage for options that are impossible with this vocabulary.
 void check_search_options(const SearchOptions& options, int64_t vocab_size);
 
-// Finds the best hypothesis of each source of `decoder`, a fresh one: its rows are sources 0 and
+// Finds the best hypotheses of each source of `decoder`, a fresh one: its rows are sources 0 and
 // on, and those that wait follow, taken in as others end. Greedy and beam search choose the ids
 // that `generate` of PyPI transformers 4.57 chooses. Errors: kUsage for impossible options,
 // kBadModel for logits that are not finite.

@@ -196,6 +196,9 @@ Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& s
   answer.truncated = source.truncated;
   answer.source_tokens = static_cast<int64_t>(source.ids.size());
   answer.target_tokens = static_cast<int64_t>(hypothesis.ids.size());
+  for (const Hypothesis& other : hypothesis.others) {
+    answer.others.push_back(make_answer(other, source));
+  }
   return answer;
 }
 

@@ -29,6 +29,8 @@ struct Answer {
   bool truncated = false;  // the prompt was longer than the model's input and was cut
   int64_t source_tokens = 0;
   int64_t target_tokens = 0;
+  // Of SearchOptions::n_best: other answers, the best first, none better than this.
+  std::vector<Answer> others = {};
 };
 
 struct GeneratorOptions {

@@ -39,6 +39,26 @@ class GenerateTest : public ::testing::Test {
   std::string model_ = (temporary_.path() / "model").string();
 };
 
+TEST_F(GenerateTest, GivesTheNBestOfItsBeams) {
+  const std::string line = "{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}\n";
+  const Json one = json_lines(generate({"--num-beams", "4"}, line).out).at(0);
+  EXPECT_FALSE(one.contains("n_best"));
+  const Outcome outcome = generate({"--num-beams", "4", "--n-best", "3"}, line);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  Json several = json_lines(outcome.out).at(0);
+  const Json best = several.at("n_best");
+  ASSERT_EQ(best.size(), 3u);
+  for (const char* key : {"text", "score", "finish"}) EXPECT_EQ(best.at(0).at(key), one.at(key));
+  EXPECT_GE(best.at(0).at("score"), best.at(1).at("score"));
+  EXPECT_GE(best.at(1).at("score"), best.at(2).at("score"));
+  EXPECT_NE(best.at(1), best.at(2));
+  several.erase("n_best");
+  EXPECT_EQ(several, one);
+  const Outcome refused = generate({"--num-beams", "2", "--n-best", "3"}, line);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--n-best 3 is more than there are beams (2)"));
+}
+
 TEST_F(GenerateTest, PrintsTextTaskAndRoute) {
   const Outcome outcome =
       generate({}, "{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}\n");

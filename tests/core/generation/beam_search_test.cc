@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 #include "core/generation/continuous_search.h"
 #include "core/generation/toy_decoder.h"
 
@@ -22,28 +26,24 @@ std::vector<Hypothesis> beams_of(StepDecoder& decoder, const SearchOptions& opti
   return found;
 }
 
-// The best score of all sequences of `source` that extend `ids`, by trying each of them.
-double best_of_all(const ToyDecoder& decoder, int source, std::vector<int32_t> ids, double sum,
-                   const SearchOptions& options, std::vector<int32_t>& best_ids) {
-  double best = -std::numeric_limits<double>::infinity();
+using Scored = std::pair<double, std::vector<int32_t>>;
+
+// Every sequence of `source` that extends `ids`, by trying each token.
+void add_all(const ToyDecoder& decoder, int source, const std::vector<int32_t>& ids, double sum,
+             const SearchOptions& options, std::vector<Scored>& all) {
   for (int32_t token = 0; token < decoder.vocab_size(); ++token) {
     const double score = sum + decoder.log_probability(source, ids, token);
     std::vector<int32_t> longer = ids;
     longer.push_back(token);
-    std::vector<int32_t> end_ids = longer;
-    double end_score = score / std::pow(ids.size(), options.length_penalty);
     if (token != options.eos_id && static_cast<int>(longer.size()) < options.max_length) {
-      end_score = best_of_all(decoder, source, longer, score, options, end_ids);
-    }
-    if (end_score > best) {
-      best = end_score;
-      best_ids = end_ids;
+      add_all(decoder, source, longer, score, options, all);
+    } else {
+      all.push_back({score / std::pow(ids.size(), options.length_penalty), longer});
     }
   }
-  return best;
 }
 
-TEST(BeamSearch, WithBeamsForAllPrefixesFindsTheBestSequence) {
+TEST(BeamSearch, WithBeamsForAllPrefixesFindsTheBestSequences) {
   for (uint32_t seed = 1; seed <= 20; ++seed) {
     for (const double length_penalty : {0.0, 1.0}) {
       ToyDecoder decoder({.seed = seed, .vocab_size = 6}, 1);
@@ -51,13 +51,22 @@ TEST(BeamSearch, WithBeamsForAllPrefixesFindsTheBestSequence) {
       options.max_length = 4;
       options.length_penalty = length_penalty;
       options.num_beams = 6 * 6 * 6;  // every prefix, and no early end: the search is complete
-      std::vector<int32_t> best_ids;
-      const double best = best_of_all(decoder, 0, {options.start_id}, 0, options, best_ids);
-      const Hypothesis hypothesis = beams_of(decoder, options)[0];
-      EXPECT_NEAR(hypothesis.score, best, 1e-5);  // float32 sums of 3 terms below 10
-      best_ids.erase(best_ids.begin());
-      if (best_ids.back() == options.eos_id) best_ids.pop_back();
-      EXPECT_EQ(hypothesis.ids, best_ids);
+      options.n_best = 5;
+      std::vector<Scored> all;
+      add_all(decoder, 0, {options.start_id}, 0, options, all);
+      std::sort(all.rbegin(), all.rend());
+      Hypothesis hypothesis = beams_of(decoder, options)[0];
+      ASSERT_EQ(hypothesis.others.size(), 4u);
+      std::vector<Hypothesis> found = {hypothesis};
+      found.insert(found.end(), hypothesis.others.begin(), hypothesis.others.end());
+      for (size_t i = 0; i < found.size(); ++i) {
+        EXPECT_NEAR(found[i].score, all[i].first, 1e-5);  // float32 sums of 3 terms below 10
+        std::vector<int32_t> ids(all[i].second.begin() + 1, all[i].second.end());
+        EXPECT_EQ(found[i].finished, ids.back() == options.eos_id);
+        if (found[i].finished) ids.pop_back();
+        EXPECT_EQ(found[i].ids, ids);
+        EXPECT_TRUE(found[i].others.empty() || i == 0);
+      }
     }
   }
 }
