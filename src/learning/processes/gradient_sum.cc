@@ -71,23 +71,21 @@ torch::Tensor GradientSum::packed(const Bucket& bucket) const {
   for (const size_t i : bucket.parameters) {
     const torch::Tensor& gradient = parameters_[i].grad();
     has.push_back(gradient.defined() ? 1.0f : 0.0f);
-    parts.push_back(gradient.defined() ? gradient.reshape({-1})
-                                       : torch::zeros({parameters_[i].numel()}));
+    parts.push_back(gradient.defined() ? gradient : torch::zeros_like(parameters_[i]));
   }
   parts.push_back(torch::tensor(has));
-  return torch::cat(parts);
+  return at::flatten_dense_tensors(parts);
 }
 
 void GradientSum::unpack(Bucket& bucket) {
   bucket.sum.wait();
-  int64_t begin = 0;
-  int64_t has = bucket.flat.numel() - static_cast<int64_t>(bucket.parameters.size());
-  for (const size_t i : bucket.parameters) {
-    torch::Tensor& parameter = parameters_[i];
-    const bool is_used = bucket.flat[has++].item<float>() > 0;
-    const torch::Tensor sum = bucket.flat.narrow(0, begin, parameter.numel());
-    begin += parameter.numel();
-    parameter.mutable_grad() = is_used ? sum.view(parameter.sizes()) : torch::Tensor();
+  std::vector<torch::Tensor> shapes;
+  for (const size_t i : bucket.parameters) shapes.push_back(parameters_[i]);
+  shapes.push_back(torch::empty({std::ssize(bucket.parameters)}));
+  const std::vector<torch::Tensor> sums = at::unflatten_dense_tensors(bucket.flat, shapes);
+  for (size_t k = 0; k < bucket.parameters.size(); ++k) {
+    const bool is_used = sums.back()[static_cast<int64_t>(k)].item<float>() > 0;
+    parameters_[bucket.parameters[k]].mutable_grad() = is_used ? sums[k] : torch::Tensor();
   }
   bucket.flat = torch::Tensor();
 }

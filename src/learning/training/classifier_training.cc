@@ -87,6 +87,7 @@ std::string ClassifierTrainer::task_name(int64_t task) const {
 }
 
 TrainingLoop::StepResult ClassifierTrainer::add_gradients() {
+  begin_batch(0);
   checkpoint_.model->train();
   for (TokenGate& gate : checkpoint_.model->token_gates()) gate->record(true);
   std::vector<LabelledExample> batch;

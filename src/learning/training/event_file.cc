@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <boost/crc.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -29,16 +30,6 @@ constexpr uint32_t kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5
 constexpr uint32_t kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5;  // of Event
 constexpr uint32_t kValue = 1;                                                // of Summary
 constexpr uint32_t kTag = 1, kSimpleValue = 2;                                // of Summary.Value
-
-std::array<uint32_t, 256> crc_table() {
-  std::array<uint32_t, 256> table;
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
-    table[i] = crc;
-  }
-  return table;
-}
 
 template <typename T>
 std::string bytes_of(T value) {
@@ -94,10 +85,9 @@ std::string new_name() {
 }  // namespace
 
 uint32_t crc32c(std::string_view bytes) {
-  static const std::array<uint32_t, 256> table = crc_table();
-  uint32_t crc = ~uint32_t{0};
-  for (const char c : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<uint8_t>(c)) & 0xff];
-  return ~crc;
+  boost::crc_optimal<32, 0x1edc6f41, 0xffffffff, 0xffffffff, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
 }
 
 uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + kMaskDelta; }

@@ -159,23 +159,20 @@ void AdamW::step(double factor) {
 // What a step has changed goes from each process to the others, in one message.
 void AdamW::share_weights() {
   for (int owner = 0; processes_.size() > 1 && owner < processes_.size(); ++owner) {
-    std::vector<torch::Tensor> changed, flat;
+    std::vector<torch::Tensor> changed;
     for (size_t i = 0; i < groups_.size(); ++i) {
       for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
         const torch::Tensor& parameter = groups_[i].parameters[j];
-        if (moments_[i][j].owner != owner || !parameter.grad().defined()) continue;
-        changed.push_back(parameter);
-        flat.push_back(parameter.reshape({-1}));
+        if (moments_[i][j].owner == owner && parameter.grad().defined()) {
+          changed.push_back(parameter);
+        }
       }
     }
     if (changed.empty()) continue;
-    torch::Tensor all = torch::cat(flat);
-    processes_.share(all, owner);
-    int64_t begin = 0;
-    for (torch::Tensor& parameter : changed) {
-      parameter.copy_(all.narrow(0, begin, parameter.numel()).view(parameter.sizes()));
-      begin += parameter.numel();
-    }
+    torch::Tensor flat = at::flatten_dense_tensors(changed);
+    processes_.share(flat, owner);
+    const std::vector<torch::Tensor> shared = at::unflatten_dense_tensors(flat, changed);
+    for (size_t i = 0; i < changed.size(); ++i) changed[i].copy_(shared[i]);
   }
 }
 

@@ -54,7 +54,6 @@ void TrainingLoop::begin_batch(int64_t batch) {
 
 TrainingLoop::StepResult TrainingLoop::step() {
   optimiser_.take_turns(step_);
-  begin_batch(0);
   StepResult result = add_gradients();
   result.gradient_norm = optimiser_.clip_gradients();
   result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
