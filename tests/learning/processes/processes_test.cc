@@ -1,4 +1,3 @@
-// Each process is a thread here: all that they share is what they send.
 #include "learning/processes/processes.h"
 
 #include <gmock/gmock.h>

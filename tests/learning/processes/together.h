@@ -1,14 +1,15 @@
-// Threads that take part as processes do.
+// Child processes of a test that take part in a training.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <exception>
 #include <functional>
-#include <thread>
 #include <vector>
 
 #include "core/base/error.h"
@@ -29,24 +30,31 @@ inline int free_port() {
   return ntohs(address.sin_port);
 }
 
-// Runs `work` in `size` threads, each with Processes of its own.
+// Runs `work` in `size` processes, children of this one; what fails in one of them fails the test.
+// Threads would not do: c10d keeps records for a whole process, unguarded.
 inline void together(int size, const std::function<void(const Processes&)>& work) {
-  const int port = free_port();
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
+  Launch launch;
+  launch.size = size;
+  launch.port = free_port();
+  std::vector<pid_t> children;
+  for (launch.rank = 0; launch.rank < size; ++launch.rank) {
+    const pid_t child = ::fork();
+    if (child == 0) {
       try {
-        Launch launch;
-        launch.rank = rank;
-        launch.size = size;
-        launch.port = port;
         work(Processes(launch));
       } catch (const std::exception& error) {
-        ADD_FAILURE() << rank << ": " << error.what();
+        ADD_FAILURE() << launch.rank << ": " << error.what();
       }
-    });
+      std::fflush(stdout);
+      ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    children.push_back(child);
   }
-  for (std::thread& thread : threads) thread.join();
+  for (const pid_t child : children) {
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 }  // namespace trivium::learning
