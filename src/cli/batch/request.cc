@@ -36,6 +36,7 @@ void parse_json_line(const std::string& text, Request& request) {
   if (!line.is_object()) throw Error(ExitCode::kBadData, where + ": not a JSON object");
   if (line.contains("id")) request.id = line.at("id");
   request.task = json_get_or<std::string>(line, "task", where, "");
+  request.prefix = json_get_or<std::string>(line, "prefix", where, "");
   request.options = json_get_or<std::vector<std::string>>(line, "options", where, {});
   if (request.options.empty() && line.contains("options") && !line.at("options").is_null()) {
     throw Error(ExitCode::kBadData,

@@ -53,6 +53,12 @@ std::map<std::string, HostTensor> tensors_of_task(const ExportFlags& flags,
                 "--task takes a task's experts out of a routed checkpoint, but "
                 "this one is dense");
   }
+  if (is_added && (*found)->route.head) {
+    throw Error(ExitCode::kUsage,
+                "the task " + flags.task +
+                    " is answered by a head over sentence vectors, which no exported model has a "
+                    "place for; add it with --answers-by decoder to export it");
+  }
   const TaskEntry entry = is_added ? (*found)->entry : open.info.tasks.find(flags.task);
   const TaskRoute route =
       is_added ? (*found)->base

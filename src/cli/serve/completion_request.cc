@@ -120,6 +120,7 @@ CompletionRequest parse_completion_request(const std::string& body, const Search
   request.model = reader.get<std::string>("model").value_or("");
   request.prompts = prompts_of(reader.find("prompt"), limits.prompts);
   if (const Json* route = reader.find("route")) request.route = *route;
+  request.prefix = reader.get<std::string>("prefix").value_or("");
   request.stops = stops_of(reader.find("stop"));
   read_stream(reader, request);
   reader.get<std::string>("user");  // whose request it is changes nothing

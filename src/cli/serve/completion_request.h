@@ -16,6 +16,7 @@ struct CompletionRequest {
   SearchOptions search;       // the checkpoint's, with what the request changes
   int choices = 1;            // "n": answers of each prompt
   Json route;                 // to take in place of the task's, as route_changes has it; null: none
+  std::string prefix;         // what the answers begin with
   std::vector<std::string> stops;
   std::optional<int> logprobs;  // asked for, with so many of the likeliest tokens
   bool streams = false;
@@ -28,10 +29,10 @@ struct CompletionLimits {
   int64_t positions = 0;  // of the model: the longest answer
 };
 
-// Reads a request as OpenAI's clients send it, with num_beams, top_k, min_tokens and
-// repetition_penalty besides. Without a temperature above 0, top_p or top_k nothing is sampled.
-// ApiError 400 for what is malformed, beyond `limits`, or would change the answer and is not
-// implemented, by its name.
+// Reads a request as OpenAI's clients send it, with num_beams, top_k, min_tokens,
+// repetition_penalty and prefix besides. Without a temperature above 0, top_p or top_k nothing is
+// sampled. ApiError 400 for what is malformed, beyond `limits`, or would change the answer and is
+// not implemented, by its name.
 CompletionRequest parse_completion_request(const std::string& body, const SearchOptions& checkpoint,
                                            const CompletionLimits& limits);
 

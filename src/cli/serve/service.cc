@@ -285,6 +285,7 @@ std::vector<LiveChoice> Service::ask(const CompletionRequest& request) {
     } else {
       choice.resolved = resolve(prompt, task, route);
       if (!choice.resolved.fits) choice.finish = "no_task";
+      choice.resolved.prompt.prefix = request.prefix;
     }
     choices.insert(choices.end(), static_cast<size_t>(request.choices), choice);
   }

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr int kAddedVersion = 1;
 constexpr const char* kAddedFile = "added.json";
 constexpr const char* kTaskFile = "tasks.json";
+constexpr const char* kHeadParts = "head_parts";
 constexpr int64_t kMostRank = 1 << 16;
 constexpr int64_t kMostBytes = int64_t{1} << 32;  // of a file
 
@@ -96,6 +97,7 @@ struct OwnTensors {
 std::vector<LayerPlace> check_differences(const OwnTensors& own, const fs::path& file) {
   std::vector<LayerPlace> layers;
   for (const std::string& name : own.differences->names()) {
+    if (name == kHeadWeight || name == kHeadBias) continue;
     const std::string_view kind = name.ends_with(kLowRankA)     ? kLowRankA
                                   : name.ends_with(kLowRankB)   ? kLowRankB
                                   : name.ends_with(kDifference) ? kDifference
@@ -157,6 +159,32 @@ int64_t read_gates(const fs::path& file, const OpenCheckpoint& base) {
   return gates;
 }
 
+// The head of a task, where it has one.
+std::shared_ptr<const LabelHead> read_head(const fs::path& folder, const OpenCheckpoint& base,
+                                           const TaskEntry& entry, const TensorFiles& tensors) {
+  const Json json = read_json_file(folder / kAddedFile, ExitCode::kBadModel);
+  if (!json.contains(kHeadParts) && !tensors.has(kHeadWeight) && !tensors.has(kHeadBias)) return {};
+  LabelHead head{entry.prompt->fixed_options(), 0, {}, {}};
+  const Json parts = json.value(kHeadParts, Json());
+  if (parts != 1 && parts != 2) refuse(folder / kAddedFile, "\"head_parts\" must be 1 or 2");
+  head.parts = parts.get<int64_t>();
+  if (head.labels.size() < 2) {
+    refuse(folder / kTaskFile, "the task has a head, but no labels for it");
+  }
+  const auto read = [&](const char* name, const std::vector<int64_t>& shape) {
+    if (!tensors.has(name) || tensors.shape(name) != shape) {
+      refuse(folder / kWeightsFile, quoted_name(name) + " is missing or does not fit the labels");
+    }
+    HostTensor tensor = tensors.read(name);
+    if (!is_finite(tensor)) refuse_tensor(name, "has a NaN or an infinity", folder.string());
+    return tensor;
+  };
+  const int64_t labels = std::ssize(head.labels);
+  head.weight = read(kHeadWeight, {labels, head_features(head.parts, base.info.config.d_model)});
+  head.bias = read(kHeadBias, {labels});
+  return std::make_shared<const LabelHead>(std::move(head));
+}
+
 // The task of one folder.
 AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   const CheckpointManifest manifest = verify_checkpoint_folder(folder, Verify::kChecksums);
@@ -183,10 +211,13 @@ AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   own->differences = std::make_shared<TensorFiles>(folder, manifest.tensors);
   own->base_names = squeezed_names(base.files->names(), task.route);
   own->where = folder.string();
+  task.route.head = task.likely.head = task.base.head =
+      read_head(folder, base, task.entry, *own->differences);
   for (const LayerPlace& place : check_differences(*own, folder / kWeightsFile)) {
     take_own(weights_at(task.route, place));
     weights_at(task.likely, place).push_back(0);
   }
+  if (task.route == task.base) return task;  // a head alone
   task.route.own = std::make_shared<const OwnExperts>(
       OwnExperts{[own](const std::string& name) { return own->read(name); }});
   task.likely.own = task.route.own;
@@ -226,22 +257,27 @@ void save_added_task(const fs::path& checkpoint, const OpenCheckpoint& base, con
   const std::string& name = entry.task.name;
   check(is_plain_name(name), "a task's name is a folder's");
   refuse_known_task(checkpoint, base, name);
-  for (const auto& [tensor, values] : differences) {
+  TaskCatalog catalog;
+  catalog.add(entry);
+  const ModelRoutes routes{1, {route}, {route}};
+  Json added = {{"version", kAddedVersion}, {"weights", base.weights_id}, {"gates", route.gates}};
+  std::map<std::string, HostTensor> tensors = differences;
+  if (route.head) {
+    added[kHeadParts] = route.head->parts;
+    tensors[kHeadWeight] = route.head->weight;
+    tensors[kHeadBias] = route.head->bias;
+  }
+  for (const auto& [tensor, values] : tensors) {
     if (is_finite(values)) continue;
     throw Error(ExitCode::kDiverged,
                 "not saved: tensor " + quoted_name(tensor) + " has a NaN or an infinity");
   }
-  TaskCatalog catalog;
-  catalog.add(entry);
-  const ModelRoutes routes{1, {route}, {route}};
-  const Json added = {
-      {"version", kAddedVersion}, {"weights", base.weights_id}, {"gates", route.gates}};
   replace_checkpoint_folder(folder_of(checkpoint, name), [&](const fs::path& staging) {
     write_file_atomically(staging / kAddedFile, added.dump(1) + "\n");
     write_file_atomically(staging / kTaskFile, catalog.to_json().dump(1) + "\n");
     write_file_atomically(staging / kRoutesFile, to_json_line(to_json(routes)) + "\n");
-    if (differences.empty()) return;
-    write_tensor_files(staging, differences, StorageKind::kFloat32, kMostBytes);
+    if (tensors.empty()) return;
+    write_tensor_files(staging, tensors, StorageKind::kFloat32, kMostBytes);
   });
 }
 

@@ -8,7 +8,9 @@
 //   model.safetensors, where it has experts of its own: what those are more than the experts of
 //                 the route. Of tensor T of a layer either "T.lora_A" [rank, columns] and
 //                 "T.lora_B" [rows, rank], whose product B A is added to it (Hu et al. 2021, LoRA),
-//                 or "T.difference", of its own shape
+//                 or "T.difference", of its own shape. Where the task's labels are answered by a
+//                 head (label_head.h), "label_head.weight" and "label_head.bias" besides, and
+//                 "head_parts" in added.json
 //   manifest.json as a checkpoint's
 #pragma once
 
@@ -30,6 +32,8 @@ inline constexpr const char* kAddedTasksFolder = "tasks";  // in a checkpoint
 inline constexpr const char* kLowRankA = ".lora_A";
 inline constexpr const char* kLowRankB = ".lora_B";
 inline constexpr const char* kDifference = ".difference";
+inline constexpr const char* kHeadWeight = "label_head.weight";
+inline constexpr const char* kHeadBias = "label_head.bias";
 
 struct AddedTask {
   TaskEntry entry;
@@ -43,8 +47,9 @@ void refuse_known_task(const std::filesystem::path& checkpoint, const OpenCheckp
                        const std::string& name);
 
 // Writes CHECKPOINT/tasks/NAME, in one step. `route`: one expert a layer, those that `differences`
-// (named as above) belong to. Errors as refuse_known_task, kDiverged where a difference is NaN or
-// infinite, kIo.
+// (named as above) belong to, and the task's head where it has one, whose labels are the fixed
+// options of the entry's template. Errors as refuse_known_task, kDiverged where a difference is NaN
+// or infinite, kIo.
 void save_added_task(const std::filesystem::path& checkpoint, const OpenCheckpoint& base,
                      const TaskEntry& entry, const TaskRoute& route,
                      const std::map<std::string, HostTensor>& differences);

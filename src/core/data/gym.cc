@@ -117,11 +117,13 @@ Gym::Gym(const fs::path& folder) : folder_(folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       if (entry.is_directory()) add_folder(entry.path());
     }
+    if (sources_.empty()) add_files(folder);
   }
   if (sources_.empty()) {
     throw Error(ExitCode::kMissingInput,
                 folder.string() + " holds no task: neither folders with a task.json, nor files " +
-                    "TASK_16_100_train.tsv or train.jsonl; docs/data.md shows each form");
+                    "TASK_16_100_train.tsv, train.jsonl, TASK.csv, TASK.tsv or TASK.jsonl; " +
+                    "docs/data.md shows each form");
   }
   for (const auto& [name, source] : sources_) names_.push_back(name);
   if (fs::exists(folder / "split.json")) read_parts(folder / "split.json");
@@ -153,6 +155,17 @@ void Gym::add_file(const fs::path& path) {
   spdlog::info("{}: task {} of {} examples: {}", path.string(), name, count, table_task_text(task));
   task.records.clear();
   sources_.at(name).description = std::move(task);
+}
+
+// A collection of one's own: every table and every JSONL file is a task.
+void Gym::add_files(const fs::path& folder) {
+  std::set<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string ending = to_lower_ascii(entry.path().extension().string());
+    const bool has_examples = ending == ".csv" || ending == ".tsv" || ending == ".jsonl";
+    if (has_examples && entry.is_regular_file()) files.insert(entry.path());
+  }
+  for (const fs::path& file : files) add_file(file);
 }
 
 void Gym::add_plain(Form form, const fs::path& path, const std::string& name) {

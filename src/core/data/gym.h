@@ -12,8 +12,9 @@ namespace trivium {
 
 // A folder of tasks, in any of the forms that docs/data.md describes: per task a folder with
 // task.json and train/dev/test.jsonl, beside a split.json that names parts of the tasks; CrossFit's
-// TSV files, in the folder or in one a task; P3-style JSONL, a folder a task or one folder; or one
-// file of examples, which says in the log what was found out of it.
+// TSV files, in the folder or in one a task; P3-style JSONL, a folder a task or one folder; where
+// there are none of these, files of examples, one a task; or one such file. What was found out of a
+// file of examples is said in the log.
 class Gym {
  public:
   // Reads split.json, where there is one, and every task.json; records are read by load_task.
@@ -49,6 +50,7 @@ class Gym {
   };
   void add_folder(const std::filesystem::path& folder);
   void add_file(const std::filesystem::path& path);
+  void add_files(const std::filesystem::path& folder);
   void add_plain(Form form, const std::filesystem::path& path, const std::string& name);
   void read_parts(const std::filesystem::path& path);
   const Source& source_of(const std::string& name) const;

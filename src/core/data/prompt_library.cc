@@ -108,14 +108,32 @@ TemplateSpec template_at(const toml::node& node,
 
 }  // namespace
 
+namespace {
+
+// Mustache text of an input field's value.
+std::string value_text(const std::string& field) {
+  return field == "choices" ? "{{#choices}}({{letter}}) {{text}} {{/choices}}"
+                            : "{{" + field + "}}";
+}
+
+}  // namespace
+
 TemplateSpec plain_template(const Task& task) {
   TemplateSpec spec;
   spec.name = "plain";
   for (const std::string& field : task.inputs) {
-    const std::string value =
-        field == "choices" ? "{{#choices}}({{letter}}) {{text}} {{/choices}}" : "{{" + field + "}}";
     if (!spec.input.empty()) spec.input += "\n";
-    spec.input += task.inputs.size() == 1 ? value : field + ": " + value;
+    spec.input += task.inputs.size() == 1 ? value_text(field) : field + ": " + value_text(field);
+  }
+  return spec;
+}
+
+TemplateSpec values_template(const Task& task) {
+  TemplateSpec spec;
+  spec.name = "values";
+  for (const std::string& field : task.inputs) {
+    if (!spec.input.empty()) spec.input += "{{sep}}";
+    spec.input += value_text(field);
   }
   return spec;
 }

@@ -68,6 +68,8 @@ class PromptTemplate {
 // The template of a task that nobody wrote one for: "field: value" lines, or the value alone where
 // it has but one input.
 TemplateSpec plain_template(const Task& task);
+// The same for a reader of values alone: those of all inputs, with marks between them.
+TemplateSpec values_template(const Task& task);
 
 // All templates of a prompts/ folder: one <task>.toml a task, with one or more templates in it.
 class PromptLibrary {

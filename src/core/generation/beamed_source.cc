@@ -20,12 +20,14 @@ struct Beam {
   std::vector<int32_t> ids;  // the start token first
   float score = 0;           // sum of log-probabilities; float, to round as transformers does
   int32_t parent = 0;        // the beam it continues, counted among the source's beams before it
+  std::vector<float> log_probabilities = {};  // of the ids after the start token
 };
 
 struct Continuation {
   float score = 0;
   int32_t beam = 0;
   int32_t token = 0;
+  float log_probability = 0;  // of the token
 };
 
 class BeamedSource : public SourceSearch {
@@ -64,7 +66,7 @@ class BeamedSource : public SourceSearch {
     beam.ids.erase(beam.ids.begin());
     const bool finished = !beam.ids.empty() && beam.ids.back() == options_->eos_id;
     if (finished) beam.ids.pop_back();
-    return {std::move(beam.ids), beam.score, finished};
+    return {std::move(beam.ids), beam.score, finished, std::move(beam.log_probabilities)};
   }
 
   // Fills continuations_ with the best 2 * num_beams of all live beams, best first.
@@ -73,7 +75,7 @@ class BeamedSource : public SourceSearch {
     for (size_t row = 0; row < live_.size(); ++row) {
       const auto index = static_cast<int32_t>(row);
       if (outputs[row].forced >= 0) {
-        continuations_.push_back({live_[row].score, index, outputs[row].forced});
+        continuations_.push_back({live_[row].score, index, outputs[row].forced, 0});
         continue;
       }
       const LogitScan& scan =
@@ -81,7 +83,8 @@ class BeamedSource : public SourceSearch {
       for (const Candidate& candidate : scan.best().first(most_of(scan))) {
         const float log_probability =
             reads_logits() ? candidate.logit : scan.log_probability(candidate.logit);
-        continuations_.push_back({log_probability + live_[row].score, index, candidate.token});
+        continuations_.push_back(
+            {log_probability + live_[row].score, index, candidate.token, log_probability});
       }
     }
     std::stable_sort(
@@ -112,8 +115,10 @@ class BeamedSource : public SourceSearch {
     const size_t length = live_.front().ids.size() + 1;
     for (size_t rank = 0; rank < continuations_.size(); ++rank) {
       const Continuation& continuation = continuations_[rank];
-      Beam beam{live_[continuation.beam].ids, continuation.score, continuation.beam};
+      const Beam& parent = live_[continuation.beam];
+      Beam beam{parent.ids, continuation.score, continuation.beam, parent.log_probabilities};
       beam.ids.push_back(continuation.token);
+      beam.log_probabilities.push_back(continuation.log_probability);
       const bool ended = continuation.token == options_->eos_id ||
                          static_cast<int>(length) == options_->max_length;
       if (ended) {

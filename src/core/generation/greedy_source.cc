@@ -38,7 +38,7 @@ class GreedySource : public SourceSearch {
 
   Hypothesis take_hypothesis() override {
     ids_.erase(ids_.begin());
-    return {std::move(ids_), score_, finished_};
+    return {std::move(ids_), score_, finished_, std::move(log_probabilities_)};
   }
 
  private:
@@ -88,6 +88,7 @@ class GreedySource : public SourceSearch {
   void extend() {
     finished_ = token_.id == options_->eos_id;
     goes_on_ = token_.id >= 0 && !finished_;
+    if (token_.id >= 0) log_probabilities_.push_back(token_.log_probability);
     if (!goes_on_) return;
     ids_.push_back(token_.id);
     goes_on_ = static_cast<int>(ids_.size()) < options_->max_length;
@@ -102,7 +103,8 @@ class GreedySource : public SourceSearch {
   Sampler sampler_;
   Rng rng_;                   // its own, so that its tokens do not depend on who else is searched
   std::vector<int32_t> ids_;  // the start token first
-  ChosenToken token_;         // the last
+  std::vector<float> log_probabilities_;
+  ChosenToken token_;  // the last
   double score_ = 0;
   bool goes_on_ = true, finished_ = false;
 };

@@ -9,6 +9,8 @@ void LogitsProcessor::process(std::span<const int32_t> ids) {
   forced_ = -1;
   banned_.clear();
   if (length == 1) forced_ = options_.forced_bos_id;
+  const auto written = ids.size() - 1;
+  if (written < options_.prefix.size()) forced_ = options_.prefix[written];
   if (length == options_.max_length - 1 && options_.forced_eos_id >= 0) {
     forced_ = options_.forced_eos_id;
   }

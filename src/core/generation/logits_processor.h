@@ -14,7 +14,7 @@ class LogitsProcessor {
   explicit LogitsProcessor(const SearchOptions& options) : options_(options) {}
 
   // Sets the rules for the token after `ids` (start token included). With transformers' precedence:
-  // a forced token overrides every ban, and a forced eos a forced bos.
+  // a forced token overrides every ban, a prefix a forced bos, and a forced eos both.
   void process(std::span<const int32_t> ids);
 
   // The only token allowed, at log-probability 0; -1: none is forced.

@@ -53,6 +53,11 @@ void check_search_options(const SearchOptions& options, int64_t vocab_size) {
   if (options.forced_eos_id != -1) {
     require_token(options.forced_eos_id, vocab_size, "forced_eos_token_id");
   }
+  for (const int32_t id : options.prefix) require_token(id, vocab_size, "a token of the prefix");
+  require(static_cast<int64_t>(options.prefix.size()) + 1 < options.max_length,
+          "the prefix has " + std::to_string(options.prefix.size()) +
+              " tokens, and max_length leaves room for " + std::to_string(options.max_length - 2) +
+              " with one after them; shorten it, or raise max_length");
   require(!options.sample || options.num_beams == 1,
           "sampling and beam search exclude each other: set num_beams to 1 to sample");
   require(options.temperature > 0 && std::isfinite(options.temperature),

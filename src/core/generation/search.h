@@ -35,6 +35,9 @@ struct SearchOptions {
   int32_t eos_id = 2;
   int32_t forced_bos_id = -1;  // -1: none
   int32_t forced_eos_id = -1;  // -1: none; forced at max_length
+  // The ids that the output begins with, after the start token; they take the place of
+  // forced_bos_id, and forced_eos_id takes that of one at max_length.
+  std::vector<int32_t> prefix = {};
   bool sample = false;
   double temperature = 1.0;
   int top_k = 0;  // 0: off
@@ -68,6 +71,8 @@ struct Hypothesis {
   // A forced token counts 0.
   double score = 0;
   bool finished = false;  // ended with eos, not by length
+  // Of each id, and of eos where it ended with that: what is summed in the score.
+  std::vector<float> log_probabilities = {};
   // SearchOptions::n_best - 1 others of the source's ended beams, where there are so many: the best
   // first, none better than this.
   std::vector<Hypothesis> others = {};

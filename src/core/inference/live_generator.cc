@@ -76,14 +76,15 @@ LiveGenerator::~LiveGenerator() {
 
 std::shared_ptr<LiveAnswer> LiveGenerator::ask(const Prompt& prompt, const SearchOptions& search,
                                                uint64_t draw) {
-  check_search_options(search, generator_.config().vocab_size);
+  const auto own = std::make_shared<const SearchOptions>(generator_.search_of(prompt, search));
+  check_search_options(*own, generator_.config().vocab_size);
   auto question = std::make_shared<Question>();
   question->answer = std::make_shared<LiveAnswer>();
   question->source = generator_.encode(prompt.text);
   question->answer->state_.source_tokens = static_cast<int64_t>(question->source.ids.size());
   question->answer->state_.truncated = question->source.truncated;
-  question->route = prompt.route;
-  question->search = std::make_shared<const SearchOptions>(search);
+  question->prompt = prompt;
+  question->search = own;
   question->draw = draw;
   std::shared_ptr<LiveAnswer> answer = question->answer;
   {
@@ -184,8 +185,16 @@ void LiveGenerator::decode(const std::vector<std::shared_ptr<Question>>& taken) 
   cancel_unwanted();
   try {
     if (!decoder_) begin_batch();
-    for (const auto& question : taken) in_batch_.emplace(next_source_++, question);
-    for (const auto& question : taken) start(question);
+    for (const auto& question : taken) {
+      if (!answers_by_label(question->prompt)) in_batch_.emplace(next_source_++, question);
+    }
+    for (const auto& question : taken) {
+      if (answers_by_label(question->prompt)) {
+        answer_at_once(*question);
+      } else {
+        start(question);
+      }
+    }
     if (!in_batch_.empty()) search_->step();
   } catch (...) {
     fail_all(std::current_exception());
@@ -195,12 +204,34 @@ void LiveGenerator::decode(const std::vector<std::shared_ptr<Question>>& taken) 
 }
 
 void LiveGenerator::start(const std::shared_ptr<Question>& question) {
-  decoder_->add_source(question->source.ids, &question->route);
+  decoder_->add_source(question->source.ids, &question->prompt.route);
   // Both keep the question, whose route the decoder reads, for as long as it is searched.
   search_->add(
       question->search, question->draw,
       [this, question](int64_t source, const Hypothesis& hypothesis) { end(source, hypothesis); },
       [this, question](int64_t, const ChosenToken& token) { return extend(*question, token); });
+}
+
+// One that the decoder has no part in.
+void LiveGenerator::answer_at_once(const Question& question) {
+  std::exception_ptr error;
+  Answer answer;
+  try {
+    answer = generator_.generate({question.prompt}, *question.search).at(0);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    --load_.active;
+    load_.answers += error ? 0 : 1;
+    load_.tokens += answer.target_tokens;
+  }
+  if (error) {
+    question.answer->fail(error);
+  } else {
+    question.answer->end(std::move(answer));
+  }
 }
 
 bool LiveGenerator::extend(Question& question, const ChosenToken& token) {

@@ -97,8 +97,8 @@ class LiveGenerator {
  private:
   struct Question {
     std::shared_ptr<LiveAnswer> answer;
+    Prompt prompt;
     TextGenerator::Encoded source;
-    TaskRoute route;
     std::shared_ptr<const SearchOptions> search;
     uint64_t draw = 0;
     std::vector<int32_t> ids;  // so far, of a search that tells them
@@ -116,6 +116,7 @@ class LiveGenerator {
   std::vector<std::shared_ptr<Question>> take_questions();
   void begin_batch();
   void start(const std::shared_ptr<Question>& question);
+  void answer_at_once(const Question& question);
   bool extend(Question& question, const ChosenToken& token);
   void end(int64_t source, const Hypothesis& hypothesis);
   void cancel_unwanted();

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 
 #include "core/base/error.h"
+#include "core/generation/continuous_search.h"
 
 namespace trivium {
 namespace {
@@ -62,6 +66,34 @@ std::vector<size_t> by_route(const std::vector<Prompt>& prompts, const std::vect
   return grouped;
 }
 
+// Which prompts their route's head answers, and which the decoder.
+struct ByHead {
+  std::vector<size_t> labelled, written;  // indices
+  std::vector<Prompt> others;             // the written ones, where any is labelled
+};
+
+ByHead by_head(const std::vector<Prompt>& prompts,
+               const std::function<bool(size_t prompt)>& is_labelled) {
+  ByHead parts;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    (is_labelled(i) ? parts.labelled : parts.written).push_back(i);
+  }
+  if (parts.labelled.empty()) return parts;
+  for (const size_t i : parts.written) parts.others.push_back(prompts[i]);
+  return parts;
+}
+
+std::optional<size_t> label_number(const LabelHead& head, const std::string& option) {
+  const auto place = std::find(head.labels.begin(), head.labels.end(), option);
+  if (place == head.labels.end()) return {};
+  return static_cast<size_t>(place - head.labels.begin());
+}
+
+bool are_labels(const LabelHead& head, const std::vector<std::string>& options) {
+  return std::all_of(options.begin(), options.end(),
+                     [&](const std::string& option) { return label_number(head, option); });
+}
+
 BeamEnd beam_end_of(EarlyStopping stopping) {
   switch (stopping) {
     case EarlyStopping::kOff:
@@ -91,6 +123,13 @@ const EnumNames<OnLong>& on_long_names() {
   static const EnumNames<OnLong> names = {
       {"truncate", OnLong::kTruncate}, {"mark", OnLong::kMark}, {"error", OnLong::kError}};
   return names;
+}
+
+bool answers_by_label(const Prompt& prompt) {
+  const LabelHead* head = prompt.route.head.get();
+  return head != nullptr &&
+         std::any_of(head->labels.begin(), head->labels.end(),
+                     [&](const std::string& label) { return label.starts_with(prompt.prefix); });
 }
 
 TextGenerator::TextGenerator(std::shared_ptr<Engine> engine,
@@ -188,6 +227,73 @@ void TextGenerator::for_each_batch(const std::vector<Prompt>& prompts,
   }
 }
 
+SearchOptions TextGenerator::search_of(const Prompt& prompt, const SearchOptions& search) const {
+  SearchOptions own = search;
+  if (prompt.prefix.empty()) return own;
+  own.prefix = tokenizer_->encode_target(prompt.prefix, std::numeric_limits<size_t>::max(),
+                                         config().decoder_start_token_id);
+  own.prefix.pop_back();  // the end token
+  return own;
+}
+
+void TextGenerator::label(const std::vector<Prompt>& prompts, const std::vector<size_t>& indices,
+                          const LabelHandler& handle) {
+  for (size_t begin = 0, end; begin < indices.size(); begin = end) {
+    if (options_.stop != nullptr && options_.stop->load()) return;
+    std::vector<std::vector<int32_t>> sources;
+    std::vector<const TaskRoute*> routes;
+    std::vector<Labelled> labelled;
+    int64_t tokens = 0;
+    for (end = begin; end < indices.size() && tokens < options_.batch_tokens; ++end) {
+      const Prompt& prompt = prompts[indices[end]];
+      Labelled& own = labelled.emplace_back();
+      for (const std::string& text : head_texts(prompt.text, prompt.route.head->parts)) {
+        Encoded part = encode(text);
+        own.truncated = own.truncated || part.truncated;
+        own.source_tokens += static_cast<int64_t>(part.ids.size());
+        sources.push_back(std::move(part.ids));
+        routes.push_back(&prompt.route);
+      }
+      tokens += own.source_tokens;
+    }
+    const std::vector<std::vector<float>> vectors = unit_vectors(sources, routes);
+    auto first = vectors.begin();
+    for (size_t i = begin; i < end; ++i) {
+      const LabelHead& head = *prompts[indices[i]].route.head;
+      Labelled& own = labelled[i - begin];
+      own.log_probabilities = label_log_probabilities(head, {first, first + head.parts});
+      first += head.parts;
+      handle(indices[i], own);
+    }
+  }
+}
+
+Answer TextGenerator::label_answer(const Prompt& prompt, const Labelled& labelled, int n_best) {
+  const std::vector<std::string>& labels = prompt.route.head->labels;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i].starts_with(prompt.prefix)) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return labelled.log_probabilities[a] > labelled.log_probabilities[b];
+  });
+  std::vector<Answer> ranked;
+  for (size_t i = 0; i < order.size() && std::ssize(ranked) < n_best; ++i) {
+    const double score = labelled.log_probabilities[order[i]];
+    ranked.push_back({.text = labels[order[i]],
+                      .score = score,
+                      .finished = true,
+                      .truncated = labelled.truncated,
+                      .source_tokens = labelled.source_tokens,
+                      .target_tokens = 1,
+                      .tokens = {{labels[order[i]], static_cast<float>(score)}}});
+  }
+  Answer best = std::move(ranked.at(0));
+  best.others.assign(std::make_move_iterator(ranked.begin() + 1),
+                     std::make_move_iterator(ranked.end()));
+  return best;
+}
+
 Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& source) const {
   Answer answer;
   answer.text = tokenizer_->decode(hypothesis.ids);
@@ -196,6 +302,11 @@ Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& s
   answer.truncated = source.truncated;
   answer.source_tokens = static_cast<int64_t>(source.ids.size());
   answer.target_tokens = static_cast<int64_t>(hypothesis.ids.size());
+  for (size_t i = 0; i < hypothesis.log_probabilities.size(); ++i) {
+    const bool is_end = i == hypothesis.ids.size();
+    const int32_t id = is_end ? config().eos_token_id : hypothesis.ids[i];
+    answer.tokens.push_back({tokenizer_->token(id), hypothesis.log_probabilities[i]});
+  }
   for (const Hypothesis& other : hypothesis.others) {
     answer.others.push_back(make_answer(other, source));
   }
@@ -206,16 +317,36 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
                                             const SearchOptions& options,
                                             const AnswerCallback& on_answer) {
   std::vector<Answer> answers(prompts.size());
+  const auto take = [&](size_t prompt, Answer answer) {
+    answers[prompt] = std::move(answer);
+    if (on_answer) on_answer(prompt, answers[prompt]);
+  };
+  const ByHead parts =
+      by_head(prompts, [&](size_t prompt) { return answers_by_label(prompts[prompt]); });
+  label(prompts, parts.labelled, [&](size_t prompt, const Labelled& labelled) {
+    take(prompt, label_answer(prompts[prompt], labelled, options.n_best));
+  });
+  const std::vector<Prompt>& asked = parts.labelled.empty() ? prompts : parts.others;
   std::vector<Encoded> encoded;
   const auto rows_of = [&](size_t) { return options.num_beams; };
   const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
-    search(decoder, options, [&](int64_t source, const Hypothesis& hypothesis) {
-      Answer& answer = answers[batch[source]];
-      answer = make_answer(hypothesis, encoded[batch[source]]);
-      if (on_answer) on_answer(batch[source], answer);
-    });
+    ContinuousSearch searched(decoder);
+    const auto on_end = [&](int64_t source, const Hypothesis& hypothesis) {
+      const size_t place = batch[source];
+      take(parts.written[place], make_answer(hypothesis, encoded[place]));
+    };
+    const auto shared = std::make_shared<const SearchOptions>(options);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const Prompt& prompt = asked[batch[i]];
+      searched.add(prompt.prefix.empty()
+                       ? shared
+                       : std::make_shared<const SearchOptions>(search_of(prompt, options)),
+                   i, on_end);
+    }
+    while (searched.step()) {
+    }
   };
-  for_each_batch(prompts, encoded, {rows_of, options.max_length}, engine_->batches_continuously(),
+  for_each_batch(asked, encoded, {rows_of, options.max_length}, engine_->batches_continuously(),
                  handle);
   return answers;
 }
@@ -223,6 +354,11 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
 Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
                              const std::function<bool(const std::string& text)>& on_text) {
   check(options.num_beams == 1, "beam search has nothing to stream");
+  if (answers_by_label(prompt)) {
+    Answer answer = generate({prompt}, options).at(0);
+    if (answer.source_tokens > 0) on_text(answer.text);
+    return answer;
+  }
   Answer answer;
   std::vector<Encoded> encoded;
   const auto handle = [&](const std::vector<size_t>&, StepDecoder& decoder) {
@@ -231,7 +367,7 @@ Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
       ids.push_back(token.id);
       return on_text(tokenizer_->decode(ids));
     };
-    answer = make_answer(search(decoder, options, on_token).at(0), encoded[0]);
+    answer = make_answer(search(decoder, search_of(prompt, options), on_token).at(0), encoded[0]);
   };
   for_each_batch({prompt}, encoded, {[](size_t) { return 1; }, options.max_length},
                  /*continuous=*/false, handle);
@@ -243,15 +379,32 @@ std::vector<OptionScores> TextGenerator::score(const std::vector<Prompt>& prompt
                                                const ScoresCallback& on_scores) {
   check(prompts.size() == options.size(), "one list of options a prompt");
   std::vector<OptionScores> scores(prompts.size());
+  const ByHead parts = by_head(prompts, [&](size_t prompt) {
+    const LabelHead* head = prompts[prompt].route.head.get();
+    return head != nullptr && are_labels(*head, options[prompt]);
+  });
+  label(prompts, parts.labelled, [&](size_t prompt, const Labelled& labelled) {
+    const LabelHead& head = *prompts[prompt].route.head;
+    for (const std::string& option : options[prompt]) {
+      scores[prompt].log_likelihoods.push_back(
+          labelled.log_probabilities[*label_number(head, option)]);
+    }
+    scores[prompt].truncated = labelled.truncated;
+    if (on_scores) on_scores(prompt, scores[prompt]);
+  });
+  const std::vector<Prompt>& asked = parts.labelled.empty() ? prompts : parts.others;
   std::vector<Encoded> encoded;
   const ModelConfig& config = this->config();
-  const auto rows_of = [&](size_t i) { return static_cast<int64_t>(options[i].size()); };
+  const auto rows_of = [&](size_t i) {
+    return static_cast<int64_t>(options[parts.written[i]].size());
+  };
   const auto handle = [&](const std::vector<size_t>& batch, StepDecoder& decoder) {
     std::vector<std::vector<std::vector<int32_t>>> ids(batch.size());
     for (size_t i = 0; i < batch.size(); ++i) {
-      OptionScores& own = scores[batch[i]];
+      const size_t prompt = parts.written[batch[i]];
+      OptionScores& own = scores[prompt];
       own.truncated = encoded[batch[i]].truncated;
-      for (const std::string& option : options[batch[i]]) {
+      for (const std::string& option : options[prompt]) {
         bool cut = false;
         ids[i].push_back(
             tokenizer_->encode_target(option, static_cast<size_t>(config.max_position_embeddings),
@@ -261,12 +414,13 @@ std::vector<OptionScores> TextGenerator::score(const std::vector<Prompt>& prompt
     }
     const auto found = score_options(decoder, config.decoder_start_token_id, ids);
     for (size_t i = 0; i < batch.size(); ++i) {
-      scores[batch[i]].log_likelihoods = found[i];
-      if (on_scores) on_scores(batch[i], scores[batch[i]]);
+      const size_t prompt = parts.written[batch[i]];
+      scores[prompt].log_likelihoods = found[i];
+      if (on_scores) on_scores(prompt, scores[prompt]);
     }
   };
   constexpr int64_t kUsualOptionTokens = 8;
-  for_each_batch(prompts, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);
+  for_each_batch(asked, encoded, {rows_of, kUsualOptionTokens}, /*continuous=*/false, handle);
   return scores;
 }
 
@@ -278,6 +432,11 @@ std::vector<std::vector<float>> TextGenerator::sentence_vectors(
     sources.push_back(encode(prompt.text).ids);
     routes.push_back(&prompt.route);
   }
+  return unit_vectors(sources, routes);
+}
+
+std::vector<std::vector<float>> TextGenerator::unit_vectors(
+    const std::vector<std::vector<int32_t>>& sources, const std::vector<const TaskRoute*>& routes) {
   std::vector<std::vector<float>> vectors = engine_->mean_states(sources, routes);
   for (std::vector<float>& vector : vectors) {
     double square = 0;

@@ -20,6 +20,13 @@ namespace trivium {
 struct Prompt {
   std::string text;
   TaskRoute route;
+  std::string prefix = {};  // what the answer begins with; its tokens are forced
+};
+
+// A token of an answer as it stands in the vocabulary, "##ing", and its log-probability.
+struct TokenScore {
+  std::string token;
+  float log_probability = 0;
 };
 
 struct Answer {
@@ -29,6 +36,9 @@ struct Answer {
   bool truncated = false;  // the prompt was longer than the model's input and was cut
   int64_t source_tokens = 0;
   int64_t target_tokens = 0;
+  // The answer's tokens, and the end token where it ended by itself. A forced one has 0; a beam's
+  // are after the repetition penalty, as in its score.
+  std::vector<TokenScore> tokens = {};
   // Of SearchOptions::n_best: other answers, the best first, none better than this.
   std::vector<Answer> others = {};
 };
@@ -52,6 +62,10 @@ enum class OnLong {
   kError,     // it is an error
 };
 const EnumNames<OnLong>& on_long_names();  // "truncate", "mark", "error"
+
+// Whether the head of the prompt's route answers it: where that has one, unless no label begins
+// with the prompt's prefix.
+bool answers_by_label(const Prompt& prompt);
 
 // How likely each option is as a prompt's answer.
 struct OptionScores {
@@ -78,7 +92,8 @@ class TextGenerator {
   // One answer a prompt, in the prompts' order; after a stop, nothing (source_tokens is 0) for
   // those left over. Rows of a batch may take different routes. Where the engine batches
   // continuously, a waiting prompt takes the place of each that ends, prompts of one route one
-  // after the other, the longest first.
+  // after the other, the longest first. A head's answer is its likeliest label, however the search
+  // says to search, in one token of that label's log-probability.
   std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search,
                                const AnswerCallback& on_answer = nullptr);
 
@@ -88,7 +103,7 @@ class TextGenerator {
                 const std::function<bool(const std::string& text)>& on_text);
 
   // Rank scoring: each option after its prompt; after a stop, no likelihoods for the prompts left
-  // over.
+  // over. Where a route has a head, and all options are its labels, by that.
   std::vector<OptionScores> score(const std::vector<Prompt>& prompts,
                                   const std::vector<std::vector<std::string>>& options,
                                   const ScoresCallback& on_scores = nullptr);
@@ -103,6 +118,8 @@ class TextGenerator {
     bool truncated = false;
   };
   Encoded encode(const std::string& text) const;
+  // `search` with the prompt's prefix.
+  SearchOptions search_of(const Prompt& prompt, const SearchOptions& search) const;
   Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
 
   // Whether all of a prompt's text is read, and all of an option's.
@@ -124,6 +141,19 @@ class TextGenerator {
   // over all at once, of which as many as make a batch have places.
   void for_each_batch(const std::vector<Prompt>& prompts, std::vector<Encoded>& encoded,
                       const Space& space, bool continuous, const BatchHandler& handle);
+  // What the head of a prompt's route makes of it: a log-probability a label.
+  struct Labelled {
+    std::vector<double> log_probabilities;
+    bool truncated = false;
+    int64_t source_tokens = 0;
+  };
+  using LabelHandler = std::function<void(size_t prompt, const Labelled& labelled)>;
+  // Of the prompts of these indices, until a stop.
+  void label(const std::vector<Prompt>& prompts, const std::vector<size_t>& indices,
+             const LabelHandler& handle);
+  static Answer label_answer(const Prompt& prompt, const Labelled& labelled, int n_best);
+  std::vector<std::vector<float>> unit_vectors(const std::vector<std::vector<int32_t>>& sources,
+                                               const std::vector<const TaskRoute*>& routes);
   std::vector<size_t> encode_by_length(const std::vector<Prompt>& prompts,
                                        std::vector<Encoded>& encoded) const;
 

@@ -8,6 +8,7 @@
 #include "core/base/host_tensor.h"
 #include "core/base/json.h"
 #include "core/config/model_config.h"
+#include "core/routes/label_head.h"
 
 namespace trivium {
 
@@ -27,6 +28,8 @@ struct TaskRoute {
   int64_t gates = 0;  // the row of the token gates; 0 where the model has none
   // Whoever holds the route keeps these experts in the engine's memory; null where it has none.
   std::shared_ptr<const OwnExperts> own = nullptr;
+  // What answers at the route's end in the decoder's place; null where the decoder does.
+  std::shared_ptr<const LabelHead> head = nullptr;
 
   // The expert of the largest weight, the first of equals.
   static int64_t main_expert(const std::vector<float>& weights);

@@ -52,13 +52,27 @@ TaskRoute mixed_route(const Checkpoint& checkpoint, const TaskMix& shares) {
   return main_experts_only(route_of_vector(model, mixed, temperature));
 }
 
-TaskEntry plain_entry(const Task& task, const std::string& description) {
+const EnumNames<AnswersBy>& answers_by_names() {
+  static const EnumNames<AnswersBy> names = {{"decoder", AnswersBy::kDecoder},
+                                             {"head", AnswersBy::kHead}};
+  return names;
+}
+
+AnswersBy usual_answers(const Task& task, const Checkpoint& checkpoint) {
+  const bool has_labels = task.labels.size() > 1;
+  return has_labels && !checkpoint.model->has_token_gates() ? AnswersBy::kHead
+                                                            : AnswersBy::kDecoder;
+}
+
+TaskEntry plain_entry(const Task& task, const std::string& description, AnswersBy answers) {
   TaskEntry entry;
   entry.task = task;
   entry.task.records.clear();
   entry.description = description;
   entry.example = Json::object();
-  entry.prompt = std::make_shared<PromptTemplate>(plain_template(task), task, task.name);
+  const TemplateSpec spec =
+      answers == AnswersBy::kHead ? values_template(task) : plain_template(task);
+  entry.prompt = std::make_shared<PromptTemplate>(spec, task, task.name);
   return entry;
 }
 

@@ -26,7 +26,19 @@ TaskMix nearest_tasks(const Checkpoint& checkpoint, const std::vector<std::strin
 // first task's.
 TaskRoute mixed_route(const Checkpoint& checkpoint, const TaskMix& shares);
 
-// A task that nobody wrote a template for (plain_template), as the catalog knows it.
-TaskEntry plain_entry(const Task& task, const std::string& description);
+// What gives a new task's answers.
+enum class AnswersBy {
+  kDecoder,  // "decoder": what it writes; any answer can be learned
+  kHead,     // "head": one of fixed labels, by the text's sentence vector (label_head.h)
+};
+const EnumNames<AnswersBy>& answers_by_names();
+
+// The better of the two for a task: a head where its labels are fixed and the checkpoint has no
+// token gates, which no own experts stand beside.
+AnswersBy usual_answers(const Task& task, const Checkpoint& checkpoint);
+
+// A task that nobody wrote a template for, as the catalog knows it: plain_template for a decoder,
+// values_template for a head.
+TaskEntry plain_entry(const Task& task, const std::string& description, AnswersBy answers);
 
 }  // namespace trivium::learning

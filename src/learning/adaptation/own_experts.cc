@@ -17,26 +17,6 @@ bool is_in_layers(const std::string& name) {
   return name.starts_with("encoder.layers.") || name.starts_with("decoder.layers.");
 }
 
-NamedTensors differences_of(const Seq2SeqModel& tuned, const Seq2SeqModel& before) {
-  const NamedTensors old = model_tensors(before);
-  NamedTensors differences;
-  for (const auto& item : tuned->named_parameters()) {
-    if (!item.value().requires_grad()) continue;
-    const torch::Tensor value = item.value().detach();
-    const std::string& name = item.key();
-    const std::string kind = name.ends_with(kLowRankA)   ? kLowRankA
-                             : name.ends_with(kLowRankB) ? kLowRankB
-                                                         : "";
-    if (kind.empty()) {
-      differences[name + kDifference] = value - old.at(name);
-    } else {
-      const std::string linear = name.substr(0, name.size() - kind.size());
-      differences[linear + ".weight" + kind] = value.clone();
-    }
-  }
-  return differences;
-}
-
 double mean_loss(Checkpoint& checkpoint, const std::vector<EncodedExample>& examples,
                  int64_t batch_size) {
   torch::NoGradGuard no_grad;
@@ -82,6 +62,26 @@ NamedTensors merged_tensors(const Seq2SeqModel& model) {
     tensors.erase(item.key() + kLowRankB);
   }
   return tensors;
+}
+
+NamedTensors differences_of(const Seq2SeqModel& tuned, const Seq2SeqModel& before) {
+  const NamedTensors old = model_tensors(before);
+  NamedTensors differences;
+  for (const auto& item : tuned->named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    const torch::Tensor value = item.value().detach();
+    const std::string& name = item.key();
+    const std::string kind = name.ends_with(kLowRankA)   ? kLowRankA
+                             : name.ends_with(kLowRankB) ? kLowRankB
+                                                         : "";
+    if (kind.empty()) {
+      differences[name + kDifference] = value - old.at(name);
+    } else {
+      const std::string linear = name.substr(0, name.size() - kind.size());
+      differences[linear + ".weight" + kind] = value.clone();
+    }
+  }
+  return differences;
 }
 
 OwnExpertTuning tune_own_experts(const Checkpoint& dense,

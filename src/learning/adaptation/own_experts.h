@@ -17,6 +17,10 @@ namespace trivium::learning {
 // layer gets a product of this rank, drawn by `seed`.
 void add_differences(Seq2SeqModel& model, int64_t rank, uint64_t seed);
 
+// What a model has learned since it was `before`, of the tensors that could move, by the names of
+// core/checkpoint/added_task.h.
+NamedTensors differences_of(const Seq2SeqModel& tuned, const Seq2SeqModel& before);
+
 // A model's weights with the differences added to them.
 NamedTensors merged_tensors(const Seq2SeqModel& model);
 

@@ -17,7 +17,7 @@ enum class StartKind {
   kAveraged,  // "averaged": every expert, all with equal weight
   kRandom,    // "random": every expert, along one random expert a layer
   kSqueezed,  // "squeezed": dense, of the experts that "routed" takes
-  kFrozen,    // "frozen": the same, or a dense checkpoint, for a head on it (frozen_head.h)
+  kFrozen,    // "frozen": the same, or a dense checkpoint, for a head on it (few_shot_head.h)
 };
 
 // Error kUsage for another name.

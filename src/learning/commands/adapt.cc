@@ -14,7 +14,8 @@
 #include "core/base/logging.h"
 #include "core/evaluation/arg.h"
 #include "learning/adaptation/few_shot.h"
-#include "learning/adaptation/frozen_head.h"
+#include "learning/adaptation/few_shot_head.h"
+#include "learning/adaptation/new_task.h"
 #include "learning/adaptation/start.h"
 #include "learning/commands/commands.h"
 #include "learning/model/device.h"
@@ -27,7 +28,10 @@ namespace {
 constexpr const char* kAdaptFooter =
     "Draws data samples of 16 examples a label (32 in all where labels are not fixed) from the\n"
     "task's train split, and as many to choose by; tunes on each with every learning rate and\n"
-    "batch size; and scores the best by them on the task's test split. A routed checkpoint starts\n"
+    "batch size; and scores the best by them on the task's test split. What is tuned is, where\n"
+    "labels are fixed, a head over the encoder's sentence vectors with differences of the "
+    "encoder;\n"
+    "else, and with --answers-by decoder, what the model writes. A routed checkpoint starts\n"
     "from the route of the nearest known task (routed), the same experts as one dense model\n"
     "(squeezed), all experts alike (averaged) or one random expert a layer (random); frozen\n"
     "leaves the model as it is and learns a logistic regression over its encoder's sentence\n"
@@ -48,6 +52,7 @@ struct AdaptFlags {
   int threads = 0;
   bool json = false;
   FewShotPreset preset = FewShotPreset::kQuick;
+  std::optional<AnswersBy> answers;
   // What is given instead of the preset's.
   std::optional<int64_t> steps, eval_every, rank;
   std::vector<double> learning_rates;
@@ -136,6 +141,11 @@ class Adaptation {
       throw Error(ExitCode::kUsage,
                   "--start frozen tunes no checkpoint that --output could hold; leave one out");
     }
+    if (flags.output && flags.answers == AnswersBy::kHead) {
+      throw Error(ExitCode::kUsage,
+                  "--output writes a dense checkpoint, which has no place for a head: leave "
+                  "--answers-by out, or teach a checkpoint the task with trivium task add");
+    }
     if (!flags.bars.empty()) cli::check_ending(flags.bars, {".svg"}, "--bars");
     if (flags.output) cli::check_output_folder(*flags.output, "--output");
     if (flags.output && std::filesystem::exists(*flags.output)) {
@@ -143,6 +153,31 @@ class Adaptation {
     }
     spdlog::info("reading {}", flags.checkpoint);
     return load_checkpoint(flags.checkpoint);
+  }
+
+  // Frozen is a head too, over an encoder that does not move.
+  AnswersBy answers_of(const FewShotTask& task) const {
+    if (kind_ == StartKind::kFrozen) return AnswersBy::kHead;
+    const bool is_dense = kind_ == StartKind::kSqueezed || kind_ == StartKind::kDense;
+    if (flags_.answers == AnswersBy::kHead && (!is_dense || flags_.settings.rank == 0)) {
+      throw Error(ExitCode::kUsage,
+                  "a head is tuned with differences of a dense start: leave --start, --preset and "
+                  "--rank out");
+    }
+    if (flags_.answers) return *flags_.answers;
+    // A head is no part of the dense checkpoint that --output writes.
+    const bool may_be_head = is_dense && flags_.settings.rank > 0 && !flags_.output;
+    return may_be_head ? usual_answers(task.task, checkpoint_) : AnswersBy::kDecoder;
+  }
+
+  FewShotResult result_of(const Start& start, const FewShotTask& task,
+                          const SampleDone& on_sample) {
+    if (answers_of(task) == AnswersBy::kDecoder) {
+      return adapt_to_task(start.checkpoint, task, flags_.settings, on_sample);
+    }
+    FewShotSettings settings = flags_.settings;
+    if (kind_ == StartKind::kFrozen) settings.optimiser.steps = 0;
+    return adapt_head(start.checkpoint, task, settings);
   }
 
   void adapt(const std::string& name) {
@@ -160,9 +195,7 @@ class Adaptation {
       spdlog::info("wrote {}, tuned on sample {}", *flags_.output, sample.seed);
       written = true;
     };
-    results_.push_back(kind_ == StartKind::kFrozen
-                           ? adapt_frozen_head(start.checkpoint, task, flags_.settings)
-                           : adapt_to_task(start.checkpoint, task, flags_.settings, write_first));
+    results_.push_back(result_of(start, task, write_first));
     routes_.push_back(start.route);
     method_.tasks.push_back(sample_scores(results_.back()));
   }
@@ -233,6 +266,9 @@ void add_tuning_flags(CLI::App& command, AdaptFlags& flags) {
       command, "--preset", flags.preset, few_shot_preset_names(),
       "quick: differences of low rank, a minute or less a sample; paper: all weights, a "
       "grid of nine runs");
+  cli::add_choice(command, "--answers-by", flags.answers, answers_by_names(),
+                  "what is tuned to answer: a head over sentence vectors, or the decoder [head "
+                  "where labels are fixed; with --output and --preset paper: decoder]");
   command.add_option("--steps", flags.steps, "optimiser steps of every run [100; paper: 1000]")
       ->check(positive);
   command

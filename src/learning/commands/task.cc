@@ -16,6 +16,7 @@
 #include "core/evaluation/answer_text.h"
 #include "core/evaluation/evaluator.h"
 #include "learning/adaptation/few_shot.h"
+#include "learning/adaptation/head_tuning.h"
 #include "learning/adaptation/new_task.h"
 #include "learning/adaptation/own_experts.h"
 #include "learning/reference/fixed_route.h"
@@ -108,6 +109,7 @@ struct AddFlags {
   std::string name, checkpoint, examples, description;
   int64_t max_source_length = 128, max_target_length = 64;
   OwnExpertSettings experts;
+  std::optional<AnswersBy> answers;
   int threads = 0;
 };
 
@@ -168,6 +170,51 @@ void check_flags(const AddFlags& flags) {
   }
 }
 
+// What a task has learned.
+struct Learned {
+  NamedTensors differences;  // its own experts'
+  std::shared_ptr<const LabelHead> head;
+};
+
+std::vector<const Record*> records_of(const Task& task, std::initializer_list<Split> splits) {
+  std::vector<const Record*> records;
+  for (const Split split : splits) {
+    for (const Record& record : task.records.at(split)) records.push_back(&record);
+  }
+  return records;
+}
+
+// A head, and experts of the encoder, that begin as those of `route`. The dev rows say how many
+// steps are good; then it learns from them too.
+Learned learn_head(const AddFlags& flags, const Checkpoint& checkpoint, const TaskRoute& route,
+                   const Task& task, const TaskEntry& entry, std::string& report) {
+  const Checkpoint dense = checkpoint.model->is_routed() ? squeeze(checkpoint, route) : checkpoint;
+  const LabelledTexts train = labelled_texts(entry, records_of(task, {Split::kTrain}));
+  const LabelledTexts dev = labelled_texts(entry, records_of(task, {Split::kDev}));
+  const LabelledTexts both = labelled_texts(entry, records_of(task, {Split::kTrain, Split::kDev}));
+  HeadSettings settings;
+  settings.steps = flags.experts.optimiser.steps;
+  settings.batch_size = flags.experts.batch_size;
+  settings.rank = flags.experts.rank;
+  settings.learning_rate = flags.experts.optimiser.learning_rate;
+  settings.seed = static_cast<uint64_t>(flags.experts.optimiser.seed);
+  settings.max_length = flags.max_source_length;
+  spdlog::info(
+      "learning a head and the encoder's own experts: {} steps on {} examples, {} to "
+      "choose by",
+      settings.steps, train.prompts.size(), dev.prompts.size());
+  const int64_t parts = head_parts(task);
+  const TunedHead chosen = tune_head(dense, task.labels, parts, train, dev, settings);
+  settings.steps = dev.prompts.empty() ? settings.steps : chosen.step;
+  const TunedHead tuned = tune_head(dense, task.labels, parts, both, {}, settings);
+  report += fmt::format(
+      "\nof {} examples that it did not learn from it knew {:.0f} % after {} steps, and {:.0f} % "
+      "with "
+      "the encoder as it is",
+      dev.prompts.size(), 100 * chosen.dev_score, chosen.step, 100 * chosen.frozen_score);
+  return {tuned.differences, std::make_shared<const LabelHead>(tuned.head)};
+}
+
 // Experts of the task's own, that begin as those of `route`.
 NamedTensors learn_experts(const AddFlags& flags, const Checkpoint& checkpoint,
                            const TaskRoute& route, const NewExamples& examples,
@@ -184,6 +231,19 @@ NamedTensors learn_experts(const AddFlags& flags, const Checkpoint& checkpoint,
   report += fmt::format("\nloss on {} examples: {:.4f} before, {:.4f} with experts of its own",
                         examples.encoded.size(), tuning.loss_before, tuning.loss_after);
   return tuning.differences;
+}
+
+// What is to answer. Error kUsage for a head that cannot.
+AnswersBy answers_of(const AddFlags& flags, const Task& task, const Checkpoint& checkpoint) {
+  if (flags.answers != AnswersBy::kHead) {
+    return flags.answers.value_or(usual_answers(task, checkpoint));
+  }
+  if (usual_answers(task, checkpoint) != AnswersBy::kHead) {
+    throw Error(ExitCode::kUsage,
+                "a head needs examples with fixed labels, and a checkpoint without token gates; "
+                "leave --answers-by out");
+  }
+  return AnswersBy::kHead;
 }
 
 void run_add(const AddFlags& flags) {
@@ -205,7 +265,8 @@ void run_add(const AddFlags& flags) {
   const OpenCheckpoint open = open_checkpoint(folder);
   refuse_known_task(folder, open, flags.name);
   const Checkpoint checkpoint = load_checkpoint(folder);
-  const TaskEntry entry = plain_entry(task, flags.description);
+  const AnswersBy answers = answers_of(flags, task, checkpoint);
+  const TaskEntry entry = plain_entry(task, flags.description, answers);
   NewExamples examples;
   if (!flags.examples.empty()) examples = encode_examples(flags, task, entry, checkpoint);
   warn_of_indistinguishable(flags.name, examples.indistinguishable);
@@ -213,16 +274,19 @@ void run_add(const AddFlags& flags) {
   if (!flags.description.empty()) texts.push_back(flags.description);
   TaskMix shares;
   if (checkpoint.finder) shares = nearest_tasks(checkpoint, texts);
-  const TaskRoute route = mixed_route(checkpoint, shares);
+  TaskRoute route = mixed_route(checkpoint, shares);
   std::string report = flags.name + ":";
   for (const auto& [near, share] : shares) report += fmt::format(" near {} {:.2f}", near, share);
-  NamedTensors differences;
-  if (!examples.encoded.empty()) {
-    differences = learn_experts(flags, checkpoint, route, examples, report);
+  Learned learned;
+  if (answers == AnswersBy::kHead) {
+    learned = learn_head(flags, checkpoint, route, task, entry, report);
+  } else if (!examples.encoded.empty()) {
+    learned.differences = learn_experts(flags, checkpoint, route, examples, report);
   }
-  save_added_task(folder, open, entry, route, as_host(differences));
-  const char* head = differences.empty() ? "route: " : "its experts began as those of ";
-  print(report + "\n" + head + route_text(route) + "\nadded to " + folder +
+  route.head = learned.head;
+  save_added_task(folder, open, entry, route, as_host(learned.differences));
+  const char* begin = learned.differences.empty() ? "route: " : "its experts began as those of ";
+  print(report + "\n" + begin + route_text(route) + "\nadded to " + folder +
         "; ask it with --task " + flags.name + "\n");
 }
 
@@ -275,6 +339,10 @@ void add_add(CLI::App& task) {
   command->add_option("--description", flags->description, "what the task is, in a sentence");
   command->add_option("--examples", flags->examples,
                       "CSV, TSV or JSONL file that the experts learn from");
+  cli::add_choice(*command, "--answers-by", flags->answers, answers_by_names(),
+                  "what answers: a head over the text's sentence vector, which is learned better "
+                  "from few examples, or the decoder, which export takes along [head where labels "
+                  "are fixed]");
   command->add_option("--steps", optimiser.steps, "of learning")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();

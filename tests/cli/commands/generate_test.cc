@@ -59,6 +59,47 @@ TEST_F(GenerateTest, GivesTheNBestOfItsBeams) {
   EXPECT_THAT(refused.err, HasSubstr("--n-best 3 is more than there are beams (2)"));
 }
 
+double sum_of(const Json& tokens) {
+  double sum = 0;
+  for (const Json& token : tokens) sum += token.at(1).get<double>();
+  return sum;
+}
+
+TEST_F(GenerateTest, TellsWhatItsScoreIsMadeOf) {
+  const std::string line = "{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}\n";
+  EXPECT_FALSE(json_lines(generate({}, line).out).at(0).contains("tokens"));
+  for (const std::string beams : {"1", "3"}) {
+    const Outcome outcome =
+        generate({"--token-scores", "--num-beams", beams, "--n-best", beams}, line);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json answer = json_lines(outcome.out).at(0);
+    for (const Json& one : answer.value("n_best", Json::array({answer}))) {
+      const Json tokens = one.at("tokens");
+      ASSERT_FALSE(tokens.empty());
+      // Beams are scored by the mean (a length penalty of 1), greedy answers by the sum.
+      const double parts = beams == "1" ? 1.0 : static_cast<double>(tokens.size());
+      EXPECT_NEAR(one.at("score"), sum_of(tokens) / parts, 1e-5);
+      EXPECT_EQ(tokens.back().at(0) == "[SEP]", one.at("finish") == "eos");
+    }
+  }
+}
+
+TEST_F(GenerateTest, BeginsWithThePrefix) {
+  const std::string task = "{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"";
+  for (const char* beams : {"1", "3"}) {
+    const Outcome outcome = generate({"--prefix", "it is", "--num-beams", beams, "--token-scores"},
+                                     task + "}\n" + task + ", \"prefix\": \"negative\"}\n" + task +
+                                         ", \"prefix\": \"" + std::string(300, 'x') + "\"}\n");
+    EXPECT_EQ(outcome.code, 65) << outcome.err;
+    const std::vector<Json> lines = json_lines(outcome.out);
+    EXPECT_THAT(lines.at(0).at("text").get<std::string>(), StartsWith("it is"));
+    EXPECT_THAT(lines.at(1).at("text").get<std::string>(), StartsWith("negative"));
+    EXPECT_EQ(lines.at(1).at("tokens").at(0).at(1), 0) << "a forced token has no say in the score";
+    EXPECT_THAT(lines.at(2).at("error").get<std::string>(),
+                HasSubstr("leave no room for an answer of --max-length"));
+  }
+}
+
 TEST_F(GenerateTest, PrintsTextTaskAndRoute) {
   const Outcome outcome =
       generate({}, "{\"task\":\"sst2\",\"input\":\"a gorgeous, witty film\"}\n");

@@ -52,7 +52,7 @@ TEST(CompletionRequestTest, WithoutOptionsIsTheCheckpointsSearch) {
 TEST(CompletionRequestTest, ReadsWhatClientsSend) {
   const CompletionRequest request = parse(
       R"({"model": "m:sst2", "prompt": ["a", {"premise": "b"}], "max_tokens": 7, "min_tokens": 2,
-          "temperature": 0.5, "top_p": 0.9, "top_k": 5, "seed": 3, "n": 2, "stop": ["x", "\n"],
+          "temperature": 0.5, "top_p": 0.9, "top_k": 5, "seed": 3, "n": 2, "prefix": "it is", "stop": ["x", "\n"],
           "stream": true, "stream_options": {"include_usage": true}, "user": "u",
           "presence_penalty": 0, "frequency_penalty": 0.0, "logit_bias": {}, "logprobs": null,
           "echo": false, "best_of": 1, "suffix": null, "repetition_penalty": 1.2})");
@@ -66,6 +66,7 @@ TEST(CompletionRequestTest, ReadsWhatClientsSend) {
   EXPECT_DOUBLE_EQ(request.search.top_p, 0.9);
   EXPECT_EQ(request.search.top_k, 5);
   EXPECT_EQ(request.search.seed, 3u);
+  EXPECT_EQ(request.prefix, "it is");
   EXPECT_DOUBLE_EQ(request.search.repetition_penalty, 1.2);
   EXPECT_EQ(request.choices, 2);
   EXPECT_THAT(request.stops, ElementsAre("x", "\n"));

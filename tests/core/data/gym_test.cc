@@ -200,6 +200,25 @@ TEST(PlainGymTest, AFileOfExamplesIsATaskWithItsOwnDevAndTest) {
   EXPECT_EQ(given.records[Split::kTest].size(), 1u);
 }
 
+TEST(PlainGymTest, AFolderOfFilesIsACollectionOfTasks) {
+  TemporaryFolder folder;
+  std::string table = "text,label\n";
+  for (int i = 0; i < 10; ++i) table += "t" + std::to_string(i) + (i % 2 == 0 ? ",a\n" : ",b\n");
+  folder.write("tone.csv", table);
+  folder.write("asked.JSONL", "{\"inputs\": \"a\", \"targets\": \"b\"}\n");
+  folder.write("notes.txt", "no task");
+  const Gym gym(folder.path());
+  EXPECT_THAT(gym.task_names(), ElementsAre("asked", "tone"));
+  EXPECT_THAT(gym.chosen_tasks("seen", {}), ElementsAre("asked", "tone"));
+  EXPECT_THAT(gym.describe("tone").labels, ElementsAre("a", "b"));
+  EXPECT_EQ(gym.load_task("tone").records.at(Split::kTest).size(), 2u);
+  folder.write("tone.tsv", "text\tlabel\nx\ta\n");
+  EXPECT_THAT(error_of([&] { Gym(folder.path()); }), HasSubstr("a second task \"tone\""));
+  // Beside tasks in folders a table is just a file.
+  folder.write("p3/train.jsonl", "{\"inputs\": \"a\", \"targets\": \"b\"}\n");
+  EXPECT_THAT(Gym(folder.path()).task_names(), ElementsAre("p3"));
+}
+
 TEST(PlainGymTest, AFolderWithoutTasksSaysWhatItLooksFor) {
   TemporaryFolder folder;
   folder.write("notes.txt", "x");

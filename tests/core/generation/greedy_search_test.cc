@@ -85,6 +85,44 @@ TEST(GreedySearch, TellsTheLikeliestTokensOfEachPlace) {
   }
 }
 
+// What the model would have written by itself, forced, is gone on with as it would have been.
+TEST(GreedySearch, GoesOnAfterAPrefix) {
+  for (const int beams : {1, 2}) {
+    SearchOptions options;
+    options.max_length = 20;
+    options.min_length = 12;
+    ToyDecoder free_decoder({.seed = 5});
+    const auto found = search(free_decoder, options);
+    options.prefix.assign(found[0].ids.begin(), found[0].ids.begin() + 4);
+    options.num_beams = beams;
+    ToyDecoder decoder({.seed = 5});
+    const auto forced = search(decoder, options);
+    for (const Hypothesis& one : forced) {
+      ASSERT_GE(one.ids.size(), 11u);
+      EXPECT_TRUE(std::equal(options.prefix.begin(), options.prefix.end(), one.ids.begin()));
+      EXPECT_EQ(one.log_probabilities.size(), one.ids.size() + (one.finished ? 1 : 0));
+      for (int i = 0; i < 4; ++i) EXPECT_EQ(one.log_probabilities[i], 0);
+      for (int i = 4; i < 10; ++i) EXPECT_LT(one.log_probabilities[i], 0);
+    }
+    if (beams > 1) continue;
+    EXPECT_EQ(forced[0].ids, found[0].ids);
+    EXPECT_EQ(
+        std::vector(forced[0].log_probabilities.begin() + 4, forced[0].log_probabilities.end()),
+        std::vector(found[0].log_probabilities.begin() + 4, found[0].log_probabilities.end()));
+  }
+}
+
+TEST(GreedySearch, RefusesAPrefixThatLeavesNoRoom) {
+  SearchOptions options;
+  options.max_length = 5;
+  options.prefix = {3, 4, 5};
+  check_search_options(options, 12);
+  options.prefix = {3, 4, 5, 6};
+  EXPECT_THROW(check_search_options(options, 12), Error);
+  options.prefix = {12};
+  EXPECT_THROW(check_search_options(options, 12), Error);
+}
+
 TEST(GreedySearch, TheCallbackEndsItsSourceOnly) {
   ToyDecoder decoder({.eos_bonus = -100});
   SearchOptions options;

@@ -29,6 +29,7 @@ void expect_same(const Answer& found, const Answer& expected) {
   EXPECT_EQ(found.truncated, expected.truncated);
   EXPECT_EQ(found.source_tokens, expected.source_tokens);
   EXPECT_EQ(found.target_tokens, expected.target_tokens);
+  EXPECT_EQ(found.tokens.size(), expected.tokens.size());
 }
 
 // An engine whose decoders take a step only where the test allows one.
