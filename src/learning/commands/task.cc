@@ -1,4 +1,5 @@
 // trivium task vector, add: vectors of tasks, and new tasks.
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <set>
@@ -207,11 +208,13 @@ Learned learn_head(const AddFlags& flags, const Checkpoint& checkpoint, const Ta
   const TunedHead chosen = tune_head(dense, task.labels, parts, train, dev, settings);
   settings.steps = dev.prompts.empty() ? settings.steps : chosen.step;
   const TunedHead tuned = tune_head(dense, task.labels, parts, both, {}, settings);
+  const auto right = [&](double share) {
+    return std::lround(share * static_cast<double>(dev.prompts.size()));
+  };
   report += fmt::format(
-      "\nof {} examples that it did not learn from it knew {:.0f} % after {} steps, and {:.0f} % "
-      "with "
-      "the encoder as it is",
-      dev.prompts.size(), 100 * chosen.dev_score, chosen.step, 100 * chosen.frozen_score);
+      "\nright on {} of {} examples that it had not learned from, after {} steps ({} with the "
+      "encoder as it was)",
+      right(chosen.dev_score), dev.prompts.size(), chosen.step, right(chosen.frozen_score));
   return {tuned.differences, std::make_shared<const LabelHead>(tuned.head)};
 }
 

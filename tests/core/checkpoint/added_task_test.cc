@@ -100,6 +100,49 @@ TEST_F(AddedTaskTest, WithoutDifferencesItIsARoute) {
   EXPECT_EQ(added.tasks().at(0)->route.own, nullptr);
 }
 
+// Of the labels "yes" and "no", over vectors of 32 numbers.
+std::shared_ptr<const LabelHead> small_head() {
+  Rng rng(7);
+  return std::make_shared<const LabelHead>(
+      LabelHead{{"yes", "no"}, 1, random_tensor(rng, {2, 32}), random_tensor(rng, {2})});
+}
+
+TEST_F(AddedTaskTest, AHeadComesBackWithItsTask) {
+  route_.head = small_head();
+  add("tone");
+  differences_.clear();
+  add("alone");
+  const AddedTasks added(folder_, open_);
+  ASSERT_EQ(added.tasks().size(), 2u);
+  for (const auto& task : added.tasks()) {
+    ASSERT_NE(task->route.head, nullptr) << task->entry.task.name;
+    EXPECT_EQ(task->route.head->labels, (std::vector<std::string>{"yes", "no"}));
+    EXPECT_EQ(task->route.head->parts, 1);
+    EXPECT_EQ(values_of(task->route.head->weight), values_of(route_.head->weight));
+    EXPECT_EQ(values_of(task->route.head->bias), values_of(route_.head->bias));
+    EXPECT_EQ(task->likely.head, task->route.head);
+    EXPECT_EQ(task->route.own != nullptr, task->entry.task.name == "tone");
+  }
+  EXPECT_THAT(added.tasks()[1]->route.encoder[0], ElementsAre(0, 1)) << "tone has its experts";
+}
+
+TEST_F(AddedTaskTest, AHeadThatDoesNotFitIsRefused) {
+  Rng rng(7);
+  const auto refused = [&](const std::string& name, const LabelHead& head) {
+    route_.head = std::make_shared<const LabelHead>(head);
+    add(name);
+    return problem_of(name);
+  };
+  LabelHead head = *small_head();
+  head.weight = random_tensor(rng, {3, 32});
+  EXPECT_THAT(refused("rows", head), HasSubstr("\"label_head.weight\" is missing or does not fit"));
+  head = *small_head();
+  head.parts = 2;
+  EXPECT_THAT(refused("parts", head), HasSubstr("does not fit"));
+  head.parts = 3;
+  EXPECT_THAT(refused("three", head), HasSubstr("\"head_parts\" must be 1 or 2"));
+}
+
 TEST_F(AddedTaskTest, TasksComeAndGoWhileTheyAreInUse) {
   AddedTasks added(folder_, open_);
   EXPECT_TRUE(added.tasks().empty());

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "core/base/error.h"
 #include "core/generation/search.h"
 #include "core/generation/toy_decoder.h"
 

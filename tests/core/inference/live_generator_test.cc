@@ -172,6 +172,28 @@ TEST_P(LiveGeneratorTest, ADrawIsThatOfThePromptsNumber) {
   }
 }
 
+// Of a head, and behind a prefix, too.
+TEST_P(LiveGeneratorTest, AHeadAndAPrefixAreThoseOfGenerate) {
+  TextGenerator alone = generator(), shared = generator();
+  Rng rng(2);
+  std::vector<Prompt> prompts(prompts_.begin(), prompts_.begin() + 4);
+  prompts[0].route.head = std::make_shared<const LabelHead>(LabelHead{
+      {"calm", "cross"}, 1, random_tensor(rng, {2, config_.d_model}), random_tensor(rng, {2})});
+  prompts[1].prefix = "a b";
+  LiveGenerator live(shared, routes(), {.places = 2});
+  std::vector<std::shared_ptr<LiveAnswer>> asked;
+  for (size_t i = 0; i < prompts.size(); ++i) asked.push_back(live.ask(prompts[i], way(i)));
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const Answer answer = whole(asked[i]);
+    expect_same(answer, alone.generate({prompts[i]}, way(i)).at(0));
+    if (i == 1) {
+      EXPECT_EQ(answer.text.substr(0, 3), "a b");
+    }
+  }
+  EXPECT_EQ(live.load().active, 0);
+  EXPECT_EQ(live.load().answers, 4);
+}
+
 TEST_P(LiveGeneratorTest, TellsTheTextAsItGrows) {
   SteppedEngine::Steps steps(0);
   TextGenerator alone = generator(), shared = stepped_generator(steps);

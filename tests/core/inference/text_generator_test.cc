@@ -336,5 +336,65 @@ TEST(SettledBytesTest, HoldBackWhatMayStillChange) {
   EXPECT_EQ(settled_bytes(cjk) % 3, 0u);
 }
 
+// A head over the encoder's vectors answers some prompts, the decoder the others beside them.
+TEST_F(TextGeneratorTest, AHeadAnswersInTheDecodersPlace) {
+  Rng rng(3);
+  const auto head = std::make_shared<const LabelHead>(LabelHead{
+      {"calm", "cross", "cold"}, 1, random_tensor(rng, {3, 32}), random_tensor(rng, {3})});
+  const std::vector<Answer> before = generator().generate(prompts_, search_);
+  std::vector<Prompt> prompts = prompts_;
+  for (const size_t i : {0, 3, 4}) prompts[i].route.head = head;
+  TextGenerator asked = generator();
+  SearchOptions beams = search_;
+  beams.num_beams = beams.n_best = 2;
+  const std::vector<Answer> answers = asked.generate(prompts, search_);
+  const std::vector<Answer> best_two = asked.generate(prompts, beams);
+  const auto vectors = asked.sentence_vectors(prompts);
+  std::set<std::string> texts;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (prompts[i].route.head == nullptr) {
+      expect_same(answers[i], before[i]);
+      continue;
+    }
+    const std::vector<double> scores = label_log_probabilities(*head, {vectors[i]});
+    const auto best = std::max_element(scores.begin(), scores.end());
+    EXPECT_EQ(answers[i].text, head->labels[static_cast<size_t>(best - scores.begin())]);
+    EXPECT_NEAR(answers[i].score, *best, 1e-6);
+    EXPECT_TRUE(answers[i].finished);
+    EXPECT_EQ(answers[i].source_tokens, before[i].source_tokens);
+    EXPECT_EQ(best_two[i].text, answers[i].text);
+    ASSERT_EQ(best_two[i].others.size(), 1u);
+    EXPECT_LE(best_two[i].others[0].score, best_two[i].score);
+    EXPECT_EQ(asked.stream(prompts[i], search_, [](const std::string&) { return true; }).text,
+              answers[i].text);
+    Prompt begun = prompts[i];
+    begun.prefix = "cro";
+    EXPECT_EQ(asked.generate({begun}, search_)[0].text, "cross");
+    begun.prefix = "a";
+    EXPECT_EQ(asked.generate({begun}, search_)[0].text.substr(0, 1), "a")
+        << "no label begins so: the decoder writes";
+  }
+}
+
+TEST_F(TextGeneratorTest, AHeadRanksItsLabelsAndTheDecoderOtherOptions) {
+  Rng rng(3);
+  std::vector<Prompt> prompts(prompts_.begin(), prompts_.begin() + 3);
+  const std::vector<std::vector<std::string>> options = {{"a", "b"}, {"b", "a"}, {"a", "c"}};
+  const std::vector<OptionScores> before = generator().score(prompts, options);
+  for (Prompt& prompt : prompts) {
+    prompt.route.head = std::make_shared<const LabelHead>(
+        LabelHead{{"a", "b"}, 1, random_tensor(rng, {2, 32}), random_tensor(rng, {2})});
+  }
+  const std::vector<OptionScores> scores = generator().score(prompts, options);
+  const auto vectors = generator().sentence_vectors(prompts);
+  for (size_t i = 0; i < 2; ++i) {
+    const std::vector<double> labels =
+        label_log_probabilities(*prompts[i].route.head, {vectors[i]});
+    EXPECT_NEAR(scores[i].log_likelihoods.at(0), labels[i], 1e-6);
+    EXPECT_NEAR(scores[i].log_likelihoods.at(1), labels[1 - i], 1e-6);
+  }
+  EXPECT_EQ(scores[2].log_likelihoods, before[2].log_likelihoods) << "c is none of its labels";
+}
+
 }  // namespace
 }  // namespace trivium

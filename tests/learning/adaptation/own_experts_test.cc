@@ -64,7 +64,7 @@ TEST(OwnExpertsTest, TheEngineAnswersWithWhatWasLearned) {
     const Checkpoint dense = num_experts == 1 ? checkpoint : dense_along(checkpoint, 0);
     const OwnExpertTuning tuning = tune_own_experts(dense, examples(), settings());
     const OpenCheckpoint open = open_checkpoint(temporary.path() / "model");
-    const TaskEntry entry = plain_entry(plain_task("riddles"), "Guess.");
+    const TaskEntry entry = plain_entry(plain_task("riddles"), "Guess.", AnswersBy::kDecoder);
     save_added_task(temporary.path() / "model", open, entry, main_experts_only(open.route(0)),
                     as_host(tuning.differences));
     LoadedModel loaded(temporary.path() / "model", EngineOptions());

@@ -132,7 +132,7 @@ TEST_F(AdaptTest, TunesOnAFileOfExamplesAndOnCrossfitsSamples) {
   const auto run = [&](const std::string& gym, const std::string& task) {
     return cli::run_program({"adapt", model_, "--gym", gym, "--task", task, "--steps", "1",
                              "--samples", "1", "--threads", "1", "--learning-rates", "1e-4",
-                             "--batch-sizes", "2", "--json"});
+                             "--batch-sizes", "2", "--answers-by", "decoder", "--json"});
   };
   write("mine.jsonl", lines);
   const cli::Outcome own = run((gym_ / "mine.jsonl").string(), "mine");
@@ -167,6 +167,11 @@ TEST_F(AdaptTest, RefusesWhatItCannotDo) {
   EXPECT_EQ(adapt({"--output", ""}).code, 64);
 
   EXPECT_EQ(adapt({"--start", "dense"}).code, 2);
+  const cli::Outcome head = adapt({"--answers-by", "head", "--output", tuned_});
+  EXPECT_EQ(head.code, 2);
+  EXPECT_THAT(head.err, HasSubstr("has no place for a head"));
+  EXPECT_THAT(adapt({"--answers-by", "head", "--preset", "paper"}).err,
+              HasSubstr("a head is tuned with differences of a dense start"));
   EXPECT_EQ(adapt({"--start", "best"}).code, 2);
   EXPECT_EQ(adapt({"--task", "revews"}).code, 66);
 }

@@ -48,7 +48,8 @@ TEST_F(TaskTest, AddsATaskByATable) {
   write_file_atomically(file,
                         "Message text,Label\nthank you,friendly\ngo away,hostile\n"
                         "well done,friendly\n\"no, never\",hostile\nso kind,friendly\n");
-  const Outcome outcome = add({"--examples", file.string(), "--steps", "2"});
+  const Outcome outcome =
+      add({"--examples", file.string(), "--steps", "2", "--answers-by", "decoder"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("Message_text -> Label (friendly, hostile)"));
   EXPECT_THAT(outcome.err, HasSubstr("1 of them are kept aside for trivium eval"));
@@ -83,8 +84,9 @@ TEST_F(TaskTest, AddsATaskToADenseModelAndExportsIt) {
   save_checkpoint(tiny_checkpoint(1), dense);
   const fs::path file =
       temporary_.write("tone.csv", "text,label\nthank you,a\ngo away,b\nwell done,a\nno never,b\n");
-  const Outcome added = run_program({"task", "add", "tone", "--checkpoint", dense, "--examples",
-                                     file.string(), "--steps", "5", "--threads", "1"});
+  const Outcome added =
+      run_program({"task", "add", "tone", "--checkpoint", dense, "--examples", file.string(),
+                   "--steps", "5", "--threads", "1", "--answers-by", "decoder"});
   ASSERT_EQ(added.code, 0) << added.err;
   const auto answer = [](const std::string& model) {
     const Outcome outcome =
@@ -98,6 +100,42 @@ TEST_F(TaskTest, AddsATaskToADenseModelAndExportsIt) {
                                         "--output", out_, "--storage", "float32"});
   ASSERT_EQ(exported.code, 0) << exported.err;
   EXPECT_EQ(answer(out_), answer(dense));
+}
+
+// Fixed labels are answered by a head, whatever else the line asks for.
+TEST_F(TaskTest, AddsATaskWithAHead) {
+  std::string table = "text,label\n";
+  for (int i = 0; i < 16; ++i) {
+    table += i % 2 == 0 ? "thank you,friendly\n" : "go away now,hostile\n";
+  }
+  const fs::path file = temporary_.write("tone.csv", table);
+  const Outcome added = run_program({"task", "add", "tone", "--checkpoint", model_, "--examples",
+                                     file.string(), "--steps", "10", "--threads", "1"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_THAT(added.out, HasSubstr("right on 3 of 3 examples that it had not learned from"));
+  const Outcome answered = run_program(
+      {"generate", "--checkpoint", model_, "--task", "tone", "--threads", "1", "--token-scores"},
+      "{\"input\": \"thank you\"}\n{\"input\": {\"text\": \"go away now\"}}\n"
+      "{\"input\": \"a b\", \"task\": \"sst2\"}\n");
+  ASSERT_EQ(answered.code, 0) << answered.err;
+  const std::vector<Json> lines = cli::json_lines(answered.out);
+  EXPECT_EQ(lines.at(0).at("text"), "friendly");
+  EXPECT_EQ(lines.at(1).at("text"), "hostile");
+  EXPECT_EQ(lines.at(1).at("tokens").at(0).at(0), "hostile");
+  EXPECT_EQ(lines.at(2).at("task"), "sst2");
+  const Outcome ranked =
+      run_program({"score", "--checkpoint", model_, "--task", "tone", "--threads", "1"},
+                  "{\"input\": \"thank you\"}\n");
+  EXPECT_EQ(Json::parse(ranked.out).at("best"), "friendly") << ranked.err;
+  const Outcome scored = run_program({"eval", "--checkpoint", model_, "--gym", file.string(),
+                                      "--tasks", "tone", "--threads", "1", "--json"});
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  EXPECT_EQ(Json::parse(scored.out).at("tasks").at(0).at("score"), 1);
+  const Outcome exported = run_program({"export", "--checkpoint", model_, "--task", "tone",
+                                        "--output", out_, "--storage", "float32"});
+  EXPECT_EQ(exported.code, 2);
+  EXPECT_THAT(exported.err, HasSubstr("add it with --answers-by decoder to export it"));
+  EXPECT_FALSE(fs::exists(out_));
 }
 
 TEST_F(TaskTest, CountsExpertsFrom1AndNamesAnswersThatAreTheSameIds) {
