@@ -1,5 +1,5 @@
 """check_walk.py ask ADDRESS TRIVIUM MODEL | compare FOLDER TRIVIUM MODEL | gone ADDRESS: what tools/check_walk
-asks other programs for the task "tone"."""
+asks other programs for the tasks "tone" (of a head) and "tone_text" (of the decoder)."""
 
 import json
 import subprocess
@@ -14,8 +14,8 @@ def check(condition, message):
         sys.exit(f"check_walk: {message}")
 
 
-def generated(trivium, model):
-    lines = [json.dumps({"task": "tone", "input": text}) for text in TEXTS]
+def generated(trivium, model, task):
+    lines = [json.dumps({"task": task, "input": text}) for text in TEXTS]
     reply = subprocess.run([trivium, "generate", "--checkpoint", model, "--format", "jsonl", "--num-beams", "1"],
                            input="\n".join(lines), capture_output=True, text=True, check=True)
     return [json.loads(line) for line in reply.stdout.splitlines()]
@@ -27,7 +27,7 @@ def ask(address, trivium, model):
     names = [entry.id for entry in client.models.list()]
     tone = next((name for name in names if name.endswith(":tone")), None)
     check(tone, f"tone is not among {names}")
-    for text, expected in zip(TEXTS, generated(trivium, model)):
+    for text, expected in zip(TEXTS, generated(trivium, model, "tone")):
         reply = client.completions.create(model=tone, prompt=text, extra_body={"num_beams": 1})
         check(reply.choices[0].text == expected["text"], f"{text!r}: {reply.choices[0].text!r}")
         print(f"check_walk: {text} -> {expected['text']}")
@@ -47,7 +47,7 @@ def compare(folder, trivium, model):
     import torch
     import transformers
     import ctranslate2.converters
-    answers = generated(trivium, model)
+    answers = generated(trivium, model, "tone_text")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     bart = transformers.BartForConditionalGeneration.from_pretrained(folder).eval()
     ctranslate2.converters.TransformersConverter(folder).convert(folder + "-ct2", force=True)

@@ -11,6 +11,7 @@ void add_commands(CLI::App& app, int& status) {
   add_serve_command(app, status);
   add_eval_command(app, status);
   add_routes_command(app);
+  add_curves_command(app);
   add_task_command(app);
   add_export_command(app);
   add_verify_command(app);

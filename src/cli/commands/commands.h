@@ -21,6 +21,7 @@ void add_serve_command(CLI::App& app, int& status);
 void add_eval_command(CLI::App& app, int& status);
 void add_routes_command(CLI::App& app);
 void add_routes_gates(CLI::App& routes);
+void add_curves_command(CLI::App& app);
 void add_task_command(CLI::App& app);
 void add_task_finder_command(CLI::App& task);
 void add_export_command(CLI::App& app);

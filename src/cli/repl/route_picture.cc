@@ -259,19 +259,24 @@ std::string route_legend(const TaskRoute& route, const TerminalStyle& style) {
     soft = soft || *std::max_element(weights.begin(), weights.end()) < 1 - kNoWeight;
   }
   std::string text = "prompt " + std::string(signs.separator) + " encoder " + signs.separator +
-                     " decoder " + signs.separator + " answer; in each layer the task takes " +
-                     signs.full + " and leaves " + signs.none;
+                     (route.head ? " head " : " decoder ") + signs.separator +
+                     " answer; in each layer the task takes " + signs.full + " and leaves " +
+                     signs.none;
   if (soft) {
     text += std::string("; with ") + signs.much + ", " + signs.some + " and " + signs.little +
             " it takes a share of several";
   }
   if (ordinary) text += std::string("; ") + signs.ordinary + " is a layer without a choice";
+  if (route.head) text += "; the decoder has no part in the answer";
   return wrap(text + '.', style) + '\n';
 }
 
 std::string route_in_words(const TaskRoute& route, const TerminalStyle& style) {
-  return wrap(stack_in_words("encoder", route.encoder), style, 2) + '\n' +
-         wrap(stack_in_words("decoder", route.decoder), style, 2) + '\n';
+  const std::string last =
+      route.head ? "head: answers by the text's sentence vector; the decoder has no part."
+                 : stack_in_words("decoder", route.decoder);
+  return wrap(stack_in_words("encoder", route.encoder), style, 2) + '\n' + wrap(last, style, 2) +
+         '\n';
 }
 
 std::string route_comparison(const std::string& name_a, const TaskRoute& a,

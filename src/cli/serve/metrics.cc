@@ -23,7 +23,8 @@ void Metrics::count_route(const std::string& task, const TaskRoute& route) {
   ++tasks_[task];
   for (const LayerPlace& place : places_of(route)) {
     const std::vector<float>& weights = weights_at(route, place);
-    if (weights.size() == 1) continue;
+    const bool is_taken = !place.in_decoder || !route.head;
+    if (weights.size() == 1 || !is_taken) continue;
     ++experts_[{name_of(place), TaskRoute::main_expert(weights) + 1}];
   }
 }

@@ -39,13 +39,14 @@ int run_train(const TrainFlags& flags) {
   std::optional<FileLock> lock;
   if (!flags.dry_run && processes.is_first()) lock.emplace(settings.run.output);
   settings.prompts = cli::prompts_folder(settings.prompts).string();
-  Gym(settings.gym).chosen_tasks(settings.part, settings.tasks);  // unknown: before any work
+  const Gym gym(settings.gym);
+  gym.chosen_tasks(settings.part, settings.tasks);  // unknown: before any work
   const torch::Device device = parse_device(flags.device);
   refuse_device(processes, device);
   if (settings.optimiser.threads > 0)
     at::set_num_threads(static_cast<int>(settings.optimiser.threads));
   const Checkpoint start = load_checkpoint(settings.init);
-  const TaskMixture mixture = load_task_mixture(settings, start);
+  const TaskMixture mixture = load_task_mixture(gym, settings, start);
   if (flags.dry_run) {
     cli::write_output(plan_training(start, mixture, settings, {device}).dump(2) + "\n");
     return 0;

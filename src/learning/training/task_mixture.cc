@@ -1,19 +1,19 @@
 #include "learning/training/task_mixture.h"
 
 #include "core/base/logging.h"
-#include "core/data/gym.h"
 #include "core/data/prompt_template.h"
 #include "learning/training/multi_task_stream.h"
 
 namespace trivium::learning {
 
-TaskMixture load_task_mixture(const TrainSettings& settings, const Checkpoint& start) {
+TaskMixture load_task_mixture(const Gym& gym, const TrainSettings& settings,
+                              const Checkpoint& start) {
   return load_task_mixture(
-      settings, example_encoder(start, settings.max_source_length, settings.max_target_length));
+      gym, settings, example_encoder(start, settings.max_source_length, settings.max_target_length));
 }
 
-TaskMixture load_task_mixture(const TrainSettings& settings, const ExampleEncoder& encoder) {
-  const Gym gym(settings.gym);
+TaskMixture load_task_mixture(const Gym& gym, const TrainSettings& settings,
+                              const ExampleEncoder& encoder) {
   const PromptLibrary prompts(settings.prompts);
   TaskMixture mixture;
   mixture.tasks = gym.chosen_tasks(settings.part, settings.tasks);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/data/gym.h"
 #include "core/data/task_catalog.h"
 #include "core/data/task_finder.h"
 #include "core/evaluation/evaluator.h"
@@ -26,8 +27,10 @@ struct TaskMixture {
 
 // Reads the gym's tasks that the settings name, renders their train splits with the prompts folder
 // and encodes them. Error as Gym's and PromptLibrary's.
-TaskMixture load_task_mixture(const TrainSettings& settings, const ExampleEncoder& encoder);
+TaskMixture load_task_mixture(const Gym& gym, const TrainSettings& settings,
+                              const ExampleEncoder& encoder);
 // For the model of `start`.
-TaskMixture load_task_mixture(const TrainSettings& settings, const Checkpoint& start);
+TaskMixture load_task_mixture(const Gym& gym, const TrainSettings& settings,
+                              const Checkpoint& start);
 
 }  // namespace trivium::learning

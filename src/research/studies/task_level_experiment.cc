@@ -107,8 +107,8 @@ void TaskLevelExperiment::read_tasks() {
   if (!mixture_.tasks.empty()) return;
   const learning::TrainSettings first =
       training_settings(methods_.front(), settings_.seeds.front());
-  mixture_ = learning::load_task_mixture(first, start_);
   const Gym gym(settings_.gym);
+  mixture_ = learning::load_task_mixture(gym, first, start_);
   const PromptLibrary prompts(settings_.prompts);
   for (const std::string& task : mixture_.tasks) {
     seen_tests_.push_back(load_evaluation_task(gym, mixture_.catalog, prompts, task, Split::kTest,

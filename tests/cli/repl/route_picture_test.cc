@@ -103,6 +103,12 @@ TEST(RoutePictureTest, LegendNamesOnlyTheSignsThatOccur) {
   EXPECT_EQ(
       route_legend({{{1, 0}}, {{0, 1}}}, style(200)),
       "prompt → encoder → decoder → answer; in each layer the task takes ███ and leaves ·.\n");
+  TaskRoute with_head{{{1, 0}}, {{0, 1}}};
+  with_head.head = std::make_shared<const LabelHead>();
+  EXPECT_EQ(route_legend(with_head, style(200)),
+            "prompt → encoder → head → answer; in each layer the task takes ███ and leaves ·; the "
+            "decoder has no part in the answer.\n");
+  EXPECT_THAT(route_in_words(with_head, style(200)), HasSubstr("\nhead: answers by the text's"));
   const std::string all = route_legend(example(), style(40, false));
   EXPECT_THAT(all, HasSubstr("%%%"));
   EXPECT_THAT(all, HasSubstr("| is a layer"));

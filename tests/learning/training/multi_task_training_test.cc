@@ -30,7 +30,7 @@ class TwoStageTraining : public ::testing::Test {
     settings_.second_stage.steps = 3;
     settings_.run.save_every = 2;
     settings_.run.eval_every = 2;
-    mixture_ = load_task_mixture(settings_, dense_);
+    mixture_ = load_task_mixture(Gym(settings_.gym), settings_, dense_);
   }
 
   fs::path output(const std::string& name) {
