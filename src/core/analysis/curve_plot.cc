@@ -157,7 +157,7 @@ RunCurves read_curves(const std::filesystem::path& file, const std::string& name
     auto curve = std::find_if(run.curves.begin(), run.curves.end(),
                               [&](const Curve& known) { return known.name == cells[1]; });
     if (curve == run.curves.end()) curve = run.curves.insert(curve, {cells[1], {}});
-    if (std::isfinite(*step) && std::isfinite(*value)) curve->points.push_back({*step, *value});
+    if (std::isfinite(*step) && std::isfinite(*value)) curve->points.emplace_back(*step, *value);
   }
   return run;
 }
@@ -180,8 +180,9 @@ std::string curves_svg(const std::vector<RunCurves>& runs, const std::vector<std
     body += text_at(kFrameLeft + 32, y, "faint", "start", runs[i].name);
   }
   for (size_t i = 0; i < names.size(); ++i) {
-    body += Panel(runs, names[i], static_cast<double>(i % kPanelColumns) * kPanelWidth,
-                  legend + static_cast<double>(i / kPanelColumns) * kPanelHeight)
+    const size_t row = i / kPanelColumns, column = i % kPanelColumns;
+    body += Panel(runs, names[i], static_cast<double>(column) * kPanelWidth,
+                  legend + static_cast<double>(row) * kPanelHeight)
                 .draw();
   }
   const double width = kPanelWidth * static_cast<double>(std::min(kPanelColumns, names.size()));

@@ -41,7 +41,8 @@ std::unique_ptr<StepDecoder> Engine::start_empty(const std::vector<const TaskRou
 std::vector<std::vector<float>> Engine::mean_states(
     const std::vector<std::vector<int32_t>>& /*sources*/,
     const std::vector<const TaskRoute*>& /*routes*/) {
-  throw Error(ExitCode::kUnavailable, "this engine gives no sentence vectors; use --device cpu");
+  throw Error(ExitCode::kUnavailable,
+              "this engine gives no sentence vectors; use --device cpu and --engine fast");
 }
 
 void Engine::log_gates(GateLog* /*log*/) {

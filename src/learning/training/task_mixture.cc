@@ -9,7 +9,8 @@ namespace trivium::learning {
 TaskMixture load_task_mixture(const Gym& gym, const TrainSettings& settings,
                               const Checkpoint& start) {
   return load_task_mixture(
-      gym, settings, example_encoder(start, settings.max_source_length, settings.max_target_length));
+      gym, settings,
+      example_encoder(start, settings.max_source_length, settings.max_target_length));
 }
 
 TaskMixture load_task_mixture(const Gym& gym, const TrainSettings& settings,
