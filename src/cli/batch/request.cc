@@ -36,7 +36,9 @@ void parse_json_line(const std::string& text, Request& request) {
   if (!line.is_object()) throw Error(ExitCode::kBadData, where + ": not a JSON object");
   if (line.contains("id")) request.id = line.at("id");
   request.task = json_get_or<std::string>(line, "task", where, "");
-  request.prefix = json_get_or<std::string>(line, "prefix", where, "");
+  if (line.contains("prefix") && !line.at("prefix").is_null()) {
+    request.prefix = json_get<std::string>(line, "prefix", where);
+  }
   request.options = json_get_or<std::vector<std::string>>(line, "options", where, {});
   if (request.options.empty() && line.contains("options") && !line.at("options").is_null()) {
     throw Error(ExitCode::kBadData,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <istream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,15 +28,15 @@ const EnumNames<InputFormat>& input_format_names();  // "auto", "jsonl", "text",
 
 // One input line. Where `error` is set, the rest may be missing.
 struct Request {
-  int64_t line = 0;    // counted from 1
-  Json id;             // the line's own, repeated in the result; null where it has none
-  std::string task;    // "" where it names none
-  Json input;          // a string, or an object of fields
-  std::string prefix;  // what the answer begins with
-  std::vector<std::string> options;  // "options", or TSV's answers; empty where it has none
-  bool truncated = false;            // the input was longer than kMaxText and was cut
-  bool is_empty = false;             // nothing to answer
-  std::string error;                 // what is wrong; "" for a good line
+  int64_t line = 0;  // counted from 1
+  Json id;           // the line's own, repeated in the result; null where it has none
+  std::string task;  // "" where it names none
+  Json input;        // a string, or an object of fields
+  std::optional<std::string> prefix;  // what the answer begins with, where the line says
+  std::vector<std::string> options;   // "options", or TSV's answers; empty where it has none
+  bool truncated = false;             // the input was longer than kMaxText and was cut
+  bool is_empty = false;              // nothing to answer
+  std::string error;                  // what is wrong; "" for a good line
 };
 
 // Lines of JSON, {"input": TEXT or {"FIELD": TEXT...}, "task"?, "id"?, "options"?, "prefix"?}, of

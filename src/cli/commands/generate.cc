@@ -66,7 +66,7 @@ Json result_of(const BatchItem& item, const Answer& answer, const GenerateFlags&
 Prompt prompt_of(const BatchItem& item, const GenerateFlags& flags, LoadedModel& model,
                  const SearchOptions& search) {
   Prompt prompt = item.resolved.prompt;
-  prompt.prefix = item.request.prefix.empty() ? flags.prefix : item.request.prefix;
+  prompt.prefix = item.request.prefix.value_or(flags.prefix);
   const auto tokens =
       static_cast<int64_t>(model.generator().search_of(prompt, search).prefix.size());
   if (tokens + 1 >= search.max_length) {

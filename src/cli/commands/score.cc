@@ -58,14 +58,21 @@ bool all_fit(const TextGenerator& generator, const std::vector<std::string>& opt
 }
 
 // What keeps a line from being scored; "" for a good one.
-std::string problem_of(const std::vector<std::string>& options) {
+std::string problem_of(const BatchItem& item) {
+  const std::vector<std::string>& options = options_of(item);
   if (options.empty()) return "no \"options\", and the task has none of its own";
-  return options.size() > kMaxOptions ? "more than 1000 options" : "";
+  if (options.size() > kMaxOptions) return "more than 1000 options";
+  try {
+    check_options(item.resolved.prompt, options);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 // The tokens of all options of a line, which are decoded side by side.
 int64_t tokens_of(LoadedModel& model, const BatchItem& item) {
-  const std::string problem = problem_of(options_of(item));
+  const std::string problem = problem_of(item);
   if (!problem.empty()) throw Error(ExitCode::kBadData, problem);
   size_t tokens = 0;
   for (const std::string& option : options_of(item)) {
@@ -79,7 +86,7 @@ void score_items(LoadedModel& model, const std::vector<BatchItem*>& items, OnLon
   std::vector<Prompt> prompts;
   std::vector<std::vector<std::string>> options;
   for (BatchItem* item : items) {
-    item->request.error = problem_of(options_of(*item));
+    item->request.error = problem_of(*item);
     if (!item->request.error.empty()) continue;
     if (on_long != OnLong::kTruncate && !all_fit(model.generator(), options_of(*item))) {
       refuse_long(*item, on_long, "an option");

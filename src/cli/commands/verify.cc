@@ -8,6 +8,7 @@
 #include "cli/program/json_flag.h"
 #include "cli/program/model_flags.h"
 #include "core/base/json.h"
+#include "core/checkpoint/added_task.h"
 #include "core/checkpoint/checkpoint_folder.h"
 
 namespace trivium::cli {
@@ -29,7 +30,10 @@ void add_verify_command(CLI::App& app) {
   command->footer("Example:\n  trivium verify --checkpoint checkpoints/trivium-small");
   command->callback([flags] {
     const std::filesystem::path checked = checkpoint_folder(flags->checkpoint);
-    const size_t files = verify_every_byte(checked);
+    size_t files = verify_every_byte(checked);
+    for (const std::string& task : added_task_names(checked)) {
+      files += verify_every_byte(checked / kAddedTasksFolder / task);
+    }
     if (flags->json) {
       return write_output(to_json_line({{"checkpoint", checked.string()}, {"files", files}}) +
                           "\n");

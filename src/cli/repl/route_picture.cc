@@ -214,11 +214,11 @@ std::vector<LayerPlace> differing_layers(const TaskRoute& a, const TaskRoute& b)
   std::vector<LayerPlace> places;
   for (const LayerPlace& place : places_of(a)) {
     const std::vector<float>&of_a = weights_at(a, place), &of_b = weights_at(b, place);
-    const int64_t expert = TaskRoute::main_expert(of_a);
-    // The last expert of two tasks that have experts of their own is another one.
-    const bool own =
-        a.own && b.own && a.own != b.own && of_a.size() > 1 && expert + 1 == std::ssize(of_a);
-    if (own || expert != TaskRoute::main_expert(of_b)) places.push_back(place);
+    // The own experts of two tasks bear the same number.
+    const bool own = takes_own(a, place) && takes_own(b, place) && a.own != b.own;
+    if (own || TaskRoute::main_expert(of_a) != TaskRoute::main_expert(of_b)) {
+      places.push_back(place);
+    }
   }
   return places;
 }
@@ -291,7 +291,9 @@ std::string route_comparison(const std::string& name_a, const TaskRoute& a,
             draw_route(b, experts, panel, style) + draw_marks("differ", different, panel, style);
   }
   size_t pools = 0;
-  for (const LayerPlace& place : places_of(a)) pools += weights_at(a, place).size() > 1;
+  for (const LayerPlace& place : places_of(a)) {
+    pools += weights_at(a, place).size() > 1 || weights_at(b, place).size() > 1;
+  }
   const std::string summary =
       different.empty()
           ? "They take the same expert in all " + std::to_string(pools) + " layers with a choice."

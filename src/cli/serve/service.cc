@@ -163,6 +163,7 @@ Json Service::score(const std::string& body, const StillWanted& wanted) {
   const std::vector<std::string> options = given.value_or(resolved.options);
   if (options.empty()) throw bad_request("no \"options\", and the task has none of its own");
   if (options.size() > kMostOptions) throw bad_request("more than 1000 \"options\"");
+  check_options(resolved.prompt, options);
   OptionScores all;
   run_in_parts(options.size(), kOptionsAtOnce, wanted,
                [&](TextGenerator& generator, size_t begin, size_t end) {

@@ -54,7 +54,8 @@ struct Range {
     low -= room;
     high += room;
   }
-  double share(double value) const { return (value - low) / (high - low); }
+  // Halves, since the difference of two numbers may be infinite.
+  double share(double value) const { return (value / 2 - low / 2) / (high / 2 - low / 2); }
 };
 
 const Curve* find_curve(const RunCurves& run, const std::string& name) {
@@ -159,6 +160,9 @@ RunCurves read_curves(const std::filesystem::path& file, const std::string& name
     if (curve == run.curves.end()) curve = run.curves.insert(curve, {cells[1], {}});
     if (std::isfinite(*step) && std::isfinite(*value)) curve->points.emplace_back(*step, *value);
   }
+  if (names_of({run}).empty()) {
+    throw Error(ExitCode::kBadData, file.string() + " has no curve to draw yet");
+  }
   return run;
 }
 
@@ -170,7 +174,6 @@ std::string curves_svg(const std::vector<RunCurves>& runs, const std::vector<std
     }
   }
   const std::vector<std::string>& names = only.empty() ? known : only;
-  if (names.empty()) throw Error(ExitCode::kUsage, "there is no curve to draw");
   const double legend = runs.size() > 1 ? kLegendRow * static_cast<double>(runs.size()) + 6 : 0;
   std::string body;
   for (size_t i = 0; runs.size() > 1 && i < runs.size(); ++i) {

@@ -21,11 +21,11 @@ struct RunCurves {
 
 // Reads metrics.csv (docs/training.md): lines "step,curve,value" below a header. What is no finite
 // number is left out. Error kMissingInput where the file cannot be read, kBadData with its line for
-// one of another form.
+// one of another form, and for one without a curve.
 RunCurves read_curves(const std::filesystem::path& file, const std::string& name);
 
 // A panel a curve, with a line for each run that has it: whole SVG, light and dark. `only`: these
-// curves, in this order; empty: all. Error kUsage for one that no run has, and for no curve at all.
+// curves, in this order; empty: all. Error kUsage for one that no run has.
 std::string curves_svg(const std::vector<RunCurves>& runs, const std::vector<std::string>& only);
 
 }  // namespace trivium

@@ -205,7 +205,12 @@ AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   }
   task.route.gates = task.likely.gates = gates;
   task.base = task.route;
-  if (!manifest.tensors.contains(kWeightsFile)) return task;
+  if (!manifest.tensors.contains(kWeightsFile)) {
+    if (read_json_file(folder / kAddedFile, ExitCode::kBadModel).contains(kHeadParts)) {
+      refuse(folder / kManifestFile, "the task has a head, but there are no weights of it");
+    }
+    return task;
+  }
   const auto own = std::make_shared<OwnTensors>();
   own->base = base.files;
   own->differences = std::make_shared<TensorFiles>(folder, manifest.tensors);
@@ -213,13 +218,19 @@ AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   own->where = folder.string();
   task.route.head = task.likely.head = task.base.head =
       read_head(folder, base, task.entry, *own->differences);
-  for (const LayerPlace& place : check_differences(*own, folder / kWeightsFile)) {
+  const std::vector<LayerPlace> layers = check_differences(*own, folder / kWeightsFile);
+  for (const LayerPlace& place : layers) {
     take_own(weights_at(task.route, place));
     weights_at(task.likely, place).push_back(0);
   }
   if (task.route == task.base) return task;  // a head alone
-  task.route.own = std::make_shared<const OwnExperts>(
-      OwnExperts{[own](const std::string& name) { return own->read(name); }});
+  OwnExperts experts{[own](const std::string& name) { return own->read(name); },
+                     std::vector<bool>(task.route.encoder.size()),
+                     std::vector<bool>(task.route.decoder.size())};
+  for (const LayerPlace& place : layers) {
+    (place.in_decoder ? experts.decoder : experts.encoder)[place.layer] = true;
+  }
+  task.route.own = std::make_shared<const OwnExperts>(std::move(experts));
   task.likely.own = task.route.own;
   return task;
 }
@@ -281,9 +292,13 @@ void save_added_task(const fs::path& checkpoint, const OpenCheckpoint& base, con
   });
 }
 
+std::vector<std::string> added_task_names(const fs::path& checkpoint) {
+  return names_in(checkpoint / kAddedTasksFolder);
+}
+
 void remove_added_task(const fs::path& checkpoint, const std::string& name) {
   const fs::path folder = folder_of(checkpoint, name);
-  const std::vector<std::string> names = names_in(folder.parent_path());
+  const std::vector<std::string> names = added_task_names(checkpoint);
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     throw Error(ExitCode::kMissingInput,
                 "no task " + quoted_name(name) + " was added to " + checkpoint.string() +

@@ -54,6 +54,9 @@ void save_added_task(const std::filesystem::path& checkpoint, const OpenCheckpoi
                      const TaskEntry& entry, const TaskRoute& route,
                      const std::map<std::string, HostTensor>& differences);
 
+// The names of the tasks that were added, whether or not they can be used; sorted.
+std::vector<std::string> added_task_names(const std::filesystem::path& checkpoint);
+
 // Takes a task away. Error kMissingInput, which lists those that there are, where it was not added.
 void remove_added_task(const std::filesystem::path& checkpoint, const std::string& name);
 

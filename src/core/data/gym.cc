@@ -73,6 +73,13 @@ void hold_out(Task& task) {
   task.records[Split::kTrain] = std::move(kept);
 }
 
+// A table or JSONL file; hidden ones are a file manager's.
+bool is_example_file(const fs::directory_entry& entry) {
+  const std::string ending = to_lower_ascii(entry.path().extension().string());
+  return (ending == ".csv" || ending == ".tsv" || ending == ".jsonl") &&
+         !entry.path().filename().string().starts_with('.') && entry.is_regular_file();
+}
+
 }  // namespace
 
 const EnumNames<Split>& scored_split_names() {
@@ -161,9 +168,7 @@ void Gym::add_file(const fs::path& path) {
 void Gym::add_files(const fs::path& folder) {
   std::set<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string ending = to_lower_ascii(entry.path().extension().string());
-    const bool has_examples = ending == ".csv" || ending == ".tsv" || ending == ".jsonl";
-    if (has_examples && entry.is_regular_file()) files.insert(entry.path());
+    if (is_example_file(entry)) files.insert(entry.path());
   }
   for (const fs::path& file : files) add_file(file);
 }

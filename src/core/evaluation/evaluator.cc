@@ -268,7 +268,9 @@ std::vector<Evaluator::Predicted> Evaluator::write(const std::vector<Prompt>& pr
   for (size_t i = 0; i < answers.size(); ++i) {
     const Example& example = *examples[i];
     std::vector<std::string> meant;
-    if (!example.options.empty()) {
+    if (prompts[i].route.head) {
+      meant = {answers[i].text};  // a label, word for word
+    } else if (!example.options.empty()) {
       if (options == nullptr || *options != example.options) {
         options = &example.options;
         texts.emplace(generator_.tokenizer(), *options, answer_ids());
@@ -313,7 +315,10 @@ TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route
   }
   TaskScore result = score_answers(task, std::move(answers), resamples_);
   result.too_long = task.examples.size() - chosen.size();
-  result.indistinguishable = indistinguishable_options(task, generator_.tokenizer(), answer_ids());
+  if (!route.head) {  // which knows its labels by their numbers
+    result.indistinguishable =
+        indistinguishable_options(task, generator_.tokenizer(), answer_ids());
+  }
   for (const Predicted& one : predicted) result.truncated += one.truncated;
   return result;
 }

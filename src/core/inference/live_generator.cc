@@ -186,10 +186,10 @@ void LiveGenerator::decode(const std::vector<std::shared_ptr<Question>>& taken) 
   try {
     if (!decoder_) begin_batch();
     for (const auto& question : taken) {
-      if (!answers_by_label(question->prompt)) in_batch_.emplace(next_source_++, question);
+      if (!question->prompt.route.head) in_batch_.emplace(next_source_++, question);
     }
     for (const auto& question : taken) {
-      if (answers_by_label(question->prompt)) {
+      if (question->prompt.route.head) {
         answer_at_once(*question);
       } else {
         start(question);

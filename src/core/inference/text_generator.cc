@@ -72,11 +72,10 @@ struct ByHead {
   std::vector<Prompt> others;             // the written ones, where any is labelled
 };
 
-ByHead by_head(const std::vector<Prompt>& prompts,
-               const std::function<bool(size_t prompt)>& is_labelled) {
+ByHead by_head(const std::vector<Prompt>& prompts) {
   ByHead parts;
   for (size_t i = 0; i < prompts.size(); ++i) {
-    (is_labelled(i) ? parts.labelled : parts.written).push_back(i);
+    (prompts[i].route.head ? parts.labelled : parts.written).push_back(i);
   }
   if (parts.labelled.empty()) return parts;
   for (const size_t i : parts.written) parts.others.push_back(prompts[i]);
@@ -89,9 +88,15 @@ std::optional<size_t> label_number(const LabelHead& head, const std::string& opt
   return static_cast<size_t>(place - head.labels.begin());
 }
 
-bool are_labels(const LabelHead& head, const std::vector<std::string>& options) {
-  return std::all_of(options.begin(), options.end(),
-                     [&](const std::string& option) { return label_number(head, option); });
+// The first few, quoted.
+std::string labels_in_words(const LabelHead& head) {
+  constexpr size_t kMostNamed = 10;
+  std::string text;
+  for (size_t i = 0; i < std::min(head.labels.size(), kMostNamed); ++i) {
+    text += (i == 0 ? "\"" : ", \"") + head.labels[i] + "\"";
+  }
+  const size_t more = head.labels.size() - std::min(head.labels.size(), kMostNamed);
+  return more == 0 ? text : text + " and " + std::to_string(more) + " more";
 }
 
 BeamEnd beam_end_of(EarlyStopping stopping) {
@@ -125,11 +130,15 @@ const EnumNames<OnLong>& on_long_names() {
   return names;
 }
 
-bool answers_by_label(const Prompt& prompt) {
+void check_options(const Prompt& prompt, const std::vector<std::string>& options) {
   const LabelHead* head = prompt.route.head.get();
-  return head != nullptr &&
-         std::any_of(head->labels.begin(), head->labels.end(),
-                     [&](const std::string& label) { return label.starts_with(prompt.prefix); });
+  if (head == nullptr) return;
+  for (const std::string& option : options) {
+    if (label_number(*head, option)) continue;
+    throw Error(ExitCode::kBadData, "\"" + option +
+                                        "\" is no answer of this task, whose head knows " +
+                                        labels_in_words(*head) + " alone");
+  }
 }
 
 TextGenerator::TextGenerator(std::shared_ptr<Engine> engine,
@@ -230,9 +239,24 @@ void TextGenerator::for_each_batch(const std::vector<Prompt>& prompts,
 SearchOptions TextGenerator::search_of(const Prompt& prompt, const SearchOptions& search) const {
   SearchOptions own = search;
   if (prompt.prefix.empty()) return own;
+  if (const LabelHead* head = prompt.route.head.get()) {
+    const bool any =
+        std::any_of(head->labels.begin(), head->labels.end(),
+                    [&](const std::string& label) { return label.starts_with(prompt.prefix); });
+    if (any) return own;
+    throw Error(ExitCode::kBadData, "no answer of this task begins with \"" + prompt.prefix +
+                                        "\": its head knows " + labels_in_words(*head));
+  }
   own.prefix = tokenizer_->encode_target(prompt.prefix, std::numeric_limits<size_t>::max(),
                                          config().decoder_start_token_id);
   own.prefix.pop_back();  // the end token
+  const SpecialTokens& special = tokenizer_->special();
+  const bool writes = std::any_of(own.prefix.begin(), own.prefix.end(),
+                                  [&](int32_t id) { return id != special.bos; });
+  if (!writes || std::find(own.prefix.begin(), own.prefix.end(), special.unk) != own.prefix.end()) {
+    throw Error(ExitCode::kBadData,
+                "the model has no tokens to write the prefix \"" + prompt.prefix + "\" with");
+  }
   return own;
 }
 
@@ -274,6 +298,7 @@ Answer TextGenerator::label_answer(const Prompt& prompt, const Labelled& labelle
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i].starts_with(prompt.prefix)) order.push_back(i);
   }
+  check(!order.empty(), "a label begins with the prefix");
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return labelled.log_probabilities[a] > labelled.log_probabilities[b];
   });
@@ -321,8 +346,8 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
     answers[prompt] = std::move(answer);
     if (on_answer) on_answer(prompt, answers[prompt]);
   };
-  const ByHead parts =
-      by_head(prompts, [&](size_t prompt) { return answers_by_label(prompts[prompt]); });
+  const ByHead parts = by_head(prompts);
+  for (const size_t i : parts.labelled) search_of(prompts[i], options);
   label(prompts, parts.labelled, [&](size_t prompt, const Labelled& labelled) {
     take(prompt, label_answer(prompts[prompt], labelled, options.n_best));
   });
@@ -354,7 +379,7 @@ std::vector<Answer> TextGenerator::generate(const std::vector<Prompt>& prompts,
 Answer TextGenerator::stream(const Prompt& prompt, const SearchOptions& options,
                              const std::function<bool(const std::string& text)>& on_text) {
   check(options.num_beams == 1, "beam search has nothing to stream");
-  if (answers_by_label(prompt)) {
+  if (prompt.route.head) {
     Answer answer = generate({prompt}, options).at(0);
     if (answer.source_tokens > 0) on_text(answer.text);
     return answer;
@@ -379,10 +404,8 @@ std::vector<OptionScores> TextGenerator::score(const std::vector<Prompt>& prompt
                                                const ScoresCallback& on_scores) {
   check(prompts.size() == options.size(), "one list of options a prompt");
   std::vector<OptionScores> scores(prompts.size());
-  const ByHead parts = by_head(prompts, [&](size_t prompt) {
-    const LabelHead* head = prompts[prompt].route.head.get();
-    return head != nullptr && are_labels(*head, options[prompt]);
-  });
+  for (size_t i = 0; i < prompts.size(); ++i) check_options(prompts[i], options[i]);
+  const ByHead parts = by_head(prompts);
   label(prompts, parts.labelled, [&](size_t prompt, const Labelled& labelled) {
     const LabelHead& head = *prompts[prompt].route.head;
     for (const std::string& option : options[prompt]) {

@@ -63,9 +63,9 @@ enum class OnLong {
 };
 const EnumNames<OnLong>& on_long_names();  // "truncate", "mark", "error"
 
-// Whether the head of the prompt's route answers it: where that has one, unless no label begins
-// with the prompt's prefix.
-bool answers_by_label(const Prompt& prompt);
+// Error kBadData, which lists the labels, where a head answers the prompt and one of the options is
+// none of them: the decoder, which could rank any, never learned the task.
+void check_options(const Prompt& prompt, const std::vector<std::string>& options);
 
 // How likely each option is as a prompt's answer.
 struct OptionScores {
@@ -92,8 +92,9 @@ class TextGenerator {
   // One answer a prompt, in the prompts' order; after a stop, nothing (source_tokens is 0) for
   // those left over. Rows of a batch may take different routes. Where the engine batches
   // continuously, a waiting prompt takes the place of each that ends, prompts of one route one
-  // after the other, the longest first. A head's answer is its likeliest label, however the search
-  // says to search, in one token of that label's log-probability.
+  // after the other, the longest first. A head's answer is its likeliest label (of those that begin
+  // with the prefix), however the search says to search, in one token of that label's
+  // log-probability. Errors as search_of.
   std::vector<Answer> generate(const std::vector<Prompt>& prompts, const SearchOptions& search,
                                const AnswerCallback& on_answer = nullptr);
 
@@ -103,7 +104,7 @@ class TextGenerator {
                 const std::function<bool(const std::string& text)>& on_text);
 
   // Rank scoring: each option after its prompt; after a stop, no likelihoods for the prompts left
-  // over. Where a route has a head, and all options are its labels, by that.
+  // over. Where a route has a head, by that. Error as check_options.
   std::vector<OptionScores> score(const std::vector<Prompt>& prompts,
                                   const std::vector<std::vector<std::string>>& options,
                                   const ScoresCallback& on_scores = nullptr);
@@ -118,7 +119,8 @@ class TextGenerator {
     bool truncated = false;
   };
   Encoded encode(const std::string& text) const;
-  // `search` with the prompt's prefix.
+  // `search` with the prompt's prefix. Error kBadData where the tokenizer cannot write it, or where
+  // a head answers and no label begins so.
   SearchOptions search_of(const Prompt& prompt, const SearchOptions& search) const;
   Answer make_answer(const Hypothesis& hypothesis, const Encoded& source) const;
 

@@ -24,6 +24,9 @@ std::string name_of(const LayerPlace& place);
 std::vector<float>& weights_at(TaskRoute& route, const LayerPlace& place);
 const std::vector<float>& weights_at(const TaskRoute& route, const LayerPlace& place);
 
+// Whether the task takes an expert of its own there.
+bool takes_own(const TaskRoute& route, const LayerPlace& place);
+
 // Every layer, the encoder's first.
 std::vector<LayerPlace> places_of(const TaskRoute& route);
 

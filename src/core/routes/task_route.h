@@ -17,6 +17,7 @@ namespace trivium {
 // ("decoder.layers.1.fc1.weight"); several threads may call it at once.
 struct OwnExperts {
   TensorReader read;
+  std::vector<bool> encoder = {}, decoder = {};  // whether a layer has one
 };
 
 // Weights over the experts of each layer; an ordinary layer has one weight, 1. Each layer's weights

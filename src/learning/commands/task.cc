@@ -1,4 +1,5 @@
 // trivium task vector, add: vectors of tasks, and new tasks.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -108,7 +109,7 @@ void run_vector(VectorFlags flags) {
 
 struct AddFlags {
   std::string name, checkpoint, examples, description;
-  int64_t max_source_length = 128, max_target_length = 64;
+  int64_t max_source_length = 512, max_target_length = 64;
   OwnExpertSettings experts;
   std::optional<AnswersBy> answers;
   int threads = 0;
@@ -132,6 +133,7 @@ struct NewExamples {
   std::vector<std::string> texts;
   std::vector<EncodedExample> encoded;
   std::vector<std::vector<std::string>> indistinguishable;  // of their answers
+  int64_t cut = 0;                                          // of more tokens than are learned from
 };
 
 NewExamples encode_examples(const AddFlags& flags, const Task& task, const TaskEntry& entry,
@@ -147,6 +149,10 @@ NewExamples encode_examples(const AddFlags& flags, const Task& task, const TaskE
       result.texts.push_back(example.input);
       answers.insert(example.targets.at(0));
       result.encoded.push_back(encoder.encode(example, 0));
+      bool cut = false;
+      checkpoint.tokenizer->encode_with_special(example.input,
+                                                static_cast<size_t>(flags.max_source_length), &cut);
+      result.cut += cut;
     }
   }
   if (result.texts.empty()) {
@@ -249,7 +255,7 @@ AnswersBy answers_of(const AddFlags& flags, const Task& task, const Checkpoint& 
   return AnswersBy::kHead;
 }
 
-void run_add(const AddFlags& flags) {
+void run_add(AddFlags flags) {
   check_flags(flags);
   set_threads(flags.threads);
   Task task = plain_task(flags.name);
@@ -268,11 +274,21 @@ void run_add(const AddFlags& flags) {
   const OpenCheckpoint open = open_checkpoint(folder);
   refuse_known_task(folder, open, flags.name);
   const Checkpoint checkpoint = load_checkpoint(folder);
+  flags.max_source_length =
+      std::min(flags.max_source_length, checkpoint.config().max_position_embeddings);
   const AnswersBy answers = answers_of(flags, task, checkpoint);
   const TaskEntry entry = plain_entry(task, flags.description, answers);
   NewExamples examples;
   if (!flags.examples.empty()) examples = encode_examples(flags, task, entry, checkpoint);
-  warn_of_indistinguishable(flags.name, examples.indistinguishable);
+  if (answers == AnswersBy::kDecoder) {
+    warn_of_indistinguishable(flags.name, examples.indistinguishable);
+  }
+  if (examples.cut > 0) {
+    spdlog::warn(
+        "{} of {} examples have more than {} tokens, and are learned from in part; "
+        "--max-input says how many",
+        examples.cut, examples.texts.size(), flags.max_source_length);
+  }
   std::vector<std::string> texts = examples.texts;
   if (!flags.description.empty()) texts.push_back(flags.description);
   TaskMix shares;
@@ -357,6 +373,9 @@ void add_add(CLI::App& task) {
       ->capture_default_str();
   command->add_option("--rank", flags->experts.rank, "of the differences of matrices (LoRA)")
       ->check(CLI::Range(int64_t{1}, int64_t{4096}))
+      ->capture_default_str();
+  command->add_option("--max-input", flags->max_source_length, "tokens of an example's input")
+      ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
   command->add_option("--seed", optimiser.seed, "of random numbers")->capture_default_str();
   cli::add_threads_flag(*command, flags->threads);

@@ -196,7 +196,9 @@ void refuse_unfit_start(const Checkpoint& start, const TaskMixture& mixture,
   if (start.model->is_routed() && !start.tasks.entries().empty() &&
       start.tasks.names() != mixture.tasks) {
     throw Error(ExitCode::kConfig,
-                "the routed checkpoint to start from knows other tasks, or in another order");
+                "model.init knows other tasks than data.gym has, or in another order, and its "
+                "routes are theirs: begin with a dense checkpoint (trivium import, or trivium "
+                "export --task)");
   }
   if (settings.second_stage.steps > 0 &&
       (start.model->is_routed() || settings.routes != RoutePlan::kLearned ||

@@ -93,6 +93,10 @@ TEST_F(GenerateTest, BeginsWithThePrefix) {
                                      task + "}\n" + task + ", \"prefix\": \"c a\"}\n" + task +
                                          ", \"prefix\": \"" + many + "\"}\n");
     EXPECT_EQ(outcome.code, 65) << outcome.err;
+    EXPECT_EQ(
+        generate({"--prefix", "a b", "--num-beams", beams}, task + ", \"prefix\": \"\"}\n").out,
+        generate({"--num-beams", beams}, task + "}\n").out)
+        << "a line's own prefix may be none";
     const std::vector<Json> lines = json_lines(outcome.out);
     ASSERT_TRUE(lines.at(0).contains("text")) << outcome.out;
     EXPECT_THAT(lines.at(0).at("text").get<std::string>(), StartsWith("a b"));

@@ -146,7 +146,7 @@ TEST(RoutePictureTest, ComparesTwoTasks) {
 // A task that was added has an expert of its own where others have a pool, or an ordinary layer.
 TaskRoute added_route() {
   TaskRoute route{{{0, 1}, {0, 0, 0, 1}}, {{0, 1, 0}, {1}}};
-  route.own = std::make_shared<const OwnExperts>();
+  route.own = std::make_shared<const OwnExperts>(OwnExperts{{}, {true, true}, {false, false}});
   return route;
 }
 
@@ -165,6 +165,16 @@ TEST(RoutePictureTest, TheOwnExpertsOfTwoTasksAreDifferentOnes) {
   const TaskRoute a = added_route(), b = added_route();
   EXPECT_EQ(differing_layers(a, a).size(), 0u);
   EXPECT_EQ(differing_layers(a, b), (std::vector<LayerPlace>{{false, 0}, {false, 1}}));
+}
+
+// The last expert of a shared pool is nobody's own.
+TEST(RoutePictureTest, SharedExpertsOfTwoAddedTasksAreTheSame) {
+  TaskRoute a = added_route(), b = added_route();
+  a.decoder[0] = b.decoder[0] = {0, 0, 1};
+  EXPECT_EQ(differing_layers(a, b), (std::vector<LayerPlace>{{false, 0}, {false, 1}}));
+  EXPECT_THAT(
+      route_comparison("a", {{{1}, {1, 0}}, {{1}}}, "b", {{{0, 1}, {0, 1}}, {{1}}}, style(80)),
+      HasSubstr("They take different experts in 2 of 2 layers"));
 }
 
 TEST(RoutePictureTest, APinThatTheTaskHasNoExpertForIsNamed) {

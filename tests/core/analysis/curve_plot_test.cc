@@ -53,6 +53,11 @@ TEST_F(CurvePlotTest, ACurveThatStaysLiesInTheMiddle) {
               HasSubstr("points=\"66.0,107.0 424.0,107.0\""));
 }
 
+TEST_F(CurvePlotTest, TheLargestNumbersAreDrawnToo) {
+  EXPECT_THAT(curves_svg({read("step,curve,value\n0,a,1e308\n1,a,-1e308\n2,a,0\n")}, {}),
+              HasSubstr("points=\"66.0,34.0 245.0,180.0 424.0,107.0\""));
+}
+
 TEST_F(CurvePlotTest, RunsShareThePanelsAndNamesAreEscaped) {
   RunCurves a = read("step,curve,value\n0,loss,3\n10,loss,1\n"), b = a;
   a.name = "a<b>";
@@ -73,8 +78,7 @@ TEST_F(CurvePlotTest, SaysWhatIsWrong) {
               HasSubstr("metrics.csv:2: "));
   EXPECT_THAT(error_of([&] { curves_svg({read("step,curve,value\n1,loss,2\n")}, {"los"}); }),
               HasSubstr("did you mean loss"));
-  EXPECT_THAT(error_of([&] { curves_svg({read("step,curve,value\n")}, {}); }),
-              HasSubstr("no curve to draw"));
+  EXPECT_THAT(error_of([&] { read("step,curve,value\n"); }), HasSubstr("no curve to draw"));
 }
 
 }  // namespace

@@ -139,8 +139,15 @@ TEST_F(AddedTaskTest, AHeadThatDoesNotFitIsRefused) {
   head = *small_head();
   head.parts = 2;
   EXPECT_THAT(refused("parts", head), HasSubstr("does not fit"));
+  EXPECT_EQ(added_task_names(folder_), (std::vector<std::string>{"parts", "rows"}));
   head.parts = 3;
   EXPECT_THAT(refused("three", head), HasSubstr("\"head_parts\" must be 1 or 2"));
+  refused("lost", *small_head());
+  const fs::path manifest = folder_ / kAddedTasksFolder / "lost" / kManifestFile;
+  Json listed = read_json_file(manifest);
+  listed["files"].erase("model.safetensors");
+  write_file_atomically(manifest, listed.dump());
+  EXPECT_NE(problem_of("lost"), "");
 }
 
 TEST_F(AddedTaskTest, TasksComeAndGoWhileTheyAreInUse) {

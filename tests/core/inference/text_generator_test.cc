@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/base/error.h"
 #include "core/checkpoint/squeeze.h"
 #include "core/checkpoint/tiny_checkpoint.h"
 #include "core/engine/plain_transformer.h"
@@ -371,29 +372,43 @@ TEST_F(TextGeneratorTest, AHeadAnswersInTheDecodersPlace) {
     begun.prefix = "cro";
     EXPECT_EQ(asked.generate({begun}, search_)[0].text, "cross");
     begun.prefix = "a";
-    EXPECT_EQ(asked.generate({begun}, search_)[0].text.substr(0, 1), "a")
-        << "no label begins so: the decoder writes";
+    EXPECT_THROW(asked.generate({begun}, search_), Error) << "no label begins so";
   }
 }
 
-TEST_F(TextGeneratorTest, AHeadRanksItsLabelsAndTheDecoderOtherOptions) {
+TEST_F(TextGeneratorTest, AHeadRanksItsLabelsAlone) {
   Rng rng(3);
   std::vector<Prompt> prompts(prompts_.begin(), prompts_.begin() + 3);
-  const std::vector<std::vector<std::string>> options = {{"a", "b"}, {"b", "a"}, {"a", "c"}};
-  const std::vector<OptionScores> before = generator().score(prompts, options);
+  const std::vector<std::vector<std::string>> options = {{"a", "b"}, {"b", "a"}, {"b"}};
   for (Prompt& prompt : prompts) {
     prompt.route.head = std::make_shared<const LabelHead>(
         LabelHead{{"a", "b"}, 1, random_tensor(rng, {2, 32}), random_tensor(rng, {2})});
   }
   const std::vector<OptionScores> scores = generator().score(prompts, options);
   const auto vectors = generator().sentence_vectors(prompts);
-  for (size_t i = 0; i < 2; ++i) {
+  for (size_t i = 0; i < 3; ++i) {
     const std::vector<double> labels =
         label_log_probabilities(*prompts[i].route.head, {vectors[i]});
-    EXPECT_NEAR(scores[i].log_likelihoods.at(0), labels[i], 1e-6);
-    EXPECT_NEAR(scores[i].log_likelihoods.at(1), labels[1 - i], 1e-6);
+    for (size_t k = 0; k < options[i].size(); ++k) {
+      EXPECT_NEAR(scores[i].log_likelihoods.at(k), labels[options[i][k] == "b"], 1e-6);
+    }
   }
-  EXPECT_EQ(scores[2].log_likelihoods, before[2].log_likelihoods) << "c is none of its labels";
+  try {
+    generator().score({prompts[0]}, {{"a", "c"}});
+    ADD_FAILURE() << "c is none of its labels";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadData);
+    EXPECT_EQ(std::string(error.what()),
+              "\"c\" is no answer of this task, whose head knows \"a\", \"b\" alone");
+  }
+}
+
+TEST_F(TextGeneratorTest, APrefixThatTheModelCannotWriteIsRefused) {
+  Prompt prompt = prompts_[0];
+  for (const char* prefix : {"☺", " ", "\xff"}) {
+    prompt.prefix = prefix;
+    EXPECT_THROW(generator().generate({prompt}, search_), Error) << prefix;
+  }
 }
 
 }  // namespace
