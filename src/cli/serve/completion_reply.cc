@@ -134,14 +134,18 @@ size_t CompletionReply::settled(const Progress& progress) const {
 Json CompletionReply::logprobs(const Progress& progress, size_t begin, size_t end) const {
   if (!request_.logprobs) return nullptr;
   Json tokens = Json::array(), own = Json::array(), top = Json::array(), offsets = Json::array();
+  // A model's matrix may have more rows than there are tokens.
+  const auto text_of = [&](int32_t id) {
+    return id < tokenizer_.vocab_size() ? tokenizer_.token(id) : "";
+  };
   for (size_t i = begin; i < end; ++i) {
     const ChosenToken& chosen = progress.chosen[i].chosen;
     Json likeliest = Json::object();
     for (const TokenProbability& other : chosen.alternatives) {
-      likeliest[tokenizer_.token(other.id)] = other.log_probability;
+      likeliest[text_of(other.id)] = other.log_probability;
     }
-    likeliest[tokenizer_.token(chosen.id)] = chosen.log_probability;
-    tokens.push_back(tokenizer_.token(chosen.id));
+    likeliest[text_of(chosen.id)] = chosen.log_probability;
+    tokens.push_back(text_of(chosen.id));
     own.push_back(chosen.log_probability);
     top.push_back(std::move(likeliest));
     offsets.push_back(characters(progress.text, progress.chosen[i].begin));

@@ -330,7 +330,10 @@ Answer TextGenerator::make_answer(const Hypothesis& hypothesis, const Encoded& s
   for (size_t i = 0; i < hypothesis.log_probabilities.size(); ++i) {
     const bool is_end = i == hypothesis.ids.size();
     const int32_t id = is_end ? config().eos_token_id : hypothesis.ids[i];
-    answer.tokens.push_back({tokenizer_->token(id), hypothesis.log_probabilities[i]});
+    // A model's matrix may have more rows than there are tokens.
+    const bool is_token = id < tokenizer_->vocab_size();
+    answer.tokens.push_back(
+        {is_token ? tokenizer_->token(id) : "", hypothesis.log_probabilities[i]});
   }
   for (const Hypothesis& other : hypothesis.others) {
     answer.others.push_back(make_answer(other, source));
