@@ -138,8 +138,8 @@ fs::path folder_of(const fs::path& checkpoint, const std::string& name) {
   return checkpoint / kAddedTasksFolder / name;
 }
 
-int64_t read_gates(const fs::path& file, const OpenCheckpoint& base) {
-  const Json json = read_json_file(file, ExitCode::kBadModel);
+// `json` is what `file`, added.json, holds.
+int64_t read_gates(const Json& json, const fs::path& file, const OpenCheckpoint& base) {
   if (!json.is_object() || json.value("version", Json()) != kAddedVersion ||
       !json.value("weights", Json()).is_string() ||
       !json.value("gates", Json()).is_number_integer()) {
@@ -159,10 +159,10 @@ int64_t read_gates(const fs::path& file, const OpenCheckpoint& base) {
   return gates;
 }
 
-// The head of a task, where it has one.
-std::shared_ptr<const LabelHead> read_head(const fs::path& folder, const OpenCheckpoint& base,
-                                           const TaskEntry& entry, const TensorFiles& tensors) {
-  const Json json = read_json_file(folder / kAddedFile, ExitCode::kBadModel);
+// The head of a task, where it has one. `json` is what added.json holds.
+std::shared_ptr<const LabelHead> read_head(const Json& json, const fs::path& folder,
+                                           const OpenCheckpoint& base, const TaskEntry& entry,
+                                           const TensorFiles& tensors) {
   if (!json.contains(kHeadParts) && !tensors.has(kHeadWeight) && !tensors.has(kHeadBias)) return {};
   LabelHead head{entry.prompt->fixed_options(), 0, {}, {}};
   const Json parts = json.value(kHeadParts, Json());
@@ -188,7 +188,8 @@ std::shared_ptr<const LabelHead> read_head(const fs::path& folder, const OpenChe
 // The task of one folder.
 AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   const CheckpointManifest manifest = verify_checkpoint_folder(folder, Verify::kChecksums);
-  const int64_t gates = read_gates(folder / kAddedFile, base);
+  const Json added = read_json_file(folder / kAddedFile, ExitCode::kBadModel);
+  const int64_t gates = read_gates(added, folder / kAddedFile, base);
   const fs::path routes_file = folder / kRoutesFile;
   const TaskCatalog tasks = read_task_catalog(folder);
   const ModelRoutes routes = model_routes_from_json(
@@ -206,7 +207,7 @@ AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   task.route.gates = task.likely.gates = gates;
   task.base = task.route;
   if (!manifest.tensors.contains(kWeightsFile)) {
-    if (read_json_file(folder / kAddedFile, ExitCode::kBadModel).contains(kHeadParts)) {
+    if (added.contains(kHeadParts)) {
       refuse(folder / kManifestFile, "the task has a head, but there are no weights of it");
     }
     return task;
@@ -217,7 +218,7 @@ AddedTask read_added_task(const fs::path& folder, const OpenCheckpoint& base) {
   own->base_names = squeezed_names(base.files->names(), task.route);
   own->where = folder.string();
   task.route.head = task.likely.head = task.base.head =
-      read_head(folder, base, task.entry, *own->differences);
+      read_head(added, folder, base, task.entry, *own->differences);
   const std::vector<LayerPlace> layers = check_differences(*own, folder / kWeightsFile);
   for (const LayerPlace& place : layers) {
     take_own(weights_at(task.route, place));
