@@ -20,8 +20,9 @@ A route has the expert of each layer, counted from 1; 0 stands for an ordinary l
 is the answer's log-probability, of beams divided by its tokens to the power of the checkpoint's
 length penalty; with --token-scores, tokens has [TOKEN, LOG-PROBABILITY] of each token and of the
 end, which add up to it; those of a prefix are forced and count 0. With --n-best above 1, n_best
-has the so many best answers, the best first. A line that cannot be read gets "finish": "error" with an "error", and the exit code is 65 in the end; an empty one
-is skipped. Of a TSV line the first column is the input. Lines are read up to 16
+has the so many best answers, the best first. A line that cannot be read gets "finish": "error"
+with an "error", and the exit code is 65 in the end; an empty one is skipped. Of a TSV line the
+first column is the input. Lines are read up to 16
 MiB and texts up to 1 MiB; what is cut, there or at --max-input, is "truncated", unless
 --on-long has it otherwise. A line that names no task goes to the nearest known; where even that
 is unlike it, it gets "finish": "no_task" and no answer. What the model writes need not be one
