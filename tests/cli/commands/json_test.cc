@@ -22,6 +22,7 @@ const std::set<std::string>& without_json() {
       "trivium score",                  // JSON lines
       "trivium serve",                  // HTTP
       "trivium task remove",            // says that it has
+      "trivium curves",                 // a picture
       "trivium routes plot",            // a page
       "trivium routes dynamics",        // a page
       "trivium routes gates",           // a page
