@@ -26,6 +26,7 @@ constexpr int kClientLeft = 499;   // counted as nginx does; nobody reads it
 constexpr auto kPatience = 100ms;  // between two looks at whether the asker is still there
 constexpr auto kLastWords = 1s;    // for what tells them so
 constexpr auto kGrace = 10s;       // for replies that are on their way when the program is to end
+constexpr size_t kLongestPath = 1024;  // bytes; matching one takes stack for each of them
 constexpr const char* kJson = "application/json";
 constexpr const char* kEvents = "text/event-stream";
 constexpr const char* kCompletions = "/v1/completions";
@@ -113,6 +114,10 @@ Server::Server(Service& service, ServerOptions options)
   });
   http_.set_pre_routing_handler(
       [this](const httplib::Request& request, httplib::Response& response) {
+        // A server may pass over ranges (RFC 9110, section 14.2). The library would send each of a
+        // request's thousand with a head of its own. What it hands out here as const is its own
+        // variable.
+        const_cast<httplib::Request&>(request).ranges.clear();
         return refuse_unknown(request.method, request.path, response)
                    ? httplib::Server::HandlerResponse::Handled
                    : httplib::Server::HandlerResponse::Unhandled;
@@ -223,6 +228,13 @@ bool Server::refuse_unknown(const std::string& asked_method, const std::string& 
                             httplib::Response& response) const {
   const std::string method = asked_method == "HEAD" ? "GET" : asked_method;
   std::string allowed;
+  if (path.size() > kLongestPath) {
+    reply_error(response,
+                ApiError(414, "invalid_request_error",
+                         "the path is longer than " + std::to_string(kLongestPath) + " bytes"));
+    response.set_header("Connection", "close");
+    return true;
+  }
   for (const auto& [known, pattern] : paths_) {
     if (!std::regex_match(path, pattern)) continue;
     if (known.first == method) return false;
