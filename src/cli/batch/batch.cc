@@ -1,8 +1,12 @@
 #include "cli/batch/batch.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <utility>
 
 #include "cli/batch/done_lines.h"
+#include "cli/batch/process_group.h"
 #include "cli/batch/run_settings.h"
 #include "cli/output/output.h"
 #include "cli/program/choice.h"
@@ -46,50 +50,132 @@ size_t window_lines(const BatchFlags& flags) {
   return static_cast<size_t>(std::max(kFewest, kBatches * flags.generator.batch_size));
 }
 
+// What a process has to say of its window; a JSON object, since it may travel.
+struct Outcome {
+  Json results = Json::array();  // up to the first line that was not come to
+  bool is_end = false;           // there was no line left
+  bool is_stopped = false;       // by a signal
+  int code = 0;                  // of the error that ended the window
+  std::string message;           // and what it says
+
+  Json to_json() const {
+    return {{"results", results},
+            {"end", is_end},
+            {"stopped", is_stopped},
+            {"code", code},
+            {"message", message}};
+  }
+  static Outcome from_json(Json json) {
+    return {std::move(json["results"]), json["end"], json["stopped"], json["code"],
+            json["message"]};
+  }
+};
+
+// Windows are answered in turn by the processes, and the first writes all of them. A window's
+// results do not depend on who answered it.
 class BatchRun {
  public:
   explicit BatchRun(BatchFlags flags)
       : flags_(std::move(flags)),
-        output_(flags_.output, flags_.old_file),
+        group_(join_process_group()),
+        output_(open_output()),
         reader_(flags_.input, flags_.format, stop_requested(), window_lines(flags_)),
         model_(load_model(flags_.model, flags_.generator)) {
     if (!flags_.task.empty()) model_.tasks().index_of(flags_.task);  // unknown: before any work
-    output_.hold_to(run_settings(*flags_.command, model_.folder()));
+    const Json settings = run_settings(*flags_.command, model_.folder());
+    require_equal(*group_, settings);
+    if (output_) output_->hold_to(settings);
   }
 
   int run(const BatchAnswerer& answer) {
-    bool complete = true;
-    std::vector<Request> window = output_.is_continued() ? skip_done() : reader_.next_window();
-    for (; complete && !stop_requested(); window = reader_.next_window()) {
-      if (window.empty()) break;
-      if (!stop_requested()) complete = answer_window(window, answer);
-    }
+    pass_over_done();
+    Outcome end;
+    do {
+      end = round(answer);
+    } while (!end.is_end);
+    if (!group_->is_first()) return end.code;
     report();
-    if (!complete || stop_requested()) return stopped();
-    output_.finish();
+    if (!end.message.empty()) throw Error(static_cast<ExitCode>(end.code), end.message);
+    if (end.is_stopped) return stopped();
+    output_->finish();
     return static_cast<int>(errors_ > 0 ? ExitCode::kBadData : ExitCode::kOk);
   }
 
  private:
-  // Passes over the windows whose results the part has, and returns the first other one. A window
-  // is answered as a whole, so that its batches are those of an undisturbed run.
-  std::vector<Request> skip_done() {
-    DoneLines done(output_.part());
+  // Of the first process alone.
+  std::unique_ptr<ResultFile> open_output() const {
+    if (group_->size() > 1 && !std::filesystem::is_regular_file(flags_.input)) {
+      throw Error(ExitCode::kUsage,
+                  "several processes share the lines of a file; name it by --input");
+    }
+    if (!group_->is_first()) return nullptr;
+    return std::make_unique<ResultFile>(flags_.output, flags_.old_file);
+  }
+
+  // Passes over the windows whose results the part has.
+  void pass_over_done() {
+    int64_t done = output_ && output_->is_continued() ? skip_done() : 0;
+    done = group_->share(done).get<int64_t>();
+    for (int64_t i = 0; i < done && !group_->is_first(); ++i) reader_.next_window();
+  }
+
+  // Of the first process: reads the windows that are done and the first other one, which stays in
+  // unread_. A window is answered as a whole, so that its batches are those of an undisturbed run.
+  int64_t skip_done() {
+    DoneLines done(output_->part());
+    int64_t windows = 0;
     std::vector<Request> window = reader_.next_window();
-    while (!window.empty()) {
+    for (; !window.empty(); ++windows) {
       const auto results = done.next(window);
       if (!results) break;
       for (const Json& result : *results) count(result);
       window = reader_.next_window();
     }
     if (window.empty() && !stop_requested() && done.has_more()) {
-      throw Error(ExitCode::kExists, output_.part().string() +
+      throw Error(ExitCode::kExists, output_->part().string() +
                                          " holds more lines than the input; name another "
                                          "--output, or say --overwrite");
     }
-    if (!stop_requested()) output_.keep(done.bytes());
+    if (!stop_requested()) output_->keep(done.bytes());
     spdlog::info("{} lines were done before", written_);
-    return window;
+    unread_ = std::move(window);
+    return windows;
+  }
+
+  std::vector<Request> next_window() {
+    return unread_ ? *std::exchange(unread_, std::nullopt) : reader_.next_window();
+  }
+
+  // Answers this process's window of the next ones and, in the first process, writes what all have
+  // answered. Returns the same in all: whether that was the end, and of what kind.
+  Outcome round(const BatchAnswerer& answer) {
+    std::vector<Request> own;
+    for (int rank = 0; rank < group_->size(); ++rank) {
+      std::vector<Request> window = next_window();
+      if (rank == group_->rank()) own = std::move(window);
+    }
+    std::vector<Json> outcomes = group_->gather(answer_window(own, answer).to_json());
+    return Outcome::from_json(group_->share(write_outcomes(std::move(outcomes)).to_json()));
+  }
+
+  // In order, up to what was stopped or failed.
+  Outcome write_outcomes(std::vector<Json> outcomes) {
+    Outcome end;
+    for (Json& json : outcomes) {
+      const Outcome outcome = Outcome::from_json(std::move(json));
+      std::string lines;
+      for (const Json& result : outcome.results) {
+        count(result);
+        say_error(result);
+        lines += to_json_line(result) + "\n";
+      }
+      output_->write(lines);
+      if (!outcome.is_end && !outcome.is_stopped) continue;
+      end = outcome;
+      end.results = Json::array();
+      break;
+    }
+    return end;
   }
 
   void count(const Json& result) {
@@ -101,38 +187,60 @@ class BatchRun {
     ++written_;
   }
 
-  // Returns false where not every line got its result.
-  bool answer_window(const std::vector<Request>& window, const BatchAnswerer& answer) {
+  // The first bad lines are said one by one.
+  void say_error(const Json& result) {
+    if (result.value("finish", "") != kError || ++shown_errors_ > kShownErrors) return;
+    spdlog::warn("{}", result.at("error").get_ref<const std::string&>());
+  }
+
+  Outcome answer_window(const std::vector<Request>& window, const BatchAnswerer& answer) {
+    Outcome outcome;
     std::vector<BatchItem> items;
     for (const Request& request : window) items.push_back({request, {}, {}});
+    try {
+      answer_items(items, answer);
+    } catch (const Error& error) {
+      outcome.code = static_cast<int>(error.code());
+      outcome.message = error.what();
+    }
+    take_results(items, outcome);
+    const bool is_whole = outcome.results.size() == items.size();
+    outcome.is_stopped = stop_requested() || (!is_whole && outcome.message.empty());
+    outcome.is_end = items.empty() || outcome.is_stopped || !outcome.message.empty();
+    if (outcome.is_stopped && outcome.message.empty()) {
+      outcome.code = static_cast<int>(ExitCode::kInterrupted);
+    }
+    return outcome;
+  }
+
+  void answer_items(std::vector<BatchItem>& items, const BatchAnswerer& answer) {
     std::vector<BatchItem*> ready;
     for (BatchItem& item : items) {
       prepare(item);
       if (!item.result && item.request.error.empty()) ready.push_back(&item);
     }
-    try {
-      if (!ready.empty()) answer(model_, ready);
-    } catch (const Error&) {
-      write_results(items);  // what was done before the error
-      throw;
-    }
-    return write_results(items);
+    if (!ready.empty() && !stop_requested()) answer(model_, ready);
   }
 
-  // Writes the results up to the first item that has none; returns whether all have one.
-  bool write_results(std::vector<BatchItem>& items) {
-    std::string lines;
+  // The results up to the first item that has none, or with --strict up to the first bad one.
+  void take_results(std::vector<BatchItem>& items, Outcome& outcome) const {
     for (BatchItem& item : items) {
       if (!item.result && !item.request.error.empty()) {
-        if (flags_.strict) output_.write(lines);  // what was done before the bad line
-        fail(item);
+        if (flags_.strict) {
+          outcome.code = static_cast<int>(ExitCode::kBadData);
+          outcome.message = error_of(item);
+          return;
+        }
+        item.result = result_head(item);
+        item.result->update({{"finish", kError}, {"error", error_of(item)}});
       }
-      if (!item.result) break;
-      count(*item.result);
-      lines += to_json_line(*item.result) + "\n";
+      if (!item.result) return;
+      outcome.results.push_back(std::move(*item.result));
     }
-    output_.write(lines);
-    return items.back().result.has_value();
+  }
+
+  std::string error_of(const BatchItem& item) const {
+    return reader_.place(item.request.line) + ": " + item.request.error;
   }
 
   // Finds the prompt's task and route, or notes the error. An empty line has its result at once,
@@ -157,14 +265,6 @@ class BatchRun {
                (request.truncated || !model_.generator().reads_whole(item.resolved.prompt.text))) {
       refuse_long(item, flags_.on_long, "the input");
     }
-  }
-
-  void fail(BatchItem& item) {
-    const std::string message = reader_.place(item.request.line) + ": " + item.request.error;
-    if (flags_.strict) throw Error(ExitCode::kBadData, message);
-    if (++shown_errors_ <= kShownErrors) spdlog::warn("{}", message);
-    item.result = result_head(item);
-    item.result->update({{"finish", kError}, {"error", message}});
   }
 
   void report() const {
@@ -195,17 +295,20 @@ class BatchRun {
   }
 
   int stopped() const {
-    const bool in_file = !output_.is_standard_output() && written_ > 0;
+    const bool in_file = !output_->is_standard_output() && written_ > 0;
     spdlog::warn(
         "stopped after {} lines{}", written_,
-        in_file ? "; they are in " + output_.part().string() + ", and --resume goes on" : "");
+        in_file ? "; they are in " + output_->part().string() + ", and --resume goes on" : "");
     return static_cast<int>(ExitCode::kInterrupted);
   }
 
   BatchFlags flags_;
-  ResultFile output_;
+  std::unique_ptr<ProcessGroup> group_;
+  std::unique_ptr<ResultFile> output_;  // the first process's
   RequestReader reader_;
   LoadedModel model_;
+  std::optional<std::vector<Request>>
+      unread_;  // a window that was read and is still to be answered
   int64_t errors_ = 0;
   int64_t shown_errors_ = 0;
   int64_t written_ = 0;

@@ -6,6 +6,7 @@
 #include "cli/output/output.h"
 #include "cli/program/stop_signal.h"
 #include "core/base/error.h"
+#include "core/base/launch.h"
 #include "core/base/logging.h"
 #include "core/base/memory.h"
 #include "core/inference/memory_needs.h"
@@ -102,6 +103,7 @@ class DryRun {
 }  // namespace
 
 int run_dry(BatchFlags flags, const TokensOf& tokens_of) {
+  refuse_several(launch_from_environment());
   watch_stop_signals();
   flags.generator.stop = &stop_requested();
   check_result_file(flags.output, flags.old_file);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <set>
 
 #include "cli/batch/done_lines.h"
 #include "cli/batch/dry_run.h"
+#include "cli/batch/process_group.h"
 #include "cli/batch/result_file.h"
 #include "cli/batch/run_settings.h"
 #include "cli/commands/commands.h"
@@ -60,52 +62,81 @@ class Evaluation {
  public:
   explicit Evaluation(EvalFlags flags)
       : flags_(std::move(flags)),
+        group_(join_process_group()),
         gym_(flags_.gym),
         prompts_(home_folder() / "prompts"),
-        tasks_(gym_.chosen_tasks(flags_.part, flags_.tasks)),
-        output_(flags_.output, flags_.old_file) {
+        tasks_(gym_.chosen_tasks(flags_.part, flags_.tasks)) {
+    if (!group_->is_first()) return;
+    output_ = std::make_unique<ResultFile>(flags_.output, flags_.old_file);
     make_predictions_folder();
   }
 
   int run() {
     LoadedModel model = load_model(flags_.model, flags_.generator);
-    output_.hold_to(run_settings(*flags_.command, model.folder()));
-    if (output_.is_continued()) take_done();
+    hold_to(run_settings(*flags_.command, model.folder()));
     SearchOptions search = model.generator().default_search();
     if (flags_.num_beams > 0) search.num_beams = flags_.num_beams;
     num_beams_ = search.num_beams;
     Evaluator evaluator(model.generator(), search, kResamples, flags_.on_long);
+    const bool all_well = evaluate_all(model, evaluator);
+    if (group_->is_first() && !finish()) is_stopped_ = true;
+    if (is_stopped_) return static_cast<int>(ExitCode::kInterrupted);
+    return static_cast<int>(all_well ? ExitCode::kOk : ExitCode::kBadData);
+  }
+
+ private:
+  // The first process's file knows what was done before; the others hear of it.
+  void hold_to(const Json& settings) {
+    require_equal(*group_, settings);
+    Json done = Json::array();
+    if (output_) output_->hold_to(settings);
+    if (output_ && output_->is_continued()) take_done();
+    for (const ReportRow& row : report_.rows()) done.push_back(row.score.task);
+    done_ = group_->share(std::move(done)).get<std::set<std::string>>();
+  }
+
+  // Returns false where a task was left out.
+  bool evaluate_all(LoadedModel& model, Evaluator& evaluator) {
     ProgressBar progress(std::max<int64_t>(1, static_cast<int64_t>(tasks_.size())));
     bool all_well = true;
     int64_t done = 0;
     for (const std::string& name : tasks_) {
-      if (has_score(name)) {
+      if (done_.count(name) > 0) {
         ++done;
         continue;
       }
-      progress.begin(done, name);
+      if (group_->is_first()) progress.begin(done, name);
       try {
         if (!evaluate(name, model, evaluator)) break;
-        progress.report(++done, fmt::format("{}: {:.4f} (majority {:.4f})", last_.task, last_.score,
-                                            last_.majority));
+        ++done;
+        if (group_->is_first()) progress.report(done, progress_line());
       } catch (const Error& error) {
+        if (error.code() == ExitCode::kUnavailable) throw;  // another process has ended
         progress.clear();
         spdlog::warn("{} is left out: {}", name, error.what());
         all_well = false;
       }
     }
     progress.clear();
-    if (stop_requested()) {
-      if (!output_.has_part()) output_.write(text());
-      spdlog::warn("stopped after {} of {} tasks{}", report_.rows().size(), tasks_.size(),
-                   output_.has_part() ? "; --resume goes on" : "");
-      return static_cast<int>(ExitCode::kInterrupted);
-    }
-    output_.finish_as(text());
-    return static_cast<int>(all_well ? ExitCode::kOk : ExitCode::kBadData);
+    return all_well;
   }
 
- private:
+  std::string progress_line() const {
+    return fmt::format("{}: {:.4f} (majority {:.4f})", last_.task, last_.score, last_.majority);
+  }
+
+  // Of the first process: writes the report, or says how far it came, and returns false.
+  bool finish() {
+    if (!is_stopped_) {
+      output_->finish_as(text());
+      return true;
+    }
+    if (!output_->has_part()) output_->write(text());
+    spdlog::warn("stopped after {} of {} tasks{}", report_.rows().size(), tasks_.size(),
+                 output_->has_part() ? "; --resume goes on" : "");
+    return false;
+  }
+
   void make_predictions_folder() const {
     if (flags_.predictions.empty()) return;
     check_output_folder(flags_.predictions, "--predictions");
@@ -122,36 +153,67 @@ class Evaluation {
 
   // The scores that a run of before had got to.
   void take_done() {
-    std::ifstream part(output_.part(), std::ios::binary);
+    std::ifstream part(output_->part(), std::ios::binary);
     uint64_t bytes = 0;
     while (const auto line = next_whole_line(part, bytes)) {
-      report_.add(report_row(*line, output_.part().string()));
+      report_.add(report_row(*line, output_->part().string()));
     }
-    output_.keep(bytes);
+    output_->keep(bytes);
     spdlog::info("{} tasks were done before", report_.rows().size());
   }
 
-  bool has_score(const std::string& task) const {
-    return std::any_of(report_.rows().begin(), report_.rows().end(),
-                       [&](const ReportRow& row) { return row.score.task == task; });
+  // Returns false where it was stopped before the task's end. Error kBadData for a task that has to
+  // be left out, in all processes.
+  bool evaluate(const std::string& name, LoadedModel& model, Evaluator& evaluator) {
+    EvaluationTask task;
+    RouteChoice choice;
+    Json own = Json::object();
+    try {
+      task = load_evaluation_task(gym_, model.tasks(), prompts_, name, flags_.records,
+                                  static_cast<size_t>(flags_.limit));
+      choice = choose_route(model.tasks(), model.finder(), name, task.train_inputs);
+      own["answers"] = to_json(evaluator.answer(
+          task, model.route(choice.row), flags_.mode,
+          {static_cast<size_t>(group_->rank()), static_cast<size_t>(group_->size())}));
+    } catch (const Error& error) {
+      own["error"] = {{"code", static_cast<int>(error.code())}, {"message", error.what()}};
+    }
+    own["stopped"] = stop_requested().load();
+    const std::vector<Json> all = group_->gather(std::move(own));
+    const Json state = group_->share(state_of(all));
+    is_stopped_ = state.at("stopped").get<bool>();
+    if (is_stopped_) return false;
+    if (state.contains("error")) {
+      const Json& error = state.at("error");
+      throw Error(static_cast<ExitCode>(error.at("code").get<int>()),
+                  error.at("message").get<std::string>());
+    }
+    if (!group_->is_first()) return true;
+    TaskAnswers answers;
+    for (const Json& one : all) answers.add(task_answers(one.at("answers")));
+    add_score(task, choice.source,
+              evaluator.score(task, model.route(choice.row), std::move(answers)));
+    return true;
   }
 
-  // Returns false where it was stopped before the task's end.
-  bool evaluate(const std::string& name, LoadedModel& model, Evaluator& evaluator) {
-    const EvaluationTask task = load_evaluation_task(
-        gym_, model.tasks(), prompts_, name, flags_.records, static_cast<size_t>(flags_.limit));
-    const RouteChoice choice = choose_route(model.tasks(), model.finder(), name, task.train_inputs);
-    ReportRow row{task.family, choice.source, {}};
-    row.score = evaluator.evaluate(task, model.route(choice.row), flags_.mode);
-    if (stop_requested()) return false;
-    warn(row.score);
-    write_predictions(task, row.score);
-    last_ = row.score;
-    last_.items.clear();
-    row.score.items.clear();
-    if (output_.has_part()) output_.write(to_json_line(to_json(row)) + "\n");
-    report_.add(std::move(row));
-    return true;
+  // {"stopped", "error"?}: whether one of the processes was stopped, and the first error.
+  static Json state_of(const std::vector<Json>& all) {
+    Json state = {{"stopped", false}};
+    for (const Json& one : all) {
+      if (one.at("stopped").get<bool>()) state["stopped"] = true;
+      if (one.contains("error") && !state.contains("error")) state["error"] = one.at("error");
+    }
+    return state;
+  }
+
+  void add_score(const EvaluationTask& task, const std::string& route, TaskScore score) {
+    warn(score);
+    write_predictions(task, score);
+    score.items.clear();
+    last_ = score;
+    const ReportRow row{task.family, route, std::move(score)};
+    if (output_->has_part()) output_->write(to_json_line(to_json(row)) + "\n");
+    report_.add(row);
   }
 
   // What the score alone does not show.
@@ -196,17 +258,22 @@ class Evaluation {
   }
 
   EvalFlags flags_;
+  std::unique_ptr<ProcessGroup> group_;
   Gym gym_;
   PromptLibrary prompts_;
   std::vector<std::string> tasks_;
-  ResultFile output_;  // on the way a line for each task that is done, in the end the report
+  // The first process's: on the way a line for each task that is done, in the end the report.
+  std::unique_ptr<ResultFile> output_;
+  std::set<std::string> done_;  // tasks that a run of before had got to
   Report report_;
   TaskScore last_;
   int num_beams_ = 1;
+  bool is_stopped_ = false;  // by a signal to one of the processes
 };
 
 // --dry-run: reads the tasks and finds their routes, as the run would, and prints what it would do.
 int run_dry_eval(const EvalFlags& flags) {
+  refuse_several(launch_from_environment());
   const Gym gym(flags.gym);
   const PromptLibrary prompts(home_folder() / "prompts");
   const std::vector<std::string> names = gym.chosen_tasks(flags.part, flags.tasks);

@@ -9,8 +9,17 @@
 
 #include "cli/program/home.h"
 #include "core/base/error.h"
+#include "core/base/launch.h"
 
 namespace trivium::cli {
+namespace {
+
+// Whether processes that a launcher started share the command's work, which takes LibTorch's c10d.
+bool shares_work(const std::string& command) {
+  return command == "generate" || command == "score" || command == "eval";
+}
+
+}  // namespace
 
 const std::vector<TrainCommand>& train_commands() {
   static const std::vector<TrainCommand> commands = {
@@ -55,6 +64,7 @@ bool asks_for_train_command(const std::vector<std::string>& arguments) {
     words.push_back(argument);
     if (words.size() == 2) break;
   }
+  if (!words.empty() && shares_work(words[0]) && launch_from_environment().size > 1) return true;
   for (const TrainCommand& command : train_commands()) {
     const bool is_top = *command.parent == '\0';
     if (is_top && !words.empty() && words[0] == command.name) return true;

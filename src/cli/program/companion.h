@@ -19,7 +19,8 @@ const std::vector<TrainCommand>& train_commands();
 // The help of one of them; another name is a bug.
 const char* help_of_train_command(const std::string& parent, const std::string& name);
 
-// Whether `arguments` (without the program's name) ask for one of them, or for LibTorch's engine.
+// Whether `arguments` (without the program's name) ask for one of them, for LibTorch's engine, or
+// for answers by several processes that a launcher has started. Errors as launch_from_environment.
 bool asks_for_train_command(const std::vector<std::string>& arguments);
 
 // Where trivium-train is: what the environment variable TRIVIUM_TRAIN names (tools/trivium sets it

@@ -6,6 +6,7 @@
 #include "cli/program/choice.h"
 #include "cli/program/home.h"
 #include "core/base/error.h"
+#include "core/base/launch.h"
 #include "core/base/logging.h"
 
 namespace trivium::cli {
@@ -85,7 +86,9 @@ std::string checkpoint_folder(const std::string& flag) {
 }
 
 int cpu_threads(int asked) {
-  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (asked > 0) return asked;
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, cores / launch_from_environment().sharing_cores);
 }
 
 LoadedModel load_model(const ModelFlags& flags, const GeneratorOptions& options) {

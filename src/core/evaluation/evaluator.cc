@@ -222,22 +222,17 @@ void warn_of_indistinguishable(const std::string& task,
                describe_groups(groups));
 }
 
-std::vector<size_t> Evaluator::choose_examples(const EvaluationTask& task) const {
-  std::vector<size_t> chosen;
-  for (size_t i = 0; i < task.examples.size(); ++i) {
-    const Example& example = task.examples[i];
-    const bool fits = on_long_ == OnLong::kTruncate ||
-                      (generator_.reads_whole(example.input) &&
-                       std::all_of(example.options.begin(), example.options.end(),
-                                   [&](const auto& o) { return generator_.scores_whole(o); }));
-    if (fits) {
-      chosen.push_back(i);
-    } else if (on_long_ == OnLong::kError) {
-      throw Error(ExitCode::kBadData, example.where + ": longer than what the model reads; " +
-                                          "--on-long truncate cuts it, mark leaves it out");
-    }
+bool Evaluator::takes(const Example& example) const {
+  if (on_long_ == OnLong::kTruncate) return true;
+  const bool fits = generator_.reads_whole(example.input) &&
+                    std::all_of(example.options.begin(), example.options.end(),
+                                [&](const auto& o) { return generator_.scores_whole(o); });
+  if (!fits && on_long_ == OnLong::kError) {
+    throw Error(ExitCode::kBadData, example.where +
+                                        ": longer than what the model reads; "
+                                        "--on-long truncate cuts it, mark leaves it out");
   }
-  return chosen;
+  return fits;
 }
 
 std::vector<Evaluator::Predicted> Evaluator::rank(const std::vector<Prompt>& prompts,
@@ -292,34 +287,78 @@ const EnumNames<EvaluationMode>& evaluation_mode_names() {
   return names;
 }
 
+void TaskAnswers::add(const TaskAnswers& others) {
+  items.insert(items.end(), others.items.begin(), others.items.end());
+  std::sort(items.begin(), items.end(),
+            [](const auto& a, const auto& b) { return a.example < b.example; });
+  truncated += others.truncated;
+  too_long += others.too_long;
+}
+
+Json to_json(const TaskAnswers& answers) {
+  Json items = Json::array();
+  for (const ScoredAnswer& item : answers.items) {
+    items.push_back(Json::array({item.example, item.answers}));
+  }
+  return {{"items", std::move(items)},
+          {"truncated", answers.truncated},
+          {"too_long", answers.too_long}};
+}
+
+TaskAnswers task_answers(const Json& json) {
+  TaskAnswers answers;
+  for (const Json& item : json.at("items")) {
+    answers.items.push_back(
+        {item.at(0).get<size_t>(), item.at(1).get<std::vector<std::string>>(), {}});
+  }
+  answers.truncated = json.at("truncated").get<size_t>();
+  answers.too_long = json.at("too_long").get<size_t>();
+  return answers;
+}
+
 TaskScore Evaluator::evaluate(const EvaluationTask& task, const TaskRoute& route,
                               EvaluationMode mode) {
-  const std::vector<size_t> chosen = choose_examples(task);
-  if (chosen.empty()) {
-    throw Error(ExitCode::kBadData, "every example of " + task.name +
-                                        " is longer than what the model reads; --on-long truncate "
-                                        "cuts them");
-  }
+  return score(task, route, answer(task, route, mode, {}));
+}
+
+TaskAnswers Evaluator::answer(const EvaluationTask& task, const TaskRoute& route,
+                              EvaluationMode mode, ExampleShare share) {
+  TaskAnswers answers;
   std::vector<Prompt> prompts;
   std::vector<const Example*> examples;
-  for (const size_t i : chosen) {
+  for (size_t i = share.index; i < task.examples.size(); i += share.of) {
+    if (!takes(task.examples[i])) {
+      ++answers.too_long;
+      continue;
+    }
+    answers.items.push_back({i, {}, {}});
     prompts.push_back({task.examples[i].input, route});
     examples.push_back(&task.examples[i]);
   }
   const bool ranks = mode == EvaluationMode::kRanking && has_options(task);
   const std::vector<Predicted> predicted =
       ranks ? rank(prompts, examples) : write(prompts, examples);
-  std::vector<ScoredAnswer> answers;
   for (size_t i = 0; i < predicted.size(); ++i) {
-    answers.push_back({chosen[i], predicted[i].answers, {}});
+    answers.items[i].answers = predicted[i].answers;
+    answers.truncated += predicted[i].truncated;
   }
-  TaskScore result = score_answers(task, std::move(answers), resamples_);
-  result.too_long = task.examples.size() - chosen.size();
+  return answers;
+}
+
+TaskScore Evaluator::score(const EvaluationTask& task, const TaskRoute& route,
+                           TaskAnswers answers) const {
+  if (answers.items.empty()) {
+    throw Error(ExitCode::kBadData, "every example of " + task.name +
+                                        " is longer than what the model reads; --on-long truncate "
+                                        "cuts them");
+  }
+  TaskScore result = score_answers(task, std::move(answers.items), resamples_);
+  result.truncated = answers.truncated;
+  result.too_long = answers.too_long;
   if (!route.head) {  // which knows its labels by their numbers
     result.indistinguishable =
         indistinguishable_options(task, generator_.tokenizer(), answer_ids());
   }
-  for (const Predicted& one : predicted) result.truncated += one.truncated;
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/enum_names.h"
+#include "core/base/json.h"
 #include "core/data/gym.h"
 #include "core/data/prompt_template.h"
 #include "core/data/task_catalog.h"
@@ -81,6 +82,24 @@ struct TaskScore {
   std::vector<ScoredAnswer> items;  // as scored, in the split's order
 };
 
+// Which of a task's examples: those whose place divided by `of` leaves `index`.
+struct ExampleShare {
+  size_t index = 0, of = 1;
+};
+
+// A model's answers to a share of a task's examples.
+struct TaskAnswers {
+  std::vector<ScoredAnswer> items;  // in the split's order, without their golds
+  size_t truncated = 0;             // of them: those of which the model read not all
+  size_t too_long = 0;              // left out for their length (OnLong::kMark)
+
+  // Another share's.
+  void add(const TaskAnswers& others);
+};
+// {"items": [[example, [answer...]]...], "truncated", "too_long"}, and back.
+Json to_json(const TaskAnswers& answers);
+TaskAnswers task_answers(const Json& json);
+
 // Scores answers to examples of the task, whose golds are filled in: score, majority, ties, items
 // and, where resamples is not 0, the interval.
 TaskScore score_answers(const EvaluationTask& task, std::vector<ScoredAnswer> answers,
@@ -100,16 +119,21 @@ class Evaluator {
             OnLong on_long = OnLong::kTruncate)
       : generator_(generator), search_(search), resamples_(resamples), on_long_(on_long) {}
 
-  // Error kBadData for an example that is too long, with OnLong::kError.
+  // Error kBadData for an example that is too long, with OnLong::kError, and where all are.
   TaskScore evaluate(const EvaluationTask& task, const TaskRoute& route, EvaluationMode mode);
+  // Its two halves, so that several processes can answer shares of the examples: all shares'
+  // answers together have the score that one process gives.
+  TaskAnswers answer(const EvaluationTask& task, const TaskRoute& route, EvaluationMode mode,
+                     ExampleShare share);
+  TaskScore score(const EvaluationTask& task, const TaskRoute& route, TaskAnswers answers) const;
 
  private:
   struct Predicted {
     std::vector<std::string> answers;
     bool truncated = false;
   };
-  // The indices of the examples to score.
-  std::vector<size_t> choose_examples(const EvaluationTask& task) const;
+  // Whether the model reads all of it, or may cut it.
+  bool takes(const Example& example) const;
   std::vector<Predicted> rank(const std::vector<Prompt>& prompts,
                               const std::vector<const Example*>& examples);
   std::vector<Predicted> write(const std::vector<Prompt>& prompts,

@@ -18,7 +18,7 @@ using SettingsKinds = std::map<std::string, std::function<std::unique_ptr<Settin
 // All of them, beside those of trivium (cli/commands/commands.h), which must be there already. A
 // command that was stopped by a signal and can be resumed sets `status`. `studies` are settings
 // that `config show` shows besides those of these commands. Also makes LibTorch answer for --engine
-// torch.
+// torch, and c10d connect the processes of generate, score and eval.
 void add_commands(CLI::App& app, int& status, const SettingsKinds& studies);
 
 void add_pretrain_command(CLI::App& app, int& status);

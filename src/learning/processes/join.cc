@@ -9,14 +9,10 @@ namespace trivium::learning {
 
 Processes join_processes(RunsIn runs_in) {
   const Launch launch = launch_from_environment();
-  if (runs_in == RunsIn::kOne && launch.size > 1) {
-    throw Error(ExitCode::kUsage, "this runs in one process, and a launcher has started " +
-                                      std::to_string(launch.size) +
-                                      "; `train` and `pretrain` can share their work");
-  }
+  if (runs_in == RunsIn::kOne) refuse_several(launch);
   Processes processes(launch);
   if (launch.size > 1 && processes.is_first()) {
-    spdlog::info("{} processes train together", launch.size);
+    spdlog::info("{} processes share the work", launch.size);
   }
   if (!processes.is_first()) spdlog::set_level(spdlog::level::err);
   return processes;

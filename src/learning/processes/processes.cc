@@ -2,8 +2,10 @@
 
 // LibTorch's Gloo backend is in libtorch_cpu.so, but its header is empty without this.
 #define USE_C10D_GLOO
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <numeric>
 #include <string>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -32,10 +34,8 @@ auto guarded(const std::string& what, const Work& work) {
 
 template <typename Work>
 auto with_others(const Work& work) {
-  return guarded(
-      "another process of this training does not answer; start all of them with "
-      "--resume",
-      work);
+  return guarded("another process of this run does not answer; start all of them with --resume",
+                 work);
 }
 
 std::shared_ptr<::gloo::transport::Device> device_for(const std::string& address) {
@@ -58,6 +58,32 @@ c10::intrusive_ptr<c10d::Store> store_for(const Launch& launch) {
       "trivium/" + launch.attempt, c10::make_intrusive<c10d::TCPStore>(launch.address, options));
 }
 
+c10::intrusive_ptr<c10d::ProcessGroupGloo> connect(const c10::intrusive_ptr<c10d::Store>& store,
+                                                   const std::string& address, int rank, int size) {
+  auto options = c10d::ProcessGroupGloo::Options::create(kLongestMeeting);
+  options->devices.push_back(device_for(address));
+  auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options);
+  gloo->barrier()->wait();
+  gloo->setTimeout(kLongestWait);
+  return gloo;
+}
+
+// How a text travels: its length in bytes, and then they.
+torch::Tensor size_of(const std::string& text) {
+  return torch::full({1}, static_cast<int64_t>(text.size()), torch::kInt64);
+}
+
+torch::Tensor bytes_of(const std::string& text) {
+  torch::Tensor bytes = torch::empty(static_cast<int64_t>(text.size()), torch::kUInt8);
+  std::copy(text.begin(), text.end(), bytes.data_ptr<uint8_t>());
+  return bytes;
+}
+
+std::string text_of(const torch::Tensor& bytes) {
+  const uint8_t* begin = bytes.data_ptr<uint8_t>();
+  return {begin, begin + bytes.numel()};
+}
+
 }  // namespace
 
 struct PendingSum::Work {
@@ -65,6 +91,8 @@ struct PendingSum::Work {
 };
 
 struct Processes::Group {
+  std::string address;
+  c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 };
 
@@ -77,15 +105,24 @@ Processes::Processes(const Launch& launch) : rank_(launch.rank), size_(launch.si
   if (size_ == 1) return;
   const std::string place = launch.address + ":" + std::to_string(launch.port);
   group_ = std::make_shared<Group>();
-  group_->gloo = guarded("the processes do not find one another at " + place, [&] {
-    auto options = c10d::ProcessGroupGloo::Options::create(kLongestMeeting);
-    options->devices.push_back(device_for(launch.address));
-    auto gloo =
-        c10::make_intrusive<c10d::ProcessGroupGloo>(store_for(launch), rank_, size_, options);
-    gloo->barrier()->wait();
-    gloo->setTimeout(kLongestWait);
-    return gloo;
+  guarded("the processes do not find one another at " + place, [&] {
+    group_->address = launch.address;
+    group_->store = store_for(launch);
+    group_->gloo = connect(group_->store, launch.address, rank_, size_);
+    return true;
   });
+}
+
+Processes Processes::branch(const std::string& name) const {
+  Processes branch = *this;
+  if (size_ == 1) return branch;
+  branch.group_ = std::make_shared<Group>(*group_);
+  with_others([&] {
+    branch.group_->store = c10::make_intrusive<c10d::PrefixStore>(name, group_->store);
+    branch.group_->gloo = connect(branch.group_->store, group_->address, rank_, size_);
+    return true;
+  });
+  return branch;
 }
 
 PendingSum Processes::begin_sum(torch::Tensor& tensor) const {
@@ -98,6 +135,14 @@ PendingSum Processes::begin_sum(torch::Tensor& tensor) const {
 }
 
 void Processes::sum(torch::Tensor& tensor) const { begin_sum(tensor).wait(); }
+
+void Processes::largest(torch::Tensor& numbers) const {
+  if (size_ == 1) return;
+  std::vector<torch::Tensor> tensors = {numbers};
+  c10d::AllreduceOptions options;
+  options.reduceOp = c10d::ReduceOp::MAX;
+  with_others([&] { return group_->gloo->allreduce(tensors, options)->wait(); });
+}
 
 bool Processes::any(bool is_so) const {
   if (size_ == 1) return is_so;
@@ -122,6 +167,46 @@ void Processes::send_to_first(torch::Tensor& tensor, int from) const {
                            : group_->gloo->send(tensors, /*dstRank=*/0, /*tag=*/0);
     return work->wait();
   });
+}
+
+torch::Tensor Processes::exchange(const torch::Tensor& rows, const std::vector<int64_t>& sent,
+                                  const std::vector<int64_t>& received) const {
+  if (size_ == 1) return rows;
+  const int64_t count = std::accumulate(received.begin(), received.end(), int64_t{0});
+  torch::Tensor result = torch::empty({count, rows.size(1)}, rows.options());
+  // As bytes, since Gloo does not know all types.
+  torch::Tensor to = result.view(torch::kUInt8), from = rows.contiguous().view(torch::kUInt8);
+  std::vector<int64_t> to_counts = received, from_counts = sent;
+  with_others(
+      [&] { return group_->gloo->alltoall_base(to, from, to_counts, from_counts)->wait(); });
+  return result;
+}
+
+std::vector<std::string> Processes::gather(const std::string& text) const {
+  torch::Tensor size = size_of(text);
+  if (!is_first()) {
+    send_to_first(size, rank_);
+    torch::Tensor bytes = bytes_of(text);
+    if (!text.empty()) send_to_first(bytes, rank_);
+    return {};
+  }
+  std::vector<std::string> texts = {text};
+  for (int from = 1; from < size_; ++from) {
+    send_to_first(size, from);
+    torch::Tensor bytes = torch::empty(size.item<int64_t>(), torch::kUInt8);
+    if (bytes.numel() > 0) send_to_first(bytes, from);
+    texts.push_back(text_of(bytes));
+  }
+  return texts;
+}
+
+std::string Processes::share(const std::string& of_first) const {
+  torch::Tensor size = size_of(of_first);
+  share(size, 0);
+  torch::Tensor bytes =
+      is_first() ? bytes_of(of_first) : torch::empty(size.item<int64_t>(), torch::kUInt8);
+  if (bytes.numel() > 0) share(bytes, 0);
+  return text_of(bytes);
 }
 
 }  // namespace trivium::learning

@@ -46,6 +46,19 @@ TEST(CompanionTest, KnowsLibTorchsEngine) {
   EXPECT_TRUE(asks_for_train_command({"eval", "--engine=torch", "--json"}));
 }
 
+TEST(CompanionTest, ALaunchersSeveralProcessesAreConnectedByLibTorch) {
+  ::setenv("RANK", "0", 1);
+  ::setenv("WORLD_SIZE", "2", 1);
+  ::setenv("MASTER_ADDR", "127.0.0.1", 1);
+  for (const char* command : {"generate", "score", "eval"}) {
+    EXPECT_TRUE(asks_for_train_command({"-q", command, "--input", "a"})) << command;
+  }
+  EXPECT_FALSE(asks_for_train_command({"verify"}));
+  ::setenv("WORLD_SIZE", "1", 1);
+  EXPECT_FALSE(asks_for_train_command({"generate"}));
+  for (const char* name : {"RANK", "WORLD_SIZE", "MASTER_ADDR"}) ::unsetenv(name);
+}
+
 // trivium, with a script in the place of trivium-train.
 class StartTrainProgramTest : public testing::Test {
  protected:

@@ -20,6 +20,57 @@ TEST(ProcessesTest, AloneNothingIsSent) {
   EXPECT_TRUE(torch::equal(numbers, torch::ones({2})));
   EXPECT_TRUE(alone.any(true));
   EXPECT_FALSE(alone.any(false));
+  EXPECT_EQ(alone.gather("a"), std::vector<std::string>({"a"}));
+  EXPECT_EQ(alone.share("a"), "a");
+}
+
+TEST(ProcessesTest, ExchangesRows) {
+  for (const int size : {2, 3}) {
+    for (const auto type : {torch::kFloat32, torch::kBFloat16, torch::kInt64}) {
+      together(size, [&](const Processes& all) {
+        const Processes processes = all.branch("rows");
+        const int64_t rank = processes.rank();
+        // Process r sends r rows of 10 r + p to process p, so that the first sends nothing.
+        const std::vector<int64_t> sent(static_cast<size_t>(size), rank);
+        std::vector<int64_t> received;
+        std::vector<torch::Tensor> rows = {torch::empty({0, 3}, type)}, expected = rows;
+        for (int64_t other = 0; other < size; ++other) {
+          received.push_back(other);
+          rows.push_back(torch::full({rank, 3}, 10 * rank + other, type));
+          expected.push_back(torch::full({other, 3}, 10 * other + rank, type));
+        }
+        const torch::Tensor result = processes.exchange(torch::cat(rows), sent, received);
+        EXPECT_TRUE(torch::equal(result, torch::cat(expected))) << type;
+        torch::Tensor numbers = torch::tensor({rank, -rank});
+        processes.largest(numbers);
+        EXPECT_EQ(numbers[0].item<int64_t>(), size - 1);
+        EXPECT_EQ(numbers[1].item<int64_t>(), 0);
+      });
+    }
+  }
+}
+
+TEST(ProcessesTest, GathersAndSharesTexts) {
+  for (const int size : {2, 3}) {
+    together(size, [&](const Processes& processes) {
+      // The second has nothing to say; the first's is longer than a packet, and has a zero in it.
+      const std::string text =
+          processes.rank() == 1 ? "" : std::string(100000, 'a').append(1, '\0').append("b");
+      const std::vector<std::string> all = processes.gather(text);
+      if (processes.is_first()) {
+        ASSERT_EQ(all.size(), static_cast<size_t>(size));
+        for (int rank = 0; rank < size; ++rank) {
+          EXPECT_EQ(all[static_cast<size_t>(rank)].size(), rank == 1 ? 0u : 100002u);
+        }
+        EXPECT_EQ(all[0], text);
+      } else {
+        EXPECT_TRUE(all.empty());
+      }
+      EXPECT_EQ(processes.share(processes.is_first() ? "of \n the first" : "of another"),
+                "of \n the first");
+      EXPECT_EQ(processes.share(std::string()), "");
+    });
+  }
 }
 
 TEST(ProcessesTest, SumsSharesAndSends) {

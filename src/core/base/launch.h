@@ -3,10 +3,11 @@
 
 #include <string>
 
-namespace trivium::learning {
+namespace trivium {
 
 struct Launch {
   int rank = 0, size = 1;
+  int sharing_cores = 1;              // how many of them have this host's cores together
   std::string address = "127.0.0.1";  // where the processes find one another
   int port = 29500;
   bool launcher_serves = false;  // the launcher keeps the store there; otherwise process 0 does
@@ -16,7 +17,12 @@ struct Launch {
 // From the variables of the environment: RANK and WORLD_SIZE (torchrun), SLURM_PROCID and
 // SLURM_STEP_NUM_TASKS (srun), OMPI_COMM_WORLD_RANK and OMPI_COMM_WORLD_SIZE (mpirun); and, of all
 // three, MASTER_ADDR and MASTER_PORT, which only torchrun sets by itself and which processes of one
-// host do without. A process alone where none is set. Error kUsage where they make no sense.
+// host do without. torchrun's processes share a host's cores, LOCAL_WORLD_SIZE of them; the other
+// launchers give each its own. A process alone where none is set. Error kUsage where they make no
+// sense.
 Launch launch_from_environment();
 
-}  // namespace trivium::learning
+// Error kUsage where a launcher has started several processes for what runs in one.
+void refuse_several(const Launch& launch);
+
+}  // namespace trivium

@@ -1,4 +1,4 @@
-#include "learning/processes/launch.h"
+#include "core/base/launch.h"
 
 #include <charconv>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 
-namespace trivium::learning {
+namespace trivium {
 namespace {
 
 constexpr int kMostProcesses = 65536;
@@ -24,7 +24,7 @@ int number_in(const std::string& name, int low, int high) {
   if (error != std::errc() || end != text.data() + text.size() || number < low || number > high) {
     throw Error(ExitCode::kUsage, "the variable " + name + " is \"" + text +
                                       "\", not a number from " + std::to_string(low) + " to " +
-                                      std::to_string(high) + "; unset it to train in one process");
+                                      std::to_string(high) + "; unset it to run in one process");
   }
   return number;
 }
@@ -64,7 +64,18 @@ Launch launch_from_environment() {
   if (variable("MASTER_PORT")) launch.port = number_in("MASTER_PORT", 1, 65535);
   launch.launcher_serves = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
   launch.attempt = variable("TORCHELASTIC_RESTART_COUNT").value_or("0");
+  if (variable("LOCAL_WORLD_SIZE")) {
+    launch.sharing_cores = number_in("LOCAL_WORLD_SIZE", 1, launch.size);
+  }
   return launch;
 }
 
-}  // namespace trivium::learning
+void refuse_several(const Launch& launch) {
+  if (launch.size == 1) return;
+  throw Error(ExitCode::kUsage, "this runs in one process, and a launcher has started " +
+                                    std::to_string(launch.size) +
+                                    "; train, pretrain, generate, score and eval can share their "
+                                    "work");
+}
+
+}  // namespace trivium

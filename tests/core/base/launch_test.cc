@@ -1,4 +1,4 @@
-#include "learning/processes/launch.h"
+#include "core/base/launch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 
-namespace trivium::learning {
+namespace trivium {
 namespace {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
@@ -39,7 +39,7 @@ class LaunchTest : public ::testing::Test {
          {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE",
           "TORCHELASTIC_RESTART_COUNT", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS",
           "SLURM_STEP_TASKS_PER_NODE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
-          "OMPI_COMM_WORLD_LOCAL_SIZE"}) {
+          "OMPI_COMM_WORLD_LOCAL_SIZE", "LOCAL_WORLD_SIZE"}) {
       ::unsetenv(name);
     }
   }
@@ -55,12 +55,14 @@ TEST_F(LaunchTest, WithoutALauncherAProcessIsAlone) {
 TEST_F(LaunchTest, ReadsTheVariablesOfThreeLaunchers) {
   const Launch torchrun = launch({{"RANK", "2"},
                                   {"WORLD_SIZE", "4"},
+                                  {"LOCAL_WORLD_SIZE", "2"},
                                   {"MASTER_ADDR", "host"},
                                   {"MASTER_PORT", "1234"},
                                   {"TORCHELASTIC_USE_AGENT_STORE", "True"},
                                   {"TORCHELASTIC_RESTART_COUNT", "3"}});
   EXPECT_EQ(torchrun.rank, 2);
   EXPECT_EQ(torchrun.size, 4);
+  EXPECT_EQ(torchrun.sharing_cores, 2);
   EXPECT_EQ(torchrun.address, "host");
   EXPECT_EQ(torchrun.port, 1234);
   EXPECT_TRUE(torchrun.launcher_serves);
@@ -69,6 +71,7 @@ TEST_F(LaunchTest, ReadsTheVariablesOfThreeLaunchers) {
       {{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_STEP_TASKS_PER_NODE", "2"}});
   EXPECT_EQ(slurm.rank, 1);
   EXPECT_EQ(slurm.size, 2);
+  EXPECT_EQ(slurm.sharing_cores, 1);
   EXPECT_EQ(slurm.address, "127.0.0.1");
   EXPECT_FALSE(slurm.launcher_serves);
   const Launch mpi = launch({{"OMPI_COMM_WORLD_RANK", "3"},
@@ -95,4 +98,4 @@ TEST_F(LaunchTest, SaysWhichVariableMakesNoSense) {
 }
 
 }  // namespace
-}  // namespace trivium::learning
+}  // namespace trivium

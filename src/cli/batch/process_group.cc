@@ -1,0 +1,42 @@
+#include "cli/batch/process_group.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace trivium::cli {
+namespace {
+
+ProcessGroupMaker group_maker = nullptr;
+
+class OneProcess : public ProcessGroup {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 1; }
+  std::vector<Json> gather(Json of_this) override {
+    std::vector<Json> all;
+    all.push_back(std::move(of_this));
+    return all;
+  }
+  Json share(Json of_first) override { return of_first; }
+};
+
+}  // namespace
+
+void set_process_group_maker(ProcessGroupMaker maker) { group_maker = maker; }
+
+std::unique_ptr<ProcessGroup> join_process_group() {
+  if (launch_from_environment().size == 1) return std::make_unique<OneProcess>();
+  check(group_maker != nullptr, "trivium starts trivium-train for several processes");
+  return group_maker();
+}
+
+void require_equal(ProcessGroup& group, const Json& settings) {
+  if (group.share(settings) == settings) return;
+  throw Error(ExitCode::kUsage,
+              "process " + std::to_string(group.rank()) +
+                  " was given other flags or another checkpoint than process 0; give all the same, "
+                  "or unset the launcher's variables (RANK and WORLD_SIZE of torchrun) in each");
+}
+
+}  // namespace trivium::cli
