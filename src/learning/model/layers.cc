@@ -147,19 +147,13 @@ torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Ten
   if (experts_.size() == 1) return experts_[0].run(hidden, activation_dropout, training);
   const auto [probability, expert] = gate_(hidden, task_ids).max(-1);  // [batch, len]
   constexpr int64_t kRowsInTraining = 32;
-  const TokenDispatch dispatch = dispatch_tokens(
-      expert, mask.defined() ? mask.squeeze(1).squeeze(1) : torch::Tensor(),
-      static_cast<int64_t>(experts_.size()), torch::GradMode::is_enabled() ? kRowsInTraining : 1);
+  const bool fills_up = torch::GradMode::is_enabled() && !shards_;
+  const TokenDispatch dispatch =
+      dispatch_tokens(expert, mask.defined() ? mask.squeeze(1).squeeze(1) : torch::Tensor(),
+                      static_cast<int64_t>(experts_.size()), fills_up ? kRowsInTraining : 1);
   const torch::Tensor tokens = gather_tokens(product_input(hidden).flatten(0, 1), dispatch);
-  // Split, not narrowed: the gradient of a split is one concatenation.
-  const std::vector<torch::Tensor> parts = tokens.split_with_sizes(dispatch.counts);
-  std::vector<torch::Tensor> outputs;
-  for (size_t e = 0; e < experts_.size(); ++e) {
-    if (dispatch.counts[e] == 0) continue;
-    outputs.push_back(experts_[e].run(parts[e], activation_dropout, training));
-  }
-  if (outputs.empty()) return torch::zeros_like(hidden);
-  torch::Tensor output = torch::cat(outputs);
+  torch::Tensor output = run_experts(tokens, dispatch, activation_dropout, training);
+  if (!output.defined()) return torch::zeros_like(hidden);
   if (scale_ != GateScale::kNone) {
     torch::Tensor scale = probability.flatten().index_select(0, dispatch.order).unsqueeze(1);
     if (scale_ == GateScale::kProbabilityTimesExperts) {
@@ -170,6 +164,34 @@ torch::Tensor FeedForward::forward(const torch::Tensor& hidden, const torch::Ten
     output = output * scale.to(output.scalar_type());
   }
   return scatter_tokens(output, dispatch).view_as(hidden);
+}
+
+torch::Tensor FeedForward::run_experts(const torch::Tensor& tokens, const TokenDispatch& dispatch,
+                                       double activation_dropout, bool training) {
+  const auto run = [&](int64_t e, const torch::Tensor& rows) {
+    return experts_[static_cast<size_t>(e)].run(rows, activation_dropout, training);
+  };
+  if (shards_) return shards_->run(tokens, dispatch.counts, tokens.size(1), run);
+  // Split, not narrowed: the gradient of a split is one concatenation.
+  const std::vector<torch::Tensor> parts = tokens.split_with_sizes(dispatch.counts);
+  std::vector<torch::Tensor> outputs;
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    if (dispatch.counts[e] > 0) outputs.push_back(run(static_cast<int64_t>(e), parts[e]));
+  }
+  return outputs.empty() ? torch::Tensor() : torch::cat(outputs);
+}
+
+void FeedForward::add_expert_parameters(std::vector<ExpertParameter>& parameters) const {
+  const auto count = static_cast<int64_t>(experts_.size());
+  if (count == 1) return;
+  for (int64_t e = 0; e < count; ++e) {
+    for (const Linear& linear :
+         {experts_[static_cast<size_t>(e)].fc1, experts_[static_cast<size_t>(e)].fc2}) {
+      for (const torch::Tensor& value : linear->parameters()) {
+        parameters.push_back({value, e, count});
+      }
+    }
+  }
 }
 
 EncoderLayerImpl::EncoderLayerImpl(const LayerOptions& options) : options_(options) {

@@ -5,9 +5,12 @@
 
 #include <torch/torch.h>
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/config/model_config.h"
+#include "learning/model/expert_shards.h"
 #include "learning/model/narrow_weight.h"
 #include "learning/model/token_gate.h"
 
@@ -106,14 +109,23 @@ class FeedForward {
 
   TokenGate& gate() { return gate_; }  // null where the part is no pool
 
+  // From now on the pool's experts are those of several processes, if it is one.
+  void shard(std::shared_ptr<const ExpertShards> shards) { shards_ = std::move(shards); }
+  void add_expert_parameters(std::vector<ExpertParameter>& parameters) const;
+
  private:
   struct Expert {
     Linear fc1{nullptr}, fc2{nullptr};
     torch::Tensor run(const torch::Tensor& hidden, double activation_dropout, bool training);
   };
   std::vector<Expert> experts_;
+  // tokens: those of `dispatch`, in its order; the same.
+  torch::Tensor run_experts(const torch::Tensor& tokens, const TokenDispatch& dispatch,
+                            double activation_dropout, bool training);
+
   GateScale scale_ = GateScale::kProbability;
   TokenGate gate_{nullptr};
+  std::shared_ptr<const ExpertShards> shards_;  // null: all experts are here
 };
 
 class EncoderLayerImpl : public torch::nn::Module {
@@ -125,6 +137,7 @@ class EncoderLayerImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& hidden, const torch::Tensor& mask,
                         const torch::Tensor& task_ids = {});
   TokenGate& gate() { return feed_forward_.gate(); }
+  FeedForward& feed_forward() { return feed_forward_; }
 
  private:
   LayerOptions options_;
@@ -157,6 +170,7 @@ class DecoderLayerImpl : public torch::nn::Module {
   // A cache with the cross keys and values of `memory` [batch, src_len, d_model].
   DecoderLayerCache start(const torch::Tensor& memory);
   TokenGate& gate() { return feed_forward_.gate(); }
+  FeedForward& feed_forward() { return feed_forward_; }
 
  private:
   torch::Tensor after_self_attention(torch::Tensor hidden, const torch::Tensor& attended,

@@ -83,6 +83,18 @@ std::vector<TokenGate> Seq2SeqModelImpl::token_gates() {
   return gates;
 }
 
+void Seq2SeqModelImpl::shard_experts(const std::shared_ptr<const ExpertShards>& shards) {
+  encoder_->shard_experts(shards);
+  decoder_->shard_experts(shards);
+}
+
+std::vector<ExpertParameter> Seq2SeqModelImpl::expert_parameters() {
+  std::vector<ExpertParameter> parameters;
+  encoder_->add_expert_parameters(parameters);
+  decoder_->add_expert_parameters(parameters);
+  return parameters;
+}
+
 torch::Tensor Seq2SeqModelImpl::encode(const torch::Tensor& source, const torch::Tensor& mask,
                                        const StackPlan& plan, const torch::Tensor& task_ids) {
   return run_encoder(encoder_, encoder_->embed(torch::embedding(shared_weight_, source), 0), mask,
@@ -108,6 +120,13 @@ torch::Tensor Seq2SeqModelImpl::run_decoder(const torch::Tensor& embedded,
     auto& experts = layers[l].experts;
     if (experts.size() == 1) {
       hidden = experts[0](hidden, memory, keys, task_ids);
+      continue;
+    }
+    if (decoder_->shards() != nullptr) {
+      hidden = mix_sharded_experts(*decoder_->shards(), plan.at(l), {hidden, memory, keys},
+                                   [&](int64_t e, const LayerInput& rows) {
+                                     return experts[e](rows.hidden, rows.memory, rows.mask);
+                                   });
       continue;
     }
     hidden = mix_experts(plan.at(l), hidden, [&](int64_t e, const ExpertRows& rows) {

@@ -6,6 +6,7 @@
 
 #include <torch/torch.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,9 @@ class Seq2SeqModelImpl : public torch::nn::Module {
   bool has_token_gates() const { return config_.token_experts.num_experts > 1; }
   // The token gates of all layers, the encoder's first; empty where the model has none.
   std::vector<TokenGate> token_gates();
+  // Of several processes, each with a part of every pool's experts. null: all are here again.
+  void shard_experts(const std::shared_ptr<const ExpertShards>& shards);
+  std::vector<ExpertParameter> expert_parameters();
   bool has_router() const { return router_ != nullptr; }
   std::shared_ptr<TaskRouterImpl> router() { return router_; }
   torch::Tensor& task_vectors() { return task_vectors_; }

@@ -121,6 +121,31 @@ void StackImpl<Layer>::set_dropout(const DropoutRates& rates) {
   }
 }
 
+template <typename Layer>
+void StackImpl<Layer>::shard_experts(const std::shared_ptr<const ExpertShards>& shards) {
+  shards_ = shards;
+  for (auto& slot : layers_) {
+    for (auto& expert : slot.experts) expert->feed_forward().shard(shards);
+  }
+}
+
+template <typename Layer>
+void StackImpl<Layer>::add_expert_parameters(std::vector<ExpertParameter>& parameters) {
+  for (auto& slot : layers_) {
+    const auto count = static_cast<int64_t>(slot.experts.size());
+    for (int64_t e = 0; e < count; ++e) {
+      auto& layer = slot.experts[static_cast<size_t>(e)];
+      if (count == 1) {
+        layer->feed_forward().add_expert_parameters(parameters);
+        continue;
+      }
+      for (const torch::Tensor& value : layer->parameters()) {
+        parameters.push_back({value, e, count});
+      }
+    }
+  }
+}
+
 template class StackImpl<EncoderLayer>;
 template class StackImpl<DecoderLayer>;
 
@@ -132,6 +157,12 @@ torch::Tensor run_encoder(EncoderStack& encoder, torch::Tensor hidden, const tor
     auto& experts = layers[l].experts;
     if (experts.size() == 1) {
       hidden = experts[0](hidden, keys, task_ids);
+      continue;
+    }
+    if (encoder->shards() != nullptr) {
+      hidden = mix_sharded_experts(
+          *encoder->shards(), plan.at(l), {hidden, {}, keys},
+          [&](int64_t e, const LayerInput& rows) { return experts[e](rows.hidden, rows.mask); });
       continue;
     }
     hidden = mix_experts(plan.at(l), hidden, [&](int64_t e, const ExpertRows& rows) {

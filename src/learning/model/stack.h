@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/config/model_config.h"
+#include "learning/model/expert_shards.h"
 #include "learning/model/layers.h"
 #include "learning/model/routing.h"
 
@@ -36,12 +37,19 @@ class StackImpl : public torch::nn::Module {
   std::vector<LayerSlot<Layer>>& layers() { return layers_; }
   const torch::Tensor& position_weight() const { return position_weight_; }
 
+  // From now on the experts of all pools are those of several processes.
+  void shard_experts(const std::shared_ptr<const ExpertShards>& shards);
+  const ExpertShards* shards() const { return shards_.get(); }  // null: all experts are here
+  // Of pools of layers and of feed-forward parts.
+  void add_expert_parameters(std::vector<ExpertParameter>& parameters);
+
  private:
   double dropout_;
   double embedding_scale_;
   torch::Tensor position_weight_;  // [max_position_embeddings + 2, d_model]
   torch::nn::LayerNorm layernorm_embedding_{nullptr};
   std::vector<LayerSlot<Layer>> layers_;
+  std::shared_ptr<const ExpertShards> shards_;
 };
 using EncoderStack = torch::nn::ModuleHolder<StackImpl<EncoderLayer>>;
 using DecoderStack = torch::nn::ModuleHolder<StackImpl<DecoderLayer>>;

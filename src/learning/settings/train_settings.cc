@@ -85,6 +85,9 @@ void RunSettings::visit(SettingsVisitor& v) {
             "steps between writings of last/, from which --resume goes on");
   v.integer("run.keep", keep, 0, 1000,
             "so many of the latest writings of last/ stay as saved/step-N beside it");
+  v.flag("run.shard_experts", shard_experts,
+         "with several processes: each keeps a part of every pool's experts, to which examples or "
+         "tokens are sent");
 }
 
 void SecondStageSettings::visit(SettingsVisitor& v) {

@@ -102,6 +102,7 @@ struct RunSettings {
   int64_t eval_every = 1000;
   int64_t save_every = 500;
   int64_t keep = 0;  // snapshots beside last/
+  bool shard_experts = false;
   void visit(SettingsVisitor& visitor);
 };
 

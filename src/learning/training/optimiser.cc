@@ -20,14 +20,6 @@ bool is_of_routes(const AdamW::Group& group) {
   return group.name.starts_with("router") || group.name.starts_with("task_vectors");
 }
 
-double group_norm(const AdamW::Group& group) {
-  double sum = 0;
-  for (const torch::Tensor& parameter : group.parameters) {
-    if (parameter.grad().defined()) sum += squared_norm(parameter.grad());
-  }
-  return std::sqrt(sum);
-}
-
 template <typename Moments>
 void allocate(Moments& moments, const torch::Tensor& parameter) {
   moments.first = torch::zeros_like(parameter);
@@ -50,7 +42,7 @@ double learning_rate_factor(int64_t step, int64_t steps, double warmup_share,
 }
 
 AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings,
-             const Processes& processes)
+             const Processes& processes, const OwnerOf& owner_of)
     : settings_(settings), processes_(processes) {
   const double decoder_rate =
       settings.decoder_learning_rate > 0 ? settings.decoder_learning_rate : settings.learning_rate;
@@ -78,9 +70,11 @@ AdamW::AdamW(torch::nn::Module& model, const OptimiserSettings& settings,
   for (auto& [name, group] : by_name) {
     std::vector<Moments> moments;
     for (const torch::Tensor& parameter : group.parameters) {
-      const auto least = std::min_element(numbers_of.begin(), numbers_of.end());
+      const int only = owner_of ? owner_of(parameter) : -1;
+      const auto least = only >= 0 ? numbers_of.begin() + only
+                                   : std::min_element(numbers_of.begin(), numbers_of.end());
       *least += parameter.numel();
-      moments.push_back({{}, {}, {}, static_cast<int>(least - numbers_of.begin())});
+      moments.push_back({{}, {}, {}, static_cast<int>(least - numbers_of.begin()), only >= 0});
       if (is_own(moments.back())) allocate(moments.back(), parameter);
     }
     moments_.push_back(std::move(moments));
@@ -106,13 +100,30 @@ void AdamW::take_turns(int64_t step) {
   }
 }
 
+std::vector<double> AdamW::norms() const {
+  std::vector<double> squares(groups_.size(), 0);
+  torch::Tensor sharded = torch::zeros({std::ssize(groups_)}, torch::kFloat64);
+  bool has_shards = false;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
+      const torch::Tensor& gradient = groups_[i].parameters[j].grad();
+      has_shards = has_shards || moments_[i][j].is_sharded;
+      if (!gradient.defined()) continue;
+      double& sum = moments_[i][j].is_sharded ? sharded.data_ptr<double>()[i] : squares[i];
+      sum += squared_norm(gradient);
+    }
+  }
+  if (has_shards) processes_.sum(sharded);
+  for (size_t i = 0; i < squares.size(); ++i) {
+    squares[i] = std::sqrt(squares[i] + sharded.data_ptr<double>()[i]);
+  }
+  return squares;
+}
+
 double AdamW::clip_gradients() {
   double sum = 0;
-  std::vector<double> norms;
-  for (const Group& group : groups_) {
-    norms.push_back(group_norm(group));
-    sum += norms.back() * norms.back();
-  }
+  const std::vector<double> norms = this->norms();
+  for (const double norm : norms) sum += norm * norm;
   const double total = std::sqrt(sum);
   divisors_.assign(groups_.size(), 1);
   if (settings_.clip <= 0 || !std::isfinite(total)) return total;
@@ -163,7 +174,8 @@ void AdamW::share_weights() {
     for (size_t i = 0; i < groups_.size(); ++i) {
       for (size_t j = 0; j < groups_[i].parameters.size(); ++j) {
         const torch::Tensor& parameter = groups_[i].parameters[j];
-        if (moments_[i][j].owner == owner && parameter.grad().defined()) {
+        const Moments& moments = moments_[i][j];
+        if (moments.owner == owner && !moments.is_sharded && parameter.grad().defined()) {
           changed.push_back(parameter);
         }
       }

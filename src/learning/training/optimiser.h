@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@ namespace trivium::learning {
 // is left (or the warm-up ends, if that is later), then linear to 0; step counts from 0.
 double learning_rate_factor(int64_t step, int64_t steps, double warmup_share,
                             double cooldown_share);
+
+// The process that alone has a parameter, of those that several share (run.shard_experts); -1 for
+// one that all have. Empty: all have all.
+using OwnerOf = std::function<int(const torch::Tensor& parameter)>;
 
 // Decoupled AdamW (betas 0.9 0.999, eps 1e-8) through LibTorch's fused kernel.
 class AdamW {
@@ -32,10 +37,11 @@ class AdamW {
   // Two groups (with and without decay) for each of encoder, decoder, router and task vectors;
   // parameters that need no gradient are left out. What is of none of them (shared embeddings,
   // heads) belongs to the encoder. Each of several processes keeps the moments of a part of the
-  // parameters, makes their steps and shares the weights that come of them (ZeRO's first stage).
+  // parameters, makes their steps and shares the weights that come of them (ZeRO's first stage);
+  // a parameter that one process alone has is not shared.
   // Error kConfig when turns are asked for and one side has no parameters.
   AdamW(torch::nn::Module& model, const OptimiserSettings& settings,
-        const Processes& processes = Processes());
+        const Processes& processes = Processes(), const OwnerOf& owner_of = {});
 
   // Alternate updates (docs/spec/task_level.md, section 6): with train.alternate_every k > 0, only
   // the groups whose turn step `step` is ask for a gradient: router and task vectors where step / k
@@ -64,9 +70,12 @@ class AdamW {
   struct Moments {
     torch::Tensor first, second, step;  // undefined where another process has them
     int owner = 0;
+    bool is_sharded = false;  // the owner alone has the parameter
   };
   bool is_own(const Moments& moments) const { return moments.owner == processes_.rank(); }
   void share_weights();
+  // Each group's norm, over what all processes have and what one of them has.
+  std::vector<double> norms() const;
 
   OptimiserSettings settings_;
   Processes processes_;

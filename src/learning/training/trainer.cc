@@ -2,6 +2,8 @@
 
 #include <limits>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -19,11 +21,49 @@ namespace {
 constexpr const char* kCurveFile = "metrics.csv";
 constexpr const char* kRouteFile = "routes.jsonl";
 
+bool shards_experts(const TrainerOptions& options) {
+  return options.run.shard_experts && options.processes != nullptr && options.processes->size() > 1;
+}
+
+OwnerOf expert_owners(Seq2SeqModel& model, const TrainerOptions& options) {
+  if (!shards_experts(options)) return {};
+  std::unordered_map<const void*, int> owners;
+  for (const ExpertParameter& parameter : model->expert_parameters()) {
+    owners[parameter.value.unsafeGetTensorImpl()] =
+        ExpertShards::owner(parameter.expert, parameter.count, options.processes->size());
+  }
+  return [owners = std::move(owners)](const torch::Tensor& parameter) {
+    const auto found = owners.find(parameter.unsafeGetTensorImpl());
+    return found == owners.end() ? -1 : found->second;
+  };
+}
+
 }  // namespace
+
+// While there is one, the first process has all experts' weights.
+class Trainer::WholeModel {
+ public:
+  explicit WholeModel(const Trainer& trainer) : trainer_(trainer) {
+    if (trainer_.shards_) trainer_.shards_->gather(parameters());
+  }
+  ~WholeModel() {
+    if (trainer_.shards_) trainer_.shards_->release(parameters());
+  }
+  WholeModel(const WholeModel&) = delete;
+  WholeModel& operator=(const WholeModel&) = delete;
+
+ private:
+  std::vector<ExpertParameter> parameters() const {
+    return trainer_.checkpoint_.model->expert_parameters();
+  }
+
+  const Trainer& trainer_;
+};
 
 Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOptions& options,
                  Validator validator)
-    : TrainingLoop(*checkpoint.model, options.optimiser, options.device, options.processes),
+    : TrainingLoop(*checkpoint.model, options.optimiser, options.device, options.processes,
+                   expert_owners(checkpoint.model, options)),
       checkpoint_(checkpoint),
       stream_(stream),
       options_(options),
@@ -44,6 +84,28 @@ Trainer::Trainer(Checkpoint& checkpoint, ExampleStream& stream, const TrainerOpt
   checkpoint_.model->set_dropout({.residual = options.optimiser.dropout,
                                   .attention = options.optimiser.attention_dropout,
                                   .activation = 0});
+  if (shards_experts(options)) shard_experts();
+}
+
+void Trainer::shard_experts() {
+  const OptimiserSettings& settings = options_.optimiser;
+  const auto refuse = [](const std::string& why) {
+    throw Error(ExitCode::kConfig, "run.shard_experts: " + why);
+  };
+  const std::vector<ExpertParameter> parameters = checkpoint_.model->expert_parameters();
+  if (parameters.empty()) refuse("the model has no pools of experts; leave it out");
+  if (settings.accumulation % processes().size() != 0) {
+    refuse(
+        "each process needs as many batches as the others: make train.accumulation a multiple "
+        "of the " +
+        std::to_string(processes().size()) + " processes");
+  }
+  if (settings.expert_regularisation > 0) {
+    refuse("train.expert_regularisation compares experts of different processes; set it to 0");
+  }
+  shards_ = std::make_shared<ExpertShards>(processes().branch("experts"));
+  checkpoint_.model->shard_experts(shards_);
+  shards_->release(parameters);
 }
 
 RoutingWeights Trainer::route(const torch::Tensor& task_ids) {
@@ -199,6 +261,10 @@ bool Trainer::run() {
   hooks.evaluate = [this] { return validate(); };
   hooks.save = [this] { save_snapshot(); };
   const bool is_done = TrainingLoop::run(cadence, hooks);
+  if (shards_) {
+    shards_->gather_everywhere(checkpoint_.model->expert_parameters());
+    checkpoint_.model->shard_experts(nullptr);
+  }
   processes().any(false);  // what the first writes is whole before another reads it
   return is_done;
 }
@@ -267,6 +333,7 @@ std::optional<Validation> Trainer::validation() const {
 
 bool Trainer::validate() {
   if (!validator_) return true;
+  const WholeModel whole(*this);
   checkpoint_.model->eval();
   const std::optional<Validation> validation = this->validation();
   if (!validation) return false;
@@ -296,6 +363,7 @@ void Trainer::save_snapshot() {
     if (std::filesystem::exists(output / name)) sync_path(output / name);
   }
   TrainingSnapshot snapshot = loop_state();
+  const WholeModel whole(*this);
   if (!processes().is_first()) return;
   snapshot.record = options_.record;
   snapshot.best_score = best_score_;
@@ -309,7 +377,9 @@ void Trainer::resume() {
   const TrainingSnapshot snapshot = load_training_snapshot(last_folder());
   refuse_other_run(snapshot.record, options_.record, options_.run.output,
                    snapshot.step >= options_.optimiser.steps && !snapshot.evaluation_due);
+  if (shards_) shards_->allocate(checkpoint_.model->expert_parameters());
   restore(snapshot, last_folder());
+  if (shards_) shards_->release(checkpoint_.model->expert_parameters());
   stream_.set_state(snapshot.stream_state);
   best_score_ = snapshot.best_score;
   if (!processes().is_first()) return;

@@ -11,6 +11,7 @@
 
 #include "core/base/rng.h"
 #include "core/routes/route_file.h"
+#include "learning/model/expert_shards.h"
 #include "learning/model/loss.h"
 #include "learning/model/selection.h"
 #include "learning/settings/train_settings.h"
@@ -68,9 +69,10 @@ class Trainer : public TrainingLoop {
   // is damaged or of other data.
   void resume();
 
-  // Trains to the last step. Returns false when it was stopped early. Writes last/ (resumable)
-  // every save_every steps and when it ends, best/ whenever the validation score is above all
-  // before; and the curves, as metrics.csv and as TensorBoard's events. Errors as step().
+  // Trains to the last step; then the model is whole in all processes. Returns false when it was
+  // stopped early. Writes last/ (resumable) every save_every steps and when it ends, best/ whenever
+  // the validation score is above all before; and the curves, as metrics.csv and as TensorBoard's
+  // events. Errors as step().
   bool run();
 
   // The temperature of the routes at the next step.
@@ -82,6 +84,8 @@ class Trainer : public TrainingLoop {
   static void note_unfinite(const Batch& batch, const torch::Tensor& losses, StepResult& result);
   void add_batch(int64_t number, const std::vector<EncodedExample>& examples, StepResult& result);
   bool is_own_batch(int64_t number) const;
+  void shard_experts();
+  class WholeModel;
   void sum_results(StepResult& result) const;
   std::optional<Validation> validation() const;
   RoutingWeights route(const torch::Tensor& task_ids);
@@ -100,6 +104,8 @@ class Trainer : public TrainingLoop {
   TrainerOptions options_;
   Validator validator_;
   torch::Generator noise_;
+  // Of run.shard_experts, with several processes; null: each process has all experts.
+  std::shared_ptr<const ExpertShards> shards_;
   CurveFile curves_;
   EventFile events_;
   RouteWatch watch_;

@@ -20,10 +20,13 @@ uint64_t mixed(uint64_t number) {
   return number ^ (number >> 31);
 }
 
-std::vector<torch::Tensor> trained_parameters(const torch::nn::Module& model) {
+// Those whose gradients come from all processes.
+std::vector<torch::Tensor> shared_parameters(const torch::nn::Module& model,
+                                             const OwnerOf& owner_of) {
   std::vector<torch::Tensor> parameters;
   for (const torch::Tensor& parameter : model.parameters()) {
-    if (parameter.requires_grad()) parameters.push_back(parameter);
+    if (!parameter.requires_grad() || (owner_of && owner_of(parameter) >= 0)) continue;
+    parameters.push_back(parameter);
   }
   return parameters;
 }
@@ -31,13 +34,14 @@ std::vector<torch::Tensor> trained_parameters(const torch::nn::Module& model) {
 }  // namespace
 
 TrainingLoop::TrainingLoop(torch::nn::Module& model, const OptimiserSettings& settings,
-                           torch::Device device, const Processes* processes)
+                           torch::Device device, const Processes* processes,
+                           const OwnerOf& owner_of)
     : model_(model),
       settings_(settings),
       device_(device),
       processes_(processes == nullptr ? &kAlone : processes),
-      optimiser_(model, settings, *processes_),
-      gradient_sum_(*processes_, trained_parameters(model)) {}
+      optimiser_(model, settings, *processes_, owner_of),
+      gradient_sum_(*processes_, shared_parameters(model, owner_of)) {}
 
 uint64_t TrainingLoop::batch_seed(int64_t batch, uint64_t what) const {
   uint64_t seed = mixed(static_cast<uint64_t>(settings_.seed));

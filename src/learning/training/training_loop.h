@@ -64,7 +64,7 @@ class TrainingLoop {
  protected:
   // `model` and `processes` (null: one alone) must outlive the loop.
   TrainingLoop(torch::nn::Module& model, const OptimiserSettings& settings, torch::Device device,
-               const Processes* processes = nullptr);
+               const Processes* processes = nullptr, const OwnerOf& owner_of = {});
 
   // Puts the model in training mode and adds the gradients of one step, of all processes; says all
   // of the step but its gradient norm.
