@@ -80,6 +80,25 @@ bool is_example_file(const fs::directory_entry& entry) {
          !entry.path().filename().string().starts_with('.') && entry.is_regular_file();
 }
 
+std::set<fs::path> example_files(const fs::path& folder) {
+  std::set<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (is_example_file(entry)) files.insert(entry.path());
+  }
+  return files;
+}
+
+// Of a folder whose tasks are folders in it.
+void warn_of_files(const fs::path& folder) {
+  const std::set<fs::path> files = example_files(folder);
+  if (files.empty()) return;
+  spdlog::warn(
+      "{} holds tasks in folders, so that its files are none: {}{}; give them a folder of their "
+      "own",
+      folder.string(), files.begin()->filename().string(),
+      files.size() == 1 ? "" : fmt::format(" and {} more", files.size() - 1));
+}
+
 }  // namespace
 
 const EnumNames<Split>& scored_split_names() {
@@ -124,7 +143,14 @@ Gym::Gym(const fs::path& folder) : folder_(folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       if (entry.is_directory()) add_folder(entry.path());
     }
-    if (sources_.empty()) add_files(folder);
+    const bool are_tasks = std::any_of(sources_.begin(), sources_.end(), [&](const auto& source) {
+      return source.second.path == folder;
+    });
+    if (sources_.empty()) {
+      add_files(folder);
+    } else if (!are_tasks) {
+      warn_of_files(folder);
+    }
   }
   if (sources_.empty()) {
     throw Error(ExitCode::kMissingInput,
@@ -166,11 +192,17 @@ void Gym::add_file(const fs::path& path) {
 
 // A collection of one's own: every table and every JSONL file is a task.
 void Gym::add_files(const fs::path& folder) {
-  std::set<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (is_example_file(entry)) files.insert(entry.path());
-  }
+  const std::set<fs::path> files = example_files(folder);
   for (const fs::path& file : files) add_file(file);
+  const auto has = [&](const char* name) {
+    return std::any_of(files.begin(), files.end(),
+                       [&](const fs::path& file) { return file.stem() == name; });
+  };
+  if (!has("train") || !has("test")) return;
+  spdlog::warn(
+      "{}: train and test are two tasks here; to make them one, put them into one file, with a "
+      "column \"split\" that says train, dev or test",
+      folder.string());
 }
 
 void Gym::add_plain(Form form, const fs::path& path, const std::string& name) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/base/log_lines.h"
 #include "core/base/temporary_folder.h"
 
 namespace trivium {
@@ -216,7 +217,17 @@ TEST(PlainGymTest, AFolderOfFilesIsACollectionOfTasks) {
   EXPECT_THAT(error_of([&] { Gym(folder.path()); }), HasSubstr("a second task \"tone\""));
   // Beside tasks in folders a table is just a file.
   folder.write("p3/train.jsonl", "{\"inputs\": \"a\", \"targets\": \"b\"}\n");
+  const LogLines log;
   EXPECT_THAT(Gym(folder.path()).task_names(), ElementsAre("p3"));
+  EXPECT_THAT(log.with("its files are none: asked.JSONL and 2 more").size(), 1u);
+}
+
+TEST(PlainGymTest, FilesNamedAsSplitsAreTasksAndItSaysSo) {
+  TemporaryFolder folder;
+  for (const char* name : {"train.csv", "test.csv"}) folder.write(name, "text,label\na,b\nc,d\n");
+  const LogLines log;
+  EXPECT_THAT(Gym(folder.path()).task_names(), ElementsAre("test", "train"));
+  EXPECT_EQ(log.with("train and test are two tasks here").size(), 1u);
 }
 
 TEST(PlainGymTest, AFolderWithoutTasksSaysWhatItLooksFor) {

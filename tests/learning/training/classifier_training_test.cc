@@ -4,9 +4,9 @@
 
 #include <limits>
 
+#include "core/base/log_lines.h"
 #include "core/base/rng.h"
 #include "learning/reference/classifier_scores.h"
-#include "learning/training/log_lines.h"
 #include "learning/training/toy_training.h"
 
 namespace trivium::learning {

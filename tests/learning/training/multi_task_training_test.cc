@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "learning/training/log_lines.h"
+#include "core/base/log_lines.h"
 #include "learning/training/toy_gym.h"
 #include "learning/training/toy_training.h"
 

@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "learning/training/log_lines.h"
+#include "core/base/log_lines.h"
 #include "learning/training/toy_training.h"
 
 namespace trivium::learning {

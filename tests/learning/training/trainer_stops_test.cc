@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include "learning/training/log_lines.h"
+#include "core/base/log_lines.h"
 #include "learning/training/snapshot.h"
 #include "learning/training/toy_training.h"
 #include "learning/training/trainer.h"

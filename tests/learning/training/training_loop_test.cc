@@ -5,8 +5,8 @@
 
 #include <limits>
 
+#include "core/base/log_lines.h"
 #include "core/base/temporary_folder.h"
-#include "learning/training/log_lines.h"
 #include "learning/training/unfinite_step.h"
 
 namespace trivium::learning {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace trivium::learning {
+namespace trivium {
 
 // Takes the default logger's place, debug lines included, as long as it lives.
 class LogLines {
@@ -53,4 +53,4 @@ class LogLines {
   std::shared_ptr<spdlog::logger> before_;
 };
 
-}  // namespace trivium::learning
+}  // namespace trivium
