@@ -43,11 +43,12 @@ bool has_choice(const std::vector<std::vector<float>>& stack) {
                      [](const auto& layer) { return layer.size() > 1; });
 }
 
-// Results are written a window at a time: enough batches to sort lines by length, few enough that
-// a stop loses little.
-size_t window_lines(const BatchFlags& flags) {
+// Results are written a window at a time, or as many as there are processes: enough batches to sort
+// lines by length, few enough that a stop loses little.
+size_t window_lines(const BatchFlags& flags, int processes) {
   constexpr int64_t kBatches = 8, kFewest = 64;
-  return static_cast<size_t>(std::max(kFewest, kBatches * flags.generator.batch_size));
+  const int64_t batches = std::max<int64_t>(1, kBatches / processes);
+  return static_cast<size_t>(std::max(kFewest, batches * flags.generator.batch_size));
 }
 
 // What a process has to say of its window; a JSON object, since it may travel.
@@ -75,16 +76,21 @@ struct Outcome {
 // results do not depend on who answered it.
 class BatchRun {
  public:
-  explicit BatchRun(BatchFlags flags)
+  BatchRun(BatchFlags flags, std::unique_ptr<ProcessGroup> group)
       : flags_(std::move(flags)),
-        group_(join_process_group()),
+        group_(std::move(group)),
         output_(open_output()),
-        reader_(flags_.input, flags_.format, stop_requested(), window_lines(flags_)),
+        reader_(flags_.input, flags_.format, stop_requested(),
+                window_lines(flags_, group_->size())),
         model_(load_model(flags_.model, flags_.generator)) {
     if (!flags_.task.empty()) model_.tasks().index_of(flags_.task);  // unknown: before any work
     const Json settings = run_settings(*flags_.command, model_.folder());
-    require_equal(*group_, settings);
-    if (output_) output_->hold_to(settings);
+    if (group_->size() > 1) {
+      require_equal(*group_, {{"settings", settings},
+                              {"strict", flags_.strict},
+                              {"bytes", std::filesystem::file_size(flags_.input)}});
+    }
+    do_in_first(*group_, [&] { output_->hold_to(settings); });
   }
 
   int run(const BatchAnswerer& answer) {
@@ -104,17 +110,23 @@ class BatchRun {
  private:
   // Of the first process alone.
   std::unique_ptr<ResultFile> open_output() const {
-    if (group_->size() > 1 && !std::filesystem::is_regular_file(flags_.input)) {
-      throw Error(ExitCode::kUsage,
-                  "several processes share the lines of a file; name it by --input");
-    }
-    if (!group_->is_first()) return nullptr;
-    return std::make_unique<ResultFile>(flags_.output, flags_.old_file);
+    std::unique_ptr<ResultFile> output;
+    do_in_first(*group_, [&] {
+      const bool is_file = std::filesystem::is_regular_file(flags_.input);
+      const bool is_stream = flags_.input == "-" || std::filesystem::exists(flags_.input);
+      if (group_->size() > 1 && !is_file && is_stream) {
+        throw Error(ExitCode::kUsage,
+                    "several processes share the lines of a file; name it by --input");
+      }
+      output = std::make_unique<ResultFile>(flags_.output, flags_.old_file);
+    });
+    return output;
   }
 
   // Passes over the windows whose results the part has.
   void pass_over_done() {
-    int64_t done = output_ && output_->is_continued() ? skip_done() : 0;
+    int64_t done = 0;
+    do_in_first(*group_, [&] { done = output_->is_continued() ? skip_done() : 0; });
     done = group_->share(done).get<int64_t>();
     for (int64_t i = 0; i < done && !group_->is_first(); ++i) reader_.next_window();
   }
@@ -381,9 +393,11 @@ Json route_summary(const TaskRoute& route) {
 
 int run_batch(BatchFlags flags, const BatchAnswerer& answer) {
   choose_broken_pipe(BrokenPipe::kEndsQuietly);
+  // A process that waits for others, which may never come, is ended by a signal as any other.
+  std::unique_ptr<ProcessGroup> group = join_process_group();
   watch_stop_signals();
   flags.generator.stop = &stop_requested();
-  return BatchRun(std::move(flags)).run(answer);
+  return BatchRun(std::move(flags), std::move(group)).run(answer);
 }
 
 }  // namespace trivium::cli

@@ -31,6 +31,19 @@ std::unique_ptr<ProcessGroup> join_process_group() {
   return group_maker();
 }
 
+void do_in_first(ProcessGroup& group, const std::function<void()>& work) {
+  Json error;
+  try {
+    if (group.is_first()) work();
+  } catch (const Error& e) {
+    error = {{"code", static_cast<int>(e.code())}, {"message", e.what()}};
+  }
+  error = group.share(std::move(error));
+  if (error.is_null()) return;
+  throw Error(static_cast<ExitCode>(error.at("code").get<int>()),
+              error.at("message").get<std::string>());
+}
+
 void require_equal(ProcessGroup& group, const Json& settings) {
   if (group.share(settings) == settings) return;
   throw Error(ExitCode::kUsage,

@@ -1,6 +1,7 @@
 // The processes that answer the lines of one file together, as torchrun, srun or mpirun start them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -34,6 +35,9 @@ void set_process_group_maker(ProcessGroupMaker maker);
 // The processes that a launcher has started, found by its variables; one alone where there is none.
 // Errors as launch_from_environment, and kUnavailable where they do not find one another.
 std::unique_ptr<ProcessGroup> join_process_group();
+
+// Does `work` in the first process. Where that ends with an Error, all processes do.
+void do_in_first(ProcessGroup& group, const std::function<void()>& work);
 
 // Error kUsage where the processes were not all given the same.
 void require_equal(ProcessGroup& group, const Json& settings);

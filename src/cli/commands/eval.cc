@@ -60,15 +60,16 @@ struct EvalFlags {
 
 class Evaluation {
  public:
-  explicit Evaluation(EvalFlags flags)
+  Evaluation(EvalFlags flags, std::unique_ptr<ProcessGroup> group)
       : flags_(std::move(flags)),
-        group_(join_process_group()),
+        group_(std::move(group)),
         gym_(flags_.gym),
         prompts_(home_folder() / "prompts"),
         tasks_(gym_.chosen_tasks(flags_.part, flags_.tasks)) {
-    if (!group_->is_first()) return;
-    output_ = std::make_unique<ResultFile>(flags_.output, flags_.old_file);
-    make_predictions_folder();
+    do_in_first(*group_, [&] {
+      output_ = std::make_unique<ResultFile>(flags_.output, flags_.old_file);
+      make_predictions_folder();
+    });
   }
 
   int run() {
@@ -89,8 +90,10 @@ class Evaluation {
   void hold_to(const Json& settings) {
     require_equal(*group_, settings);
     Json done = Json::array();
-    if (output_) output_->hold_to(settings);
-    if (output_ && output_->is_continued()) take_done();
+    do_in_first(*group_, [&] {
+      output_->hold_to(settings);
+      if (output_->is_continued()) take_done();
+    });
     for (const ReportRow& row : report_.rows()) done.push_back(row.score.task);
     done_ = group_->share(std::move(done)).get<std::set<std::string>>();
   }
@@ -355,9 +358,16 @@ void add_eval_command(CLI::App& app, int& status) {
   add_eval_flags(*command, *flags);
   command->footer(kEvalFooter);
   command->callback([flags, &status] {
-    watch_stop_signals();
     flags->generator.stop = &stop_requested();
-    status = flags->dry_run ? run_dry_eval(*flags) : Evaluation(*flags).run();
+    if (flags->dry_run) {
+      watch_stop_signals();
+      status = run_dry_eval(*flags);
+      return;
+    }
+    // A process that waits for others, which may never come, is ended by a signal as any other.
+    std::unique_ptr<ProcessGroup> group = join_process_group();
+    watch_stop_signals();
+    status = Evaluation(*flags, std::move(group)).run();
   });
 }
 

@@ -221,9 +221,9 @@ torch::Tensor mix_sharded_experts(
     const std::function<torch::Tensor(int64_t expert, const LayerInput& rows)>& run) {
   const int64_t length = input.hidden.size(1), width = input.hidden.size(2);
   const torch::Tensor everyone = torch::arange(input.hidden.size(0));
+  const PackedInput packed(input, shards);
   std::vector<ExpertOutput> outputs;
-  const auto add = [&](const PackedInput& packed, const std::vector<ExpertRows>& rows,
-                       bool is_active) {
+  const auto add = [&](const std::vector<ExpertRows>& rows, bool is_active) {
     std::vector<torch::Tensor> index = {everyone.narrow(0, 0, 0)};
     std::vector<int64_t> counts;
     for (const ExpertRows& of_expert : rows) {
@@ -244,10 +244,10 @@ torch::Tensor mix_sharded_experts(
       outputs.push_back({static_cast<int64_t>(e), is_active, rows[e], parts[e]});
     }
   };
-  add(PackedInput(input, shards), plan.active, true);
+  add(plan.active, true);
   if (plan.needs_gradient) {
     const torch::NoGradGuard no_grad;
-    add(PackedInput(input, shards), plan.inactive, false);
+    add(plan.inactive, false);
   }
   return combine_outputs(plan, input.hidden, outputs);
 }

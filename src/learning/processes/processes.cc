@@ -32,10 +32,15 @@ auto guarded(const std::string& what, const Work& work) {
   }
 }
 
+// What Gloo says of it are its own files and ports.
 template <typename Work>
 auto with_others(const Work& work) {
-  return guarded("another process of this run does not answer; start all of them with --resume",
-                 work);
+  try {
+    return work();
+  } catch (const std::exception&) {
+    throw Error(ExitCode::kUnavailable,
+                "another process of this run has ended; start all of them anew, with --resume");
+  }
 }
 
 std::shared_ptr<::gloo::transport::Device> device_for(const std::string& address) {

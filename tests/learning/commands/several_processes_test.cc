@@ -300,6 +300,27 @@ TEST_F(SharedLinesTest, ABadLineEndsAllWithStrict) {
   EXPECT_EQ(lines.size(), 170u + 1);  // and nothing behind the last line's end
 }
 
+TEST_F(SharedLinesTest, WhatTheFirstRefusesAllRefuse) {
+  folder_.write("there", "x");
+  EXPECT_EQ(run(2, arguments("generate", "there")), std::vector<int>({73, 73}));
+  EXPECT_EQ(run(2, arguments("eval", "there")), std::vector<int>({73, 73}));
+  input_ = path("nothing");
+  EXPECT_EQ(run(2, arguments("score", "refused")), std::vector<int>({66, 66}));
+}
+
+// A signal ends one that waits for others that never come.
+TEST_F(SharedLinesTest, WhoWaitsForOthersCanBeStopped) {
+  ::setenv("RANK", "0", 1);
+  ::setenv("WORLD_SIZE", "2", 1);
+  ::setenv("MASTER_ADDR", "127.0.0.1", 1);
+  ::setenv("MASTER_PORT", std::to_string(free_port()).c_str(), 1);
+  cli::RunningProgram alone(arguments("generate", "alone"));
+  leave_launcher();
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  alone.signal(SIGTERM);
+  EXPECT_EQ(alone.wait(), 128 + SIGTERM);
+}
+
 TEST_F(SharedLinesTest, WhatCannotBeSharedIsRefused) {
   const std::string file = std::exchange(input_, "-");
   const std::vector<std::string> from_standard_input = arguments("generate", "refused");
