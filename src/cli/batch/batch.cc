@@ -54,13 +54,13 @@ size_t window_lines(const BatchFlags& flags, int processes) {
 // What a process has to say of its window; a JSON object, since it may travel.
 struct Outcome {
   Json results = Json::array();  // up to the first line that was not come to
-  bool is_end = false;           // there was no line left
+  bool is_end = false;           // there was no line left, or it was stopped or failed
   bool is_stopped = false;       // by a signal
   int code = 0;                  // of the error that ended the window
   std::string message;           // and what it says
 
-  Json to_json() const {
-    return {{"results", results},
+  Json to_json() && {
+    return {{"results", std::move(results)},
             {"end", is_end},
             {"stopped", is_stopped},
             {"code", code},
@@ -170,11 +170,10 @@ class BatchRun {
     return Outcome::from_json(group_->share(write_outcomes(std::move(outcomes)).to_json()));
   }
 
-  // In order, up to what was stopped or failed.
+  // In order, up to what was stopped or failed. Returns that, without its results.
   Outcome write_outcomes(std::vector<Json> outcomes) {
-    Outcome end;
     for (Json& json : outcomes) {
-      const Outcome outcome = Outcome::from_json(std::move(json));
+      Outcome outcome = Outcome::from_json(std::move(json));
       std::string lines;
       for (const Json& result : outcome.results) {
         count(result);
@@ -182,12 +181,11 @@ class BatchRun {
         lines += to_json_line(result) + "\n";
       }
       output_->write(lines);
-      if (!outcome.is_end && !outcome.is_stopped) continue;
-      end = outcome;
-      end.results = Json::array();
-      break;
+      if (!outcome.is_end) continue;
+      outcome.results = Json::array();
+      return outcome;
     }
-    return end;
+    return {};
   }
 
   void count(const Json& result) {
