@@ -17,13 +17,15 @@ constexpr int64_t kBfloat16Piece = 256;  // 16 KiB
 constexpr int64_t kNearBytes = 2048;
 
 inline void ask_near(const float* weights) {
-  _mm_prefetch(reinterpret_cast<const char*>(weights) + kNearBytes, _MM_HINT_T0);
+  const char* place = reinterpret_cast<const char*>(weights) + kNearBytes;
+  _mm_prefetch(place, _MM_HINT_T0);
+  _mm_prefetch(place + 64, _MM_HINT_T0);
 }
 
 // One piece of depth: kRows rows by kVectors registers of 8 columns. `goes_on`: adds to `out`.
-template <int kRows, int kVectors, bool kAsks>
+template <int kRows, int kVectors, typename Ask>
 void float32_tile(const std::byte* rows, int64_t stride, const float* weights, int64_t depth,
-                  bool goes_on, float* out) {
+                  bool goes_on, Ask ask, float* out) {
   __m256 sums[kRows][kVectors];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
@@ -35,9 +37,8 @@ void float32_tile(const std::byte* rows, int64_t stride, const float* weights, i
   const float* row[kRows];
   for (int r = 0; r < kRows; ++r) row[r] = row_at<float>(rows, stride, r);
   for (int64_t k = 0; k < depth; ++k, weights += kBlock) {
+    ask(weights);
     if constexpr (kVectors == 4) {
-      ask_near(weights);
-      ask_near(weights + 16);
       __m256 value[kRows];
 #pragma GCC unroll 6
       for (int r = 0; r < kRows; ++r) value[r] = _mm256_broadcast_ss(row[r] + k);
@@ -48,7 +49,6 @@ void float32_tile(const std::byte* rows, int64_t stride, const float* weights, i
         for (int r = 0; r < kRows; ++r) sums[r][v] = _mm256_fmadd_ps(value[r], column, sums[r][v]);
       }
     } else {
-      ask_ahead<kAsks>(weights);
       const __m256 low = _mm256_load_ps(weights), high = _mm256_load_ps(weights + 8);
 #pragma GCC unroll 6
       for (int r = 0; r < kRows; ++r) {
@@ -75,9 +75,9 @@ inline __m256 second_of_pairs(__m256i pairs) {
 }
 
 // Rows are float32 (RowFormat::kFloat32). `weights`: 16 columns, a half of a group.
-template <int kRows, bool kAsks>
+template <int kRows>
 void bfloat16_tile(const std::byte* rows, int64_t stride, const uint16_t* weights, int64_t depth,
-                   bool goes_on, float* out) {
+                   bool goes_on, Ahead ahead, float* out) {
   __m256 sums[kRows][2];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
@@ -89,7 +89,7 @@ void bfloat16_tile(const std::byte* rows, int64_t stride, const uint16_t* weight
   for (int64_t start = 0; start < depth; start += 32, weights += 1024) {
     const uint16_t* place = weights;
     for (int64_t k = start; k < start + 32; k += 2, place += 32) {
-      ask_ahead<kAsks>(place);
+      ahead.ask();
       const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(place));
       const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(place + 16));
       __m256 low_part = first_of_pairs(low), high_part = first_of_pairs(high);
@@ -124,9 +124,9 @@ void bfloat16_tile(const std::byte* rows, int64_t stride, const uint16_t* weight
 // both ways 32 products are two multiplications.
 // A register of sums has four columns' [k even pair, k odd pair]; they are added at the end. 8
 // columns from `weights` on, which is a place in a half of a group.
-template <int kRows, bool kAsks>
+template <int kRows>
 void int8_tile(const std::byte* rows, int64_t stride, const int8_t* weights, int64_t depth,
-               bool goes_on, int32_t* out) {
+               bool goes_on, Ahead ahead, int32_t* out) {
   __m256i sums[kRows][2];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
@@ -135,7 +135,7 @@ void int8_tile(const std::byte* rows, int64_t stride, const int8_t* weights, int
   for (int64_t start = 0; start < depth; start += 64, weights += 2048) {
     const int8_t* place = weights;
     for (int64_t k = start; k < start + 64; k += 4, place += 64) {
-      ask_ahead<kAsks>(place);
+      ahead.ask();
       const auto* four = reinterpret_cast<const __m128i*>(place);
       const __m256i low = _mm256_cvtepi8_epi16(_mm_load_si128(four));
       const __m256i high = _mm256_cvtepi8_epi16(_mm_load_si128(four + 1));
@@ -166,15 +166,24 @@ void float32_avx2(const BlockInput& input, const std::byte* group, int64_t depth
   const auto* weights = reinterpret_cast<const float*>(group);
   auto* sums = static_cast<float*>(out);
   const int64_t stride = input.row_bytes;
-  if (input.count == 1) return float32_tile<1, 4, true>(rows, stride, weights, depth, false, sums);
-  if (input.count == 2) return float32_tile<2, 4, true>(rows, stride, weights, depth, false, sums);
-  if (input.count == 3) return float32_tile<3, 4, true>(rows, stride, weights, depth, false, sums);
+  if (input.count == 1) {
+    return float32_tile<1, 4>(rows, stride, weights, depth, false, ask_near, sums);
+  }
+  if (input.count == 2) {
+    return float32_tile<2, 4>(rows, stride, weights, depth, false, ask_near, sums);
+  }
+  if (input.count == 3) {
+    return float32_tile<3, 4>(rows, stride, weights, depth, false, ask_near, sums);
+  }
   in_depth_pieces(depth, kFloatPiece, [&](int64_t start, int64_t length) {
-    in_row_pieces(input.count, [&]<int kRows, bool kFirst>(int64_t first) {
+    in_row_pieces(input.count, [&]<int kRows>(const RowPiece& piece) {
       for (int64_t column = 0; column < kBlock; column += 16) {
-        float32_tile<kRows, 2, kFirst>(rows + first * stride + start * 4, stride,
-                                       weights + start * kBlock + column, length, start > 0,
-                                       sums + first * kBlock + column);
+        Ahead ahead(weights + start * kBlock, length * kBlock * 4, 2 * piece.index + column / 16,
+                    2 * piece.count, length);
+        float32_tile<kRows, 2>(
+            rows + piece.first * stride + start * 4, stride, weights + start * kBlock + column,
+            length, start > 0, [&](const float*) { ahead.ask(); },
+            sums + piece.first * kBlock + column);
       }
     });
   });
@@ -187,11 +196,13 @@ void bfloat16_avx2(const BlockInput& input, const std::byte* group, int64_t dept
   auto* sums = static_cast<float*>(out);
   const int64_t stride = input.row_bytes;
   in_depth_pieces(depth, kBfloat16Piece, [&](int64_t start, int64_t length) {
-    in_row_pieces(input.count, [&]<int kRows, bool kFirst>(int64_t first) {
+    in_row_pieces(input.count, [&]<int kRows>(const RowPiece& piece) {
       for (int64_t half = 0; half < 2; ++half) {
-        bfloat16_tile<kRows, kFirst>(rows + first * stride + start * 4, stride,
-                                     weights + start * kBlock + half * 512, length, start > 0,
-                                     sums + first * kBlock + half * 16);
+        const Ahead ahead(weights + start * kBlock, length * kBlock * 2, 2 * piece.index + half,
+                          2 * piece.count, length / 2);
+        bfloat16_tile<kRows>(rows + piece.first * stride + start * 4, stride,
+                             weights + start * kBlock + half * 512, length, start > 0, ahead,
+                             sums + piece.first * kBlock + half * 16);
       }
     });
   });
@@ -204,11 +215,13 @@ void int8_avx2(const BlockInput& input, const std::byte* group, int64_t depth, c
   auto* sums = static_cast<int32_t*>(out);
   const int64_t stride = input.row_bytes;
   in_depth_pieces(depth, kInt8Piece, [&](int64_t start, int64_t length) {
-    in_row_pieces(input.count, [&]<int kRows, bool kFirst>(int64_t first) {
+    in_row_pieces(input.count, [&]<int kRows>(const RowPiece& piece) {
       for (int64_t column = 0; column < kBlock; column += 8) {
-        int8_tile<kRows, kFirst>(rows + first * stride + start * 2, stride,
-                                 weights + start * kBlock + column / 16 * 1024 + column % 16 * 4,
-                                 length, start > 0, sums + first * kBlock + column);
+        const Ahead ahead(weights + start * kBlock, length * kBlock, 4 * piece.index + column / 8,
+                          4 * piece.count, length / 4);
+        int8_tile<kRows>(rows + piece.first * stride + start * 2, stride,
+                         weights + start * kBlock + column / 16 * 1024 + column % 16 * 4, length,
+                         start > 0, ahead, sums + piece.first * kBlock + column);
       }
     });
   });

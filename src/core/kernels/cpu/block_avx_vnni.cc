@@ -11,9 +11,9 @@ namespace {
 
 // vpdpbusd multiplies unsigned by signed bytes: the activations get 128 added, and 128 times the
 // column's sum is taken off at the end. 16 columns from `weights` on, a half of a group.
-template <int kRows, bool kAsks>
+template <int kRows>
 void int8_tile(const std::byte* rows, int64_t stride, const int8_t* weights, int64_t depth,
-               const int32_t* column_sums, bool goes_on, int32_t* out) {
+               const int32_t* column_sums, bool goes_on, Ahead ahead, int32_t* out) {
   __m256i sums[kRows][2];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
@@ -31,7 +31,7 @@ void int8_tile(const std::byte* rows, int64_t stride, const int8_t* weights, int
   for (int64_t start = 0; start < depth; start += 64, weights += 2048) {
     const int8_t* place = weights;
     for (int64_t k = start; k < start + 64; k += 4, place += 64) {
-      ask_ahead<kAsks>(place);
+      ahead.ask();
       const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(place));
       const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(place + 32));
 #pragma GCC unroll 6
@@ -60,11 +60,13 @@ void int8_avx_vnni(const BlockInput& input, const std::byte* group, int64_t dept
   auto* sums = static_cast<int32_t*>(out);
   const int64_t stride = input.row_bytes;
   in_depth_pieces(depth, kInt8Piece, [&](int64_t start, int64_t length) {
-    in_row_pieces(input.count, [&]<int kRows, bool kFirst>(int64_t first) {
+    in_row_pieces(input.count, [&]<int kRows>(const RowPiece& piece) {
       for (int64_t half = 0; half < 2; ++half) {
-        int8_tile<kRows, kFirst>(
-            rows + first * stride + start, stride, weights + start * kBlock + half * 1024, length,
-            column_sums + half * 16, start > 0, sums + first * kBlock + half * 16);
+        const Ahead ahead(weights + start * kBlock, length * kBlock, 2 * piece.index + half,
+                          2 * piece.count, length / 4);
+        int8_tile<kRows>(rows + piece.first * stride + start, stride,
+                         weights + start * kBlock + half * 1024, length, column_sums + half * 16,
+                         start > 0, ahead, sums + piece.first * kBlock + half * 16);
       }
     });
   });
