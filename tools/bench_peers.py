@@ -5,8 +5,10 @@ the best of the rounds, since what else runs on the machine can only slow it dow
 gets one JSON object, standard error the tables.
 """
 import argparse
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,14 +18,22 @@ SHAPES = [(1, 1), (1, 4), (16, 1), (8, 4)]
 TRAINING_BATCH, TRAINING_TARGET_TOKENS = 8, 16
 TRAINING = ["trivium fp32", "trivium bf16", "transformers fp32", "transformers bf16"]
 OURS = ["trivium float32", "trivium bfloat16", "trivium int8"]
-PEERS = ["ctranslate2 float32", "ctranslate2 int8", "transformers float32", "transformers bfloat16"]
-# What is compared with what: (row of ours, rivals).
+PEERS = ["ctranslate2 float32", "ctranslate2 int8", "transformers float32", "transformers bfloat16",
+         "openvino float32", "openvino int8", "onnxruntime float32", "onnxruntime int8"]
+# The folder of the environment that a peer's library is installed in.
+ENVIRONMENTS = {"ctranslate2": "peers", "transformers": "peers", "openvino": "openvino",
+                "onnxruntime": "onnxruntime"}
+# What is compared with what: (row of ours, rivals, their name in the table).
 COMPARISONS = [
-    ("trivium float32", ["ctranslate2 float32", "transformers float32"]),
-    ("trivium bfloat16", PEERS),
-    ("trivium int8", ["ctranslate2 int8"]),
-    ("trivium int8", PEERS),
+    ("trivium float32", [peer for peer in PEERS if peer.endswith("float32")], "all float32 peers"),
+    ("trivium bfloat16", PEERS, "all peers"),
+    ("trivium int8", ["ctranslate2 int8"], "ctranslate2 int8"),
+    ("trivium int8", PEERS, "all peers"),
 ]
+
+
+class NotMeasured(Exception):
+    """A peer that does not run here; its message is the reason."""
 
 
 def make_model(folder):
@@ -80,14 +90,63 @@ def peak_memory():
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
 
 
-def measure_transformers(folder, number_type, threads):
+def transformers_model(folder, number_type, _):
     import torch
     from transformers import BartForConditionalGeneration
 
+    return BartForConditionalGeneration.from_pretrained(
+        os.path.join(folder, "bart"), dtype=getattr(torch, number_type)).eval()
+
+
+def export(folder, engine):
+    """A peer's own form of the model, beside bart; nothing where it reads bart or is there already."""
+    library, number_type = engine.split()
+    bart, exported = os.path.join(folder, "bart"), os.path.join(folder, engine.replace(" ", "_"))
+    if library in ("ctranslate2", "transformers") or os.path.exists(os.path.join(exported, "config.json")):
+        return
+    if library == "openvino":  # int8: weights of eight bits, rows quantised as OpenVINO sees fit
+        from optimum.intel import OVModelForSeq2SeqLM
+        OVModelForSeq2SeqLM.from_pretrained(
+            bart, export=True, load_in_8bit=number_type == "int8").save_pretrained(exported)
+        return
+    from optimum.onnxruntime import ORTModelForSeq2SeqLM, ORTQuantizer
+    from optimum.onnxruntime.configuration import AutoQuantizationConfig
+    if number_type == "float32":
+        ORTModelForSeq2SeqLM.from_pretrained(bart, export=True).save_pretrained(exported)
+        return
+    plain = os.path.join(folder, "onnxruntime_float32")  # exported before
+    settings = AutoQuantizationConfig.avx2(is_static=False, per_channel=False)
+    for part in sorted(name for name in os.listdir(plain) if name.endswith(".onnx")):
+        ORTQuantizer.from_pretrained(plain, file_name=part).quantize(
+            save_dir=exported, quantization_config=settings, file_suffix="")
+    for name in ("generation_config.json", "config.json"):
+        shutil.copy(os.path.join(plain, name), exported)
+
+
+def openvino_model(folder, number_type, threads):
+    from optimum.intel import OVModelForSeq2SeqLM
+
+    return OVModelForSeq2SeqLM.from_pretrained(
+        os.path.join(folder, f"openvino_{number_type}"),
+        ov_config={"INFERENCE_NUM_THREADS": str(threads), "PERFORMANCE_HINT": "LATENCY"})
+
+
+def onnxruntime_model(folder, number_type, threads):
+    import onnxruntime
+    from optimum.onnxruntime import ORTModelForSeq2SeqLM
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return ORTModelForSeq2SeqLM.from_pretrained(
+        os.path.join(folder, f"onnxruntime_{number_type}"), session_options=options)
+
+
+def measure_generate(model, threads):
+    """What transformers' generate() makes of a model of its kind, whatever computes the model."""
+    import torch
+
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    model = BartForConditionalGeneration.from_pretrained(
-        os.path.join(folder, "bart"), dtype=getattr(torch, number_type)).eval()
     result = {}
     for batch, beams in SHAPES:
         ids = torch.randint(300, 50000, (batch, SOURCE_TOKENS))
@@ -152,11 +211,20 @@ def measure_training(folder, precision, threads):
 def run_peer(arguments):
     """In a process of its own: measures one peer and prints its figures."""
     library, number_type = arguments.measure.split()
+    if arguments.export:
+        export(arguments.folder, arguments.measure)
+        print("{}")
+        return
     if number_type in ("fp32", "bf16"):
         print(measure_training(arguments.folder, number_type, arguments.threads))
         return
-    measure = measure_transformers if library == "transformers" else measure_ctranslate2
-    shapes = measure(arguments.folder, number_type, arguments.threads)
+    if library == "ctranslate2":
+        shapes = measure_ctranslate2(arguments.folder, number_type, arguments.threads)
+    else:
+        load = {"transformers": transformers_model, "openvino": openvino_model,
+                "onnxruntime": onnxruntime_model}[library]
+        model = load(arguments.folder, number_type, arguments.threads)
+        shapes = measure_generate(model, arguments.threads)
     print(json.dumps({"shapes": shapes, "peak_memory": peak_memory()}))
 
 
@@ -174,13 +242,18 @@ def run_training(arguments, engine):
     return measure_in_process(arguments, engine)
 
 
-def measure_in_process(arguments, engine):
-    command = [sys.executable, os.path.abspath(__file__), "--folder", arguments.folder,
-               "--threads", str(arguments.threads), "--measure", engine]
+def measure_in_process(arguments, engine, *options):
+    python = os.path.join(arguments.folder, ENVIRONMENTS[engine.split()[0]], "bin", "python")
+    command = [python, os.path.abspath(__file__), "--folder", arguments.folder,
+               "--threads", str(arguments.threads), "--measure", engine, *options]
     environment = dict(os.environ, OMP_NUM_THREADS=str(arguments.threads), HF_HUB_OFFLINE="1")
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, env=environment).stdout
-    return json.loads(output.splitlines()[-1])
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                          text=True)
+    if done.returncode != 0:
+        say(done.stderr)
+        raise NotMeasured(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else
+                          f"ended with {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def run(arguments, engine):
@@ -202,6 +275,25 @@ def run(arguments, engine):
     return measure_in_process(arguments, engine)
 
 
+def processor():
+    """The processor's name and which of the instruction sets that matter here it has."""
+    with open("/proc/cpuinfo") as file:
+        lines = dict(line.split(":", 1) for line in file if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in lines.items()}
+    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    known = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
+             "asimddp", "i8mm", "bf16"]
+    name = fields.get("model name", "unknown processor")
+    if "cpu family" in fields:
+        name += f", family {fields['cpu family']}, model {fields['model']}"
+    return f"{name}: {', '.join(flag for flag in known if flag in flags) or 'none of the usual sets'}"
+
+
+def has_bfloat16():
+    """Whether the processor multiplies bfloat16; where it does not, LibTorch takes minutes a step."""
+    return any(name in processor() for name in ("avx512_bf16", "amx_bf16", " bf16"))
+
+
 def merge(old, new):
     """The best of two rounds; memory: the most."""
     if old is None:
@@ -219,21 +311,24 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def report(results):
+def report(results, missing):
     names = [f"{batch}x{beams}" for batch, beams in SHAPES]
     say(f"\ntokens/s, source {SOURCE_TOKENS}, {NEW_TOKENS} new tokens, batch x beams; peak memory")
     say(f"{'':24}" + "".join(f"{name:>10}" for name in names) + f"{'MB':>10}")
     for engine in OURS + PEERS:
+        if engine not in results:
+            say(f"{engine:24}not measured: {missing[engine]}")
+            continue
         row = results[engine]
         say(f"{engine:24}" + "".join(f"{row['shapes'][name]:10.1f}" for name in names) +
             f"{row['peak_memory'] / 1e6:10.0f}")
     ratios = []
     say("\nratio to the fastest of those named")
-    for ours, rivals in COMPARISONS:
+    for ours, rivals, label in COMPARISONS:
+        rivals = [rival for rival in rivals if rival in results]
         row = {name: results[ours]["shapes"][name] / max(results[r]["shapes"][name] for r in rivals)
                for name in names}
         ratios.append({"engine": ours, "rivals": rivals, "ratios": row})
-        label = "all peers" if rivals == PEERS else " and ".join(rivals)
         say(f"{ours:24}" + "".join(f"{row[name]:10.2f}" for name in names) + f"  to {label}")
     for ours in OURS:
         say(f"{ours}: one row decodes at {100 * results[ours]['share_of_limit']:.0f} % of what "
@@ -245,10 +340,12 @@ def report_training(results):
     say(f"\ntraining step, {TRAINING_BATCH} x ({SOURCE_TOKENS} -> {TRAINING_TARGET_TOKENS}) tokens, "
         "examples/s")
     for engine in TRAINING:
-        say(f"{engine:24}{results[engine]:10.2f}")
+        say(f"{engine:24}{results[engine]:10.2f}" if engine in results else
+            f"{engine:24}not measured: this processor has no products of bfloat16")
     ratios = {precision: results[f"trivium {precision}"] / results[f"transformers {precision}"]
-              for precision in ("fp32", "bf16")}
-    say(f"trivium to transformers: fp32 {ratios['fp32']:.2f}, bf16 {ratios['bf16']:.2f}")
+              for precision in ("fp32", "bf16") if f"trivium {precision}" in results}
+    say("trivium to transformers: " +
+        ", ".join(f"{precision} {ratio:.2f}" for precision, ratio in ratios.items()))
     return ratios
 
 
@@ -258,7 +355,9 @@ def main():
     parser.add_argument("--trivium")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--without", action="append", default=[], metavar="PEER=REASON")
     parser.add_argument("--measure")
+    parser.add_argument("--export", action="store_true")
     arguments = parser.parse_args()
     if arguments.measure:
         run_peer(arguments)
@@ -269,20 +368,36 @@ def main():
         subprocess.run([arguments.trivium, "import", "--architecture", "bart", "--from",
                         os.path.join(arguments.folder, "bart"), "--output", ours], check=True,
                        stdout=subprocess.DEVNULL)
+    without = dict(peer.split("=", 1) for peer in arguments.without)
+    missing = {peer: without[peer.split()[0]] for peer in PEERS if peer.split()[0] in without}
+    say(processor())
+    for peer in PEERS:
+        if peer not in missing:
+            try:
+                measure_in_process(arguments, peer, "--export")
+            except NotMeasured as reason:
+                missing[peer] = f"no export: {reason}"
     results = {}
     for round_number in range(arguments.rounds):
-        for engine in [name for pair in zip(OURS + [None], PEERS) for name in pair if name]:
+        for engine in [name for pair in itertools.zip_longest(OURS, PEERS) for name in pair]:
+            if engine is None or engine in missing:
+                continue
             say(f"round {round_number + 1}: {engine}")
-            results[engine] = merge(results.get(engine), run(arguments, engine))
+            try:
+                results[engine] = merge(results.get(engine), run(arguments, engine))
+            except NotMeasured as reason:
+                missing[engine] = str(reason)
     training = {}
     for round_number in range(arguments.rounds):
         for engine in TRAINING:
+            if engine.endswith("bf16") and not has_bfloat16():
+                continue
             say(f"round {round_number + 1}: training, {engine}")
             training[engine] = max(training.get(engine, 0), run_training(arguments, engine))
-    ratios = report(results)
+    ratios = report(results, missing)
     training_ratios = report_training(training)
-    print(json.dumps({"threads": arguments.threads, "rounds": arguments.rounds,
-                      "results": results, "ratios": ratios,
+    print(json.dumps({"processor": processor(), "threads": arguments.threads,
+                      "rounds": arguments.rounds, "missing": missing, "results": results, "ratios": ratios,
                       "training": training, "training_ratios": training_ratios}, indent=2))
 
 
