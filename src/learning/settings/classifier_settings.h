@@ -26,7 +26,7 @@ struct ClassifierStepSettings {
   double weight_decay = 0;
   double clip = 1;
   double dropout = 0.1, attention_dropout = 0.1;
-  Precision precision = Precision::kBfloat16;
+  Precision precision = Precision::kFloat32;
 
   // `prefix` begins the keys: "train".
   void visit(SettingsVisitor& visitor, const std::string& prefix);

@@ -58,7 +58,9 @@ TEST_F(TwoStageTraining, SecondStageKeepsTheRoutesAndBeginsTheExpertsAnew) {
   const NamedTensors learned = model_tensors(first.model), kept = model_tensors(second.model);
   for (const auto& [name, tensor] : learned) {
     const bool is_route = name.starts_with("router.") || name.starts_with("task_vectors.");
-    if (is_route) EXPECT_TRUE(torch::equal(tensor, kept.at(name))) << name;
+    if (is_route) {
+      EXPECT_TRUE(torch::equal(tensor, kept.at(name))) << name;
+    }
   }
   // One step of warm-up-free AdamW moves a weight by its rate at most, so three move it by 3e-2:
   // the experts are near the dense layers, not 3 + 3 steps away.
