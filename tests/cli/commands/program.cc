@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 
@@ -34,11 +34,24 @@ int start(const std::string& program, const std::vector<std::string>& arguments,
   return process;
 }
 
+// VmHWM of a process in KiB; nothing where it has ended.
+std::optional<int64_t> memory_of(int process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6));
+  }
+  return {};
+}
+
+// `most_memory` is what the program had held some milliseconds before its end: getrusage's figure
+// would count what this process, whose copy it began as, held when it was started.
 int code_of(int process, int64_t* most_memory = nullptr) {
   int status = 0;
-  rusage usage{};
-  ::wait4(process, &status, 0, &usage);
-  if (most_memory) *most_memory = usage.ru_maxrss;
+  while (most_memory != nullptr && ::waitpid(process, &status, WNOHANG) == 0) {
+    *most_memory = memory_of(process).value_or(*most_memory);
+    ::usleep(5000);
+  }
+  if (most_memory == nullptr) ::waitpid(process, &status, 0);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
