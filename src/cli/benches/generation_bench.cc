@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>  // sscanf
-#include <fstream>
 #include <limits>
 #include <memory>
 
@@ -14,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/logging.h"
+#include "core/base/memory.h"
 #include "core/base/rng.h"
 #include "core/base/timing.h"
 #include "core/generation/search.h"
@@ -93,17 +93,6 @@ double product_peak(ComputeType type, int threads, InstructionSet instructions) 
     best = std::min(best, seconds_since(start));
   }
   return 2.0 * kRows * kDepth * kColumns / best;
-}
-
-// Memory that the program has held at most, in bytes. Not getrusage's, which counts what the
-// process held before it became this program.
-int64_t peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    long kilobytes = 0;
-    if (std::sscanf(line.c_str(), "VmHWM: %ld kB", &kilobytes) == 1) return kilobytes * 1024;
-  }
-  return 0;  // no such file: another system than Linux
 }
 
 struct Timing {
@@ -227,7 +216,7 @@ void run_generation(const GenerationFlags& flags) {
                                       std::to_string(positions) + " positions");
   }
   const int threads = cpu_threads(flags.model.threads);
-  const int64_t loaded_memory = peak_memory();
+  const int64_t loaded_memory = peak_memory().value_or(0);
   Json result = {{"benchmark", "generation"},
                  {"engine", name_of(flags.model.engine)},
                  {"compute", name_of(flags.model.compute)},
@@ -237,7 +226,7 @@ void run_generation(const GenerationFlags& flags) {
                  {"rounds", flags.rounds},
                  {"shapes", Json::array()}};
   const double one_row_steps = time_shapes(engine, shapes, flags, result);
-  result["peak_memory"] = peak_memory();
+  result["peak_memory"] = peak_memory().value_or(0);
   result["peak_memory_loaded"] = loaded_memory;
   add_limits(engine, flags, threads, one_row_steps, result);
   write_output(result.dump(2) + "\n");

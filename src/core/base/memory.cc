@@ -1,6 +1,7 @@
 #include "core/base/memory.h"
 
 #include <algorithm>
+#include <cstdio>   // sscanf
 #include <cstdlib>  // defines __GLIBC__, where it is the C library
 #include <fstream>
 #include <string>
@@ -36,6 +37,15 @@ std::optional<MachineMemory> machine_memory() {
     memory.available = std::min(memory.available, std::max<int64_t>(0, *limit - used));
   }
   return memory;
+}
+
+std::optional<int64_t> peak_memory(int process) {
+  std::ifstream status("/proc/" + (process == 0 ? "self" : std::to_string(process)) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    long long kilobytes = 0;
+    if (std::sscanf(line.c_str(), "VmHWM: %lld kB", &kilobytes) == 1) return kilobytes * 1024;
+  }
+  return std::nullopt;
 }
 
 void keep_freed_memory() {

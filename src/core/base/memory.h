@@ -1,4 +1,4 @@
-// The machine's memory, and how the process keeps what it has freed.
+// The machine's memory, a process's, and how this one keeps what it has freed.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,11 @@ struct MachineMemory {
 };
 // Nothing where the system does not tell (Linux: /proc/meminfo).
 std::optional<MachineMemory> machine_memory();
+
+// The most bytes that a process has held at once; 0: this one. Not getrusage's figure, which counts
+// what the process held before it became its program. Nothing where the system does not tell
+// (Linux: VmHWM of /proc/PID/status), or the process has ended.
+std::optional<int64_t> peak_memory(int process = 0);
 
 // Tells the C library to keep freed memory instead of giving it back to the system. A training
 // step frees and allocates gigabytes of tensors; by default large ones are mapped anew every time,

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
 #include <vector>
 
+#include "core/base/memory.h"
 #include "core/base/timing.h"
 
 namespace trivium::learning {
@@ -19,16 +18,6 @@ constexpr const char* kActivationsHow =
     "a layer keeps 10 vectors of d_model and 2 of its feed-forward width for each token of a "
     "batch, "
     "a decoder layer 17 and 2; attention probabilities and the loss are left out";
-
-// The most memory that this process has had, in bytes; 0 where the system does not say.
-int64_t peak_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    long kilobytes = 0;
-    if (std::sscanf(line.c_str(), "VmHWM: %ld kB", &kilobytes) == 1) return kilobytes * 1024;
-  }
-  return 0;
-}
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -97,7 +86,7 @@ Json dry_run(TrainingLoop& loop, const torch::nn::Module& model, const ModelConf
             {"activations", whole(activations)},
             {"in_all", whole(weights + 3 * gradients + activations)}}},
           {"activations_estimated_by", kActivationsHow},
-          {"peak_bytes_of_this_process", peak_bytes()},
+          {"peak_bytes_of_this_process", peak_memory().value_or(0)},
           {"measured_steps", seconds.size()},
           {"seconds_a_step", median_of(seconds)},
           {"examples_a_second", static_cast<double>(examples) / measured},

@@ -7,11 +7,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <sstream>
 #include <stdexcept>
 
 #include "core/base/file.h"
+#include "core/base/memory.h"
 
 namespace trivium::cli {
 namespace {
@@ -34,21 +34,12 @@ int start(const std::string& program, const std::vector<std::string>& arguments,
   return process;
 }
 
-// VmHWM of a process in KiB; nothing where it has ended.
-std::optional<int64_t> memory_of(int process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6));
-  }
-  return {};
-}
-
 // `most_memory` is what the program had held some milliseconds before its end: getrusage's figure
 // would count what this process, whose copy it began as, held when it was started.
 int code_of(int process, int64_t* most_memory = nullptr) {
   int status = 0;
   while (most_memory != nullptr && ::waitpid(process, &status, WNOHANG) == 0) {
-    *most_memory = memory_of(process).value_or(*most_memory);
+    if (const auto bytes = peak_memory(process)) *most_memory = *bytes / 1024;
     ::usleep(5000);
   }
   if (most_memory == nullptr) ::waitpid(process, &status, 0);
