@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "core/base/error.h"
-
 namespace trivium::cli {
 namespace {
 
@@ -36,10 +34,17 @@ void do_in_first(ProcessGroup& group, const std::function<void()>& work) {
   try {
     if (group.is_first()) work();
   } catch (const Error& e) {
-    error = {{"code", static_cast<int>(e.code())}, {"message", e.what()}};
+    error = to_json(e);
   }
   error = group.share(std::move(error));
-  if (error.is_null()) return;
+  if (!error.is_null()) throw_error(error);
+}
+
+Json to_json(const Error& error) {
+  return {{"code", static_cast<int>(error.code())}, {"message", error.what()}};
+}
+
+void throw_error(const Json& error) {
   throw Error(static_cast<ExitCode>(error.at("code").get<int>()),
               error.at("message").get<std::string>());
 }

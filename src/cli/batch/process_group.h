@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/launch.h"
 
@@ -38,6 +39,10 @@ std::unique_ptr<ProcessGroup> join_process_group();
 
 // Does `work` in the first process. Where that ends with an Error, all processes do.
 void do_in_first(ProcessGroup& group, const std::function<void()>& work);
+
+// An Error as it travels to the other processes, and what it is there.
+Json to_json(const Error& error);
+[[noreturn]] void throw_error(const Json& error);
 
 // Error kUsage where the processes were not all given the same.
 void require_equal(ProcessGroup& group, const Json& settings);

@@ -179,18 +179,14 @@ class Evaluation {
           task, model.route(choice.row), flags_.mode,
           {static_cast<size_t>(group_->rank()), static_cast<size_t>(group_->size())}));
     } catch (const Error& error) {
-      own["error"] = {{"code", static_cast<int>(error.code())}, {"message", error.what()}};
+      own["error"] = to_json(error);
     }
     own["stopped"] = stop_requested().load();
     const std::vector<Json> all = group_->gather(std::move(own));
     const Json state = group_->share(state_of(all));
     is_stopped_ = state.at("stopped").get<bool>();
     if (is_stopped_) return false;
-    if (state.contains("error")) {
-      const Json& error = state.at("error");
-      throw Error(static_cast<ExitCode>(error.at("code").get<int>()),
-                  error.at("message").get<std::string>());
-    }
+    if (state.contains("error")) throw_error(state.at("error"));
     if (!group_->is_first()) return true;
     TaskAnswers answers;
     for (const Json& one : all) answers.add(task_answers(one.at("answers")));
