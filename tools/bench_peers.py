@@ -23,6 +23,7 @@ PEERS = ["ctranslate2 float32", "ctranslate2 int8", "transformers float32", "tra
 # The folder of the environment that a peer's library is installed in.
 ENVIRONMENTS = {"ctranslate2": "peers", "transformers": "peers", "openvino": "openvino",
                 "onnxruntime": "onnxruntime"}
+EXPORTED = ("openvino", "onnxruntime")  # the others read what make_model() writes
 # What is compared with what: (row of ours, rivals, their name in the table).
 COMPARISONS = [
     ("trivium float32", [peer for peer in PEERS if peer.endswith("float32")], "all float32 peers"),
@@ -99,10 +100,10 @@ def transformers_model(folder, number_type, _):
 
 
 def export(folder, engine):
-    """A peer's own form of the model, beside bart; nothing where it reads bart or is there already."""
+    """The own form of the model of an EXPORTED peer, beside bart; nothing where it is there already."""
     library, number_type = engine.split()
     bart, exported = os.path.join(folder, "bart"), os.path.join(folder, engine.replace(" ", "_"))
-    if library in ("ctranslate2", "transformers") or os.path.exists(os.path.join(exported, "config.json")):
+    if os.path.exists(os.path.join(exported, "config.json")):
         return
     if library == "openvino":  # int8: weights of eight bits, rows quantised as OpenVINO sees fit
         from optimum.intel import OVModelForSeq2SeqLM
@@ -276,22 +277,17 @@ def run(arguments, engine):
 
 
 def processor():
-    """The processor's name and which of the instruction sets that matter here it has."""
+    """The processor's name, with which of the instruction sets that matter here it has; and all its flags."""
     with open("/proc/cpuinfo") as file:
         lines = dict(line.split(":", 1) for line in file if ":" in line)
     fields = {name.strip(): value.strip() for name, value in lines.items()}
-    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    flags = set((fields.get("flags") or fields.get("Features") or "").split())
     known = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
              "asimddp", "i8mm", "bf16"]
     name = fields.get("model name", "unknown processor")
     if "cpu family" in fields:
         name += f", family {fields['cpu family']}, model {fields['model']}"
-    return f"{name}: {', '.join(flag for flag in known if flag in flags) or 'none of the usual sets'}"
-
-
-def has_bfloat16():
-    """Whether the processor multiplies bfloat16; where it does not, LibTorch takes minutes a step."""
-    return any(name in processor() for name in ("avx512_bf16", "amx_bf16", " bf16"))
+    return f"{name}: {', '.join(flag for flag in known if flag in flags) or 'none of the usual sets'}", flags
 
 
 def merge(old, new):
@@ -341,7 +337,7 @@ def report_training(results):
         "examples/s")
     for engine in TRAINING:
         say(f"{engine:24}{results[engine]:10.2f}" if engine in results else
-            f"{engine:24}not measured: this processor has no products of bfloat16")
+            f"{engine:24}not measured: LibTorch has no products of bfloat16 for this processor")
     ratios = {precision: results[f"trivium {precision}"] / results[f"transformers {precision}"]
               for precision in ("fp32", "bf16") if f"trivium {precision}" in results}
     say("trivium to transformers: " +
@@ -370,9 +366,10 @@ def main():
                        stdout=subprocess.DEVNULL)
     without = dict(peer.split("=", 1) for peer in arguments.without)
     missing = {peer: without[peer.split()[0]] for peer in PEERS if peer.split()[0] in without}
-    say(processor())
+    processor_name, flags = processor()
+    say(processor_name)
     for peer in PEERS:
-        if peer not in missing:
+        if peer.split()[0] in EXPORTED and peer not in missing:
             try:
                 measure_in_process(arguments, peer, "--export")
             except NotMeasured as reason:
@@ -387,16 +384,16 @@ def main():
                 results[engine] = merge(results.get(engine), run(arguments, engine))
             except NotMeasured as reason:
                 missing[engine] = str(reason)
+    # LibTorch has products of bfloat16 from AVX-512 and from Arm's bf16 on; elsewhere a step takes minutes.
+    trained = [engine for engine in TRAINING if engine.endswith("fp32") or flags & {"avx512f", "bf16"}]
     training = {}
     for round_number in range(arguments.rounds):
-        for engine in TRAINING:
-            if engine.endswith("bf16") and not has_bfloat16():
-                continue
+        for engine in trained:
             say(f"round {round_number + 1}: training, {engine}")
             training[engine] = max(training.get(engine, 0), run_training(arguments, engine))
     ratios = report(results, missing)
     training_ratios = report_training(training)
-    print(json.dumps({"processor": processor(), "threads": arguments.threads,
+    print(json.dumps({"processor": processor_name, "threads": arguments.threads,
                       "rounds": arguments.rounds, "missing": missing, "results": results, "ratios": ratios,
                       "training": training, "training_ratios": training_ratios}, indent=2))
 
